@@ -1,0 +1,144 @@
+"""Every setting that is not a world's own: once, with its default, its range and its meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from teem.config.farm import FarmSettings
+
+Count = Annotated[int, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class PopulationSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who starts, how many there may be, and what happens when none is left."""
+
+    founders: Annotated[int, Meta(ge=1, le=1_000_000, description="agents at step 0")] = 300
+    capacity: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="most agents alive at once; 0: as many as founders")
+    ] = 0
+    extinction: Annotated[
+        Literal["stop", "reseed"],
+        Meta(description="when nobody is left: stop the run, or reseed founders from the hall of fame"),
+    ] = "reseed"
+    fame: Annotated[int, Meta(ge=1, le=1024, description="genomes and networks kept in the hall of fame")] = 16
+
+
+class ReplaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an agent remembers to learn from."""
+
+    length: Annotated[int, Meta(ge=16, le=1_000_000, description="decisions an agent remembers")] = 512
+    warmup: Annotated[int, Meta(ge=1, description="decisions remembered before the first update")] = 64
+    prioritised: Annotated[bool, Meta(description="draw by TD error (Schaul 2016) instead of uniformly")] = False
+    alpha: Annotated[float, Meta(ge=0, le=1, description="how strongly priority counts")] = 0.6
+    beta: Annotated[float, Meta(ge=0, le=1, description="how fully the bias of priority is corrected")] = 0.4
+
+
+class EpsilonSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How often an agent tries something at random; counted in its own decisions."""
+
+    start: Annotated[float, Meta(ge=0, le=1, description="a founder's first epsilon")] = 1.0
+    newborn: Annotated[float, Meta(ge=0, le=1, description="first epsilon of an agent with inherited weights")] = 0.2
+    end: Annotated[float, Meta(ge=0, le=1, description="epsilon it ends at")] = 0.02
+    decay: Annotated[int, Meta(ge=1, description="decisions from epsilon 1 down to the end")] = 1000
+
+
+class PpoSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Proximal policy optimisation (Schulman 2017)."""
+
+    horizon: Annotated[int, Meta(ge=2, le=4096, description="decisions in a rollout")] = 64
+    epochs: Annotated[int, Meta(ge=1, le=64, description="passes over a rollout")] = 4
+    minibatches: Annotated[int, Meta(ge=1, le=64, description="parts a rollout is cut into")] = 2
+    clip: Annotated[float, Meta(gt=0, le=1, description="clip coefficient of the ratio")] = 0.2
+    gae_lambda: Annotated[float, Meta(ge=0, le=1, description="lambda of the advantage estimate")] = 0.95
+    entropy: Annotated[float, Meta(ge=0, description="weight of the entropy bonus")] = 0.01
+    value: Annotated[float, Meta(ge=0, description="weight of the value loss")] = 0.5
+
+
+class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Networks, algorithm and schedule."""
+
+    enabled: Annotated[bool, Meta(description="update networks at all; false: act only")] = True
+    algorithm: Annotated[
+        Literal["dqn", "ppo", "random", "resting", "heuristic"], Meta(description="how agents decide and learn")
+    ] = "dqn"
+    network: Annotated[
+        str, Meta(description="mlp, or 'package.module:Class' of a torch.nn.Module(inputs, outputs)")
+    ] = "mlp"
+    hidden: Annotated[tuple[int, ...], Meta(min_length=1, max_length=4, description="hidden layer widths")] = (64, 32)
+    sharing: Annotated[
+        Literal["own", "shared", "encoder"],
+        Meta(description="each its own network, one for all, or one encoder with own heads"),
+    ] = "own"
+    backend: Annotated[
+        Literal["auto", "kernel", "torch", "compiled"],
+        Meta(description="kernel: fused numba (mlp only); torch: stacked eager; compiled: torch.compile"),
+    ] = "auto"
+    device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="where torch networks live")] = "auto"
+    lr: Annotated[float, Meta(gt=0, le=1, description="Adam's learning rate")] = 1e-3
+    gamma: Annotated[float, Meta(ge=0, le=1, description="discount a decision")] = 0.95
+    n_step: Annotated[int, Meta(ge=1, le=16, description="rewards summed before bootstrapping")] = 3
+    batch: Annotated[int, Meta(ge=1, le=4096, description="transitions an update")] = 32
+    interval: Annotated[int, Meta(ge=1, description="an agent's decisions between two of its updates")] = 4
+    budget: Annotated[int, Meta(ge=0, description="most updates a step; 0: no limit")] = 0
+    double: Annotated[bool, Meta(description="double Q-learning (van Hasselt 2016)")] = True
+    tau: Annotated[float, Meta(gt=0, le=1, description="soft target update")] = 0.02
+    grad_clip: Annotated[float, Meta(ge=0, description="largest gradient norm of an agent; 0: none")] = 10.0
+    newborn: Annotated[
+        Literal["fresh", "inherited", "mutated"], Meta(description="weights a newborn starts with")
+    ] = "mutated"
+    mutation: Annotated[float, Meta(ge=0, le=1, description="standard deviation of mutated weights' noise")] = 0.02
+    replay: ReplaySettings = ReplaySettings()
+    epsilon: EpsilonSettings = EpsilonSettings()
+    ppo: PpoSettings = PpoSettings()
+
+
+class RecordSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What goes into run.db, and how."""
+
+    enabled: Annotated[bool, Meta(description="write run.db")] = True
+    every: Annotated[int, Meta(ge=1, description="steps between two rows of steps, agent_states and actions")] = 10
+    resources_every: Annotated[int, Meta(ge=1, description="steps between two pictures of the resources")] = 100
+    learning_every: Annotated[int, Meta(ge=1, description="steps between two rows of learning")] = 100
+    profile: Annotated[
+        Literal["safety", "balanced", "performance", "memory"],
+        Meta(description="SQLite settings: FULL, NORMAL, OFF, or in memory and saved at the end"),
+    ] = "balanced"
+    when_full: Annotated[
+        Literal["wait", "drop"], Meta(description="when the writer lags: wait for it, or drop rows and count them")
+    ] = "wait"
+
+
+class CheckpointSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When the whole run is saved."""
+
+    every: Annotated[int, Meta(ge=0, description="steps between two checkpoints; 0: only at the end")] = 5000
+    at_end: Annotated[bool, Meta(description="save one when the run ends")] = True
+    keep: Annotated[int, Meta(ge=1, le=100, description="checkpoints kept")] = 3
+
+
+class RuntimeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the machine is used."""
+
+    threads: Annotated[int, Meta(ge=0, le=256, description="threads; 0: as many as cores")] = 0
+    panel_fps: Annotated[float, Meta(gt=0, le=30, description="pictures a second of the terminal panel")] = 4.0
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A whole run."""
+
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="every random draw follows from it")] = 7
+    steps: Annotated[int, Meta(ge=0, description="steps to run; 0: until stopped")] = 2000
+    world: FarmSettings = FarmSettings()
+    population: PopulationSettings = PopulationSettings()
+    learning: LearningSettings = LearningSettings()
+    record: RecordSettings = RecordSettings()
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    runtime: RuntimeSettings = RuntimeSettings()
+
+    @property
+    def capacity(self) -> int:
+        """The most agents alive at once."""
+        return self.population.capacity or self.population.founders

@@ -1,0 +1,1 @@
+"""Proof: are the agents alive, true and better than chance?"""

@@ -1,0 +1,1 @@
+"""Networks stacked on an agent axis, and how they learn."""

@@ -1,0 +1,1 @@
+"""Losses and updates, one algorithm a file."""

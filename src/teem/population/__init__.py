@@ -1,0 +1,1 @@
+"""Who lives: slots, genomes, lineages."""

@@ -1,0 +1,123 @@
+"""The population: columns, one row a slot, recycled through a free list."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.state import State, expect_same_shape
+
+COLUMNS: dict[str, type[np.generic]] = {
+    "id": np.int64,
+    "parent": np.int64,
+    "generation": np.int32,
+    "born": np.int64,
+    "kind": np.int32,
+    "x": np.float32,
+    "y": np.float32,
+    "energy": np.float32,
+    "health": np.float32,
+}
+
+
+class Population:
+    """The living and the free, one row a slot; a free slot has id -1.
+
+    `living` lists the living slots by rising id. Rules walk it, so no life depends on which slot it sits in.
+    A slot freed in a step is refilled only after the next `recycle()`, so no transition spans two lives.
+    """
+
+    id: NDArray[np.int64]  # [capacity] never reused; -1: free
+    parent: NDArray[np.int64]  # [capacity] id of the first parent; -1: a founder
+    generation: NDArray[np.int32]  # [capacity] founders are 0
+    born: NDArray[np.int64]  # [capacity] step of birth
+    kind: NDArray[np.int32]  # [capacity]
+    x: NDArray[np.float32]  # [capacity]
+    y: NDArray[np.float32]  # [capacity]
+    energy: NDArray[np.float32]  # [capacity] joules
+    health: NDArray[np.float32]  # [capacity] 0 to 1
+    genome: NDArray[np.float32]  # [capacity, traits] 0 to 1
+
+    def __init__(self, capacity: int, traits: int) -> None:
+        self.capacity = capacity
+        for name, dtype in COLUMNS.items():
+            setattr(self, name, np.zeros(capacity, dtype))
+        self.id[:] = -1
+        self.genome = np.zeros((capacity, traits), np.float32)
+        self.next_id = 0
+        self._living = np.empty(capacity, np.int32)
+        self._count = 0
+        self._free = np.arange(capacity - 1, -1, -1, dtype=np.int32)  # a stack, its top at the end
+        self._free_count = capacity
+        self._freed = np.empty(capacity, np.int32)  # this step's, not to be refilled yet
+        self._freed_count = 0
+
+    @property
+    def living(self) -> NDArray[np.int32]:
+        """Slots of the living, by rising id; a view, valid until the next `spawn` or `release`."""
+        return self._living[: self._count]
+
+    @property
+    def room(self) -> int:
+        """How many can be born now."""
+        return self._free_count
+
+    def spawn(self, count: int) -> NDArray[np.int32]:
+        """Give `count` free slots new ids and return them; every other column is zeroed.
+
+        Raises ValueError when there is no room.
+        """
+        if count > self._free_count:
+            raise ValueError(f"no room for {count} births: {self._free_count} slots are free")
+        slots = self._free[self._free_count - count : self._free_count][::-1].copy()
+        self._free_count -= count
+        for name in COLUMNS:
+            getattr(self, name)[slots] = 0
+        self.genome[slots] = 0
+        self.id[slots] = np.arange(self.next_id, self.next_id + count)
+        self.parent[slots] = -1
+        self.next_id += count
+        self._living[self._count : self._count + count] = slots
+        self._count += count
+        return slots
+
+    def release(self, slots: NDArray[np.int32]) -> None:
+        """Free the slots of the dead; they can be refilled after the next `recycle`."""
+        self.id[slots] = -1
+        self._freed[self._freed_count : self._freed_count + len(slots)] = slots
+        self._freed_count += len(slots)
+        kept = self.living[self.id[self.living] >= 0]
+        self._living[: len(kept)] = kept
+        self._count = len(kept)
+
+    def recycle(self) -> None:
+        """Make the slots freed since the last call available again."""
+        count = self._freed_count
+        self._free[self._free_count : self._free_count + count] = self._freed[:count]
+        self._free_count += count
+        self._freed_count = 0
+
+    def state(self) -> State:
+        """Every column and list, to be saved."""
+        columns = {name: getattr(self, name).copy() for name in (*COLUMNS, "genome")}
+        return {
+            **columns,
+            "next_id": self.next_id,
+            "living": self.living.copy(),
+            "free": self._free[: self._free_count].copy(),
+            "freed": self._freed[: self._freed_count].copy(),
+        }
+
+    def load_state(self, state: State) -> None:
+        """Take over a saved population of the same capacity and traits."""
+        for name in (*COLUMNS, "genome"):
+            here = getattr(self, name)
+            expect_same_shape(f"population.{name}", state[name], here)
+            here[:] = state[name]
+        self.next_id = int(state["next_id"])
+        for name in ("living", "free", "freed"):
+            saved = state[name]
+            getattr(self, f"_{name}")[: len(saved)] = saved
+        self._count = len(state["living"])
+        self._free_count = len(state["free"])
+        self._freed_count = len(state["freed"])

@@ -1,0 +1,1 @@
+"""What is kept of a run: the database and the checkpoints."""

@@ -1,0 +1,1 @@
+"""The loop that drives world, learning and record."""

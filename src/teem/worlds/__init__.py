@@ -1,0 +1,1 @@
+"""Worlds: bodies and rules, never policies."""

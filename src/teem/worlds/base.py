@@ -1,0 +1,99 @@
+"""What every world is to the rest of teem: bodies and rules, never policies.
+
+One step is `observe`, then `step(action)`. Arrays are indexed by slot, `[capacity, ...]`; `living` says which
+slots count. A world never sees a policy: the loop, an evaluation or an adapter all drive the same two calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.population.slots import Population
+from teem.state import State
+
+
+@dataclass(slots=True)
+class Observation:
+    """What the living perceive at the start of a step."""
+
+    living: NDArray[np.int32]  # [n] slots by rising id
+    values: NDArray[np.float32]  # [capacity, *observation_shape]
+    mask: NDArray[np.bool_]  # [capacity, actions] True: legal
+
+
+@dataclass(slots=True)
+class Births:
+    """Who was born in a step."""
+
+    slot: NDArray[np.int32]  # [births]
+    parent_slot: NDArray[np.int32]  # [births] alive now; -1: no living parent (a reseeded founder)
+    fame: NDArray[np.int32]  # [births] entry of the hall of fame it comes from; -1: none
+
+
+@dataclass(slots=True)
+class Deaths:
+    """Who died in a step."""
+
+    slot: NDArray[np.int32]  # [deaths] free now
+    id: NDArray[np.int64]  # [deaths]
+    cause: NDArray[np.int32]  # [deaths] index into World.causes
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a step returned. Arrays by slot hold for `acted`; the rest of each array means nothing."""
+
+    step: int  # the step that was made, the first is 0
+    acted: NDArray[np.int32]  # [n] slots that were alive when the step began, by rising id
+    id: NDArray[np.int64]  # [n] their ids
+    action: NDArray[np.int32]  # [capacity]
+    target: NDArray[np.int64]  # [capacity] id acted upon; -1: none
+    reward: NDArray[np.float32]  # [capacity]
+    terminated: NDArray[np.bool_]  # [capacity] died
+    truncated: NDArray[np.bool_]  # [capacity] cut off while alive
+    births: Births
+    deaths: Deaths
+    ledger: Mapping[str, float] = field(default_factory=dict)  # joules that each rule moved
+
+
+class World(Protocol):
+    """A persistent world; deterministic given its settings, seed, step and actions."""
+
+    name: str
+    population: Population
+    actions: tuple[str, ...]
+    causes: tuple[str, ...]
+    traits: tuple[str, ...]
+    kinds: tuple[str, ...]
+    observation_shape: tuple[int, ...]
+    observation_names: tuple[str, ...]  # one a value, flattened: "resources.north_far"
+    step_count: int  # steps made so far
+
+    def observe(self) -> Observation:
+        """What everyone alive perceives now. The arrays are reused by the next call."""
+        ...
+
+    def step(self, action: NDArray[np.int32]) -> Outcome:
+        """Apply every rule once; `action[capacity]` is read for the living. Illegal actions become the last, pass."""
+        ...
+
+    def heuristic(self, observation: Observation, action: NDArray[np.int32]) -> None:
+        """Write a sensible scripted choice for each of the living into `action[capacity]`, for comparison."""
+        ...
+
+    def map(self) -> dict[str, NDArray[np.float32]]:
+        """Named pictures of the world, `[height, width]`, for the panel and the record (views, read-only)."""
+        ...
+
+    def state(self) -> State:
+        """Everything that a later step depends on."""
+        ...
+
+    def load_state(self, state: State) -> None:
+        """Continue from a saved state, bit for bit."""
+        ...

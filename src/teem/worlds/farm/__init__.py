@@ -1,0 +1,1 @@
+"""The farm: gatherers and fighters on a plane of regrowing resources."""
