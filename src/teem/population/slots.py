@@ -62,6 +62,11 @@ class Population:
         """How many can be born now."""
         return self._free_count
 
+    @property
+    def room_next(self) -> int:
+        """How many can be born after the next `recycle`."""
+        return self._free_count + self._freed_count
+
     def spawn(self, count: int) -> NDArray[np.int32]:
         """Give `count` free slots new ids and return them; every other column is zeroed.
 

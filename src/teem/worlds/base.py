@@ -58,6 +58,7 @@ class Outcome:
     truncated: NDArray[np.bool_]  # [capacity] cut off while alive
     births: Births
     deaths: Deaths
+    honours: NDArray[np.int32]  # [k, 2] (entry of the hall of fame, slot of the dead it now holds)
     ledger: Mapping[str, float] = field(default_factory=dict)  # joules that each rule moved
 
 

@@ -1,0 +1,244 @@
+"""Read settings: a ready-made world or a TOML file, then options on top, then every fault at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from msgspec import inspect
+
+from teem.config.check import Fault, contradictions, nearest
+from teem.config.describe import (
+    FLOAT_LIMIT,
+    INT_LIMIT,
+    Setting,
+    allowed_by,
+    breaks_bounds,
+    config_type,
+    fields_of,
+    is_required,
+    settings,
+    worlds,
+)
+from teem.config.ready import ready_worlds
+from teem.config.settings import Config
+from teem.errors import UsageError
+
+Table = dict[str, Any]
+
+
+def load_config(
+    source: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    channels: Collection[str] = (),
+) -> Config:
+    """Return the settings of a ready-made world or a TOML file, with `overrides` by dotted path on top.
+
+    Overrides may be texts as typed on the command line ("512", "64,32", "true") or values. `channels` are
+    names registered beside the built-in ones. Raises UsageError with every fault at once.
+    """
+    faults: list[Fault] = []
+    table = {} if source is None else read_table(find_source(source))
+    for path, value in (overrides or {}).items():
+        _override(table, path, value, faults)
+    config = _build(table, source is not None, faults)
+    faulty = {fault.path for fault in faults}
+    faults.extend(
+        fault
+        for fault in contradictions(config, frozenset(channels))
+        if not any(_covers(path, involved) for path in faulty for involved in fault.paths)
+    )
+    if faults:
+        raise UsageError([fault.text for fault in faults])
+    return config
+
+
+def find_source(source: str | Path) -> Path:
+    """The file behind a ready-made world's name or a path; raises UsageError if there is none."""
+    ready = ready_worlds()
+    if str(source) in ready:
+        return ready[str(source)]
+    path = Path(source).expanduser()
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        if path.is_file():
+            return path
+        raise UsageError(f"{source} is no file: give a TOML file, or one of {', '.join(ready)}")
+    raise UsageError(
+        f"{str(source)!r} is an unknown world: {nearest(str(source), ready)}; or give a TOML file"
+    )
+
+
+def read_table(path: Path) -> Table:
+    """The contents of a TOML file; raises UsageError naming the line that is wrong."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from error
+
+
+def nearest_path(path: str) -> str:
+    """A remedy for a misspelt setting: the nearest path, or the one that ends in the same name."""
+    known = {setting.path: setting for setting in settings()}
+    same_name = [other for other in known if other.rpartition(".")[2] == path.rpartition(".")[2]]
+    close = get_close_matches(path, known, n=1, cutoff=0.7) or same_name[:1]
+    if not close:
+        close = get_close_matches(path.rpartition(".")[2], known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else "`teem run --help` lists every setting"
+
+
+def _override(table: Table, path: str, value: Any, faults: list[Fault]) -> None:
+    """Put one override into the table; a text becomes what its setting is made of, if it can."""
+    setting = next((setting for setting in settings() if setting.path == path), None)
+    if setting is None and path != "world.name":
+        faults.append(Fault(f"{path} is unknown: {nearest_path(path)}", path))
+        return
+    if setting is not None and isinstance(value, str):
+        if setting.is_tables:
+            faults.append(
+                Fault(f"{path} can't be given as an option: write [[{path}]] tables in a file", path)
+            )
+            return
+        value = from_text(setting.type, value)
+    *parents, name = path.split(".")
+    for parent in parents:
+        inner = table.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            return  # a wrong type in the file, reported when the table is built
+        table = inner
+    table[name] = value
+
+
+def from_text(kind: inspect.Type, text: str) -> Any:
+    """What a text typed as an option means to a setting; the text itself if it means nothing."""
+    if isinstance(kind, inspect.BoolType):
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if isinstance(kind, inspect.VarTupleType):
+        parts = [part.strip() for part in text.split(",")] if text.strip() else []
+        return [from_text(kind.item_type, part) for part in parts]
+    try:
+        if isinstance(kind, inspect.IntType):
+            return int(text)
+        if isinstance(kind, inspect.FloatType):
+            return float(text)
+    except ValueError:
+        return text
+    return text
+
+
+def _build(table: Table, from_file: bool, faults: list[Fault]) -> Config:
+    """The configuration a table describes; what is faulty keeps its default."""
+    known = fields_of(config_type())
+    values = _read_fields(
+        table, {name: row for name, row in known.items() if name != "world"}, "", faults, ["world"]
+    )
+    world = table.get("world", {})
+    if not isinstance(world, dict):
+        faults.append(Fault(f"world is {show(world)}: give a table, [world]", "world"))
+        world = {"name": next(iter(worlds()))}
+    name = world.get("name")
+    if name is None and from_file:
+        faults.append(
+            Fault(f"world.name is missing: say which world it is, one of {', '.join(worlds())}", "world.name")
+        )
+    elif name is not None and name not in worlds():
+        text = f"world.name is {show(name)}, an unknown world: known are {', '.join(worlds())}"
+        faults.append(Fault(text, "world.name"))
+    kind = worlds()[name if isinstance(name, str) and name in worlds() else next(iter(worlds()))]
+    rows = {key: value for key, value in world.items() if key != "name"}
+    values["world"] = _read_struct(kind, rows, "world", faults)
+    return Config(**values)
+
+
+def _read_struct(kind: inspect.StructType, table: Any, path: str, faults: list[Fault]) -> Any:
+    """The Struct a table describes."""
+    if not isinstance(table, dict):
+        faults.append(Fault(f"{path} is {show(table)}: give a table, [{path}]", path))
+        table = {}
+    known = fields_of(kind)
+    values = _read_fields(table, known, path + ".", faults, [])
+    for name, setting in known.items():
+        if is_required(setting) and name not in values:
+            if name not in table:
+                faults.append(Fault(f"{path}.{name} is missing: give {setting.allowed}", f"{path}.{name}"))
+            values[name] = ""  # only names are required; the fault keeps this from being used
+    return kind.cls(**values)
+
+
+def _read_fields(
+    table: Table, known: Mapping[str, Setting], prefix: str, faults: list[Fault], elsewhere: list[str]
+) -> Table:
+    """The good values of a table by name; keys in `elsewhere` are read by others."""
+    values: Table = {}
+    for name, value in table.items():
+        path = prefix + name
+        if name in known:
+            before = len(faults)
+            read = _read(known[name].type, value, path, faults)
+            if len(faults) == before or isinstance(known[name].type, inspect.StructType):
+                values[name] = read
+            elif known[name].meaning:
+                faults[before:] = [_explained(fault, path, known[name]) for fault in faults[before:]]
+        elif name not in elsewhere:
+            close = get_close_matches(name, [*known, *elsewhere], n=1, cutoff=0.6)
+            remedy = f"did you mean {prefix}{close[0]}?" if close else nearest_path(path)
+            faults.append(Fault(f"{path} is unknown: {remedy}", path))
+    return values
+
+
+def _explained(fault: Fault, path: str, setting: Setting) -> Fault:
+    """The fault with the setting's meaning after it, unless it is about a table within."""
+    return fault if "." in fault.path[len(path) :] else fault.explained(setting.meaning)
+
+
+def _read(kind: inspect.Type, value: Any, path: str, faults: list[Fault]) -> Any:
+    """One value of a setting, converted; a fault if it is of another type or out of range."""
+    if isinstance(kind, inspect.StructType):
+        return _read_struct(kind, value, path, faults)
+    if isinstance(kind, inspect.VarTupleType) and isinstance(value, list | tuple):
+        high = kind.max_length if kind.max_length is not None else len(value)
+        if not (kind.min_length or 0) <= len(value) <= high:
+            faults.append(Fault(f"{path} has {len(value)} items: give {allowed_by(kind)}", path))
+        return tuple(_read(kind.item_type, item, f"{path}[{i}]", faults) for i, item in enumerate(value))
+    if not _fits(kind, value):
+        limit = INT_LIMIT if isinstance(kind, inspect.IntType) else FLOAT_LIMIT
+        huge = isinstance(value, int | float) and limit < abs(value) < float("inf")
+        most = f", at most {limit} in size" if huge else ""
+        faults.append(Fault(f"{path} is {show(value)}: give {allowed_by(kind)}{most}", path))
+    return float(value) if isinstance(kind, inspect.FloatType) and _fits(kind, value) else value
+
+
+def _fits(kind: inspect.Type, value: Any) -> bool:
+    if isinstance(kind, inspect.BoolType):
+        return isinstance(value, bool)
+    if isinstance(kind, inspect.LiteralType):
+        return isinstance(value, str) and value in kind.values
+    if isinstance(kind, inspect.IntType):
+        return isinstance(value, int) and not isinstance(value, bool) and not breaks_bounds(kind, value)
+    if isinstance(kind, inspect.FloatType):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and not breaks_bounds(kind, value)
+    if isinstance(kind, inspect.StrType):
+        most = kind.max_length if kind.max_length is not None else 1024
+        return isinstance(value, str) and (kind.min_length or 0) <= len(value) <= most
+    return False
+
+
+def show(value: Any) -> str:
+    """A value as a user would write it, cut to a line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = f'"{value}"' if isinstance(value, str) else "a table" if isinstance(value, dict) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _covers(path: str, involved: str) -> bool:
+    """Whether a fault at `path` makes what `involved` says meaningless."""
+    return (
+        involved == path or involved.startswith((path + ".", path + "[")) or path.startswith(involved + "[")
+    )

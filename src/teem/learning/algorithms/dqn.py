@@ -1,0 +1,220 @@
+"""Deep Q-learning (Mnih 2015, https://doi.org/10.1038/nature14236), a network an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.config.settings import LearningSettings
+from teem.learning.cohort import Gauges
+from teem.learning.replay import Replay
+from teem.learning.schedule import whose_turn, within_budget
+from teem.learning.selector import choose
+from teem.learning.sharing import Networks
+from teem.state import State
+from teem.threads import Threads
+from teem.worlds.base import Observation, Outcome
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHARED_MEMBERS = 8  # members whose transitions make one update of a network that all share
+
+
+class Transitions(NamedTuple):
+    """What one agent learns from at once: a batch of n-step transitions."""
+
+    observation: Tensor  # [batch, D]
+    action: Tensor  # [batch] int64
+    reward: Tensor  # [batch] discounted sum of the n steps
+    next_observation: Tensor  # [batch, D] n steps later
+    next_mask: Tensor  # [batch, A] what is legal there
+    discount: Tensor  # [batch] gamma**n; 0: it was the end
+    weight: Tensor  # [batch] importance of the draw
+
+
+def td_loss(
+    network: Callable[[dict[str, Tensor], Tensor], Tensor],
+    parameters: dict[str, Tensor],
+    target: dict[str, Tensor],
+    batch: Transitions,
+    double: bool,
+) -> tuple[Tensor, Tensor]:
+    """The mean Huber loss of one agent's temporal differences, and their sizes [batch].
+
+    n-step returns (Sutton 1988) with double Q-learning (van Hasselt 2016, https://arxiv.org/abs/1509.06461):
+    the online network chooses the next action among the legal ones, the target network values it. `weight` is
+    prioritised replay's (Schaul 2016, https://arxiv.org/abs/1511.05952).
+    """
+    value = network(parameters, batch.observation).gather(-1, batch.action[:, None])[:, 0]
+    fixed = {name: each.detach() for name, each in parameters.items()}
+    next_target = network(target, batch.next_observation)
+    judge = network(fixed, batch.next_observation) if double else next_target
+    best = judge.masked_fill(~batch.next_mask, -float("inf")).argmax(-1, keepdim=True)
+    goal = (batch.reward + batch.discount * next_target.gather(-1, best)[:, 0]).detach()
+    size = (value - goal).abs()
+    near = size.clamp(max=1.0)
+    return (batch.weight * near * (size - 0.5 * near)).mean(), size.detach()
+
+
+class Backend(Protocol):
+    """Where Q-networks are computed: `KernelQ` or `TorchQ`."""
+
+    def values(
+        self, observation: NDArray[np.float32], rows: NDArray[np.int32], out: NDArray[np.float32]
+    ) -> None:
+        """Write each row's action values into `out[capacity, A]`."""
+        ...
+
+    def update(
+        self,
+        rows: NDArray[np.int32],
+        ids: NDArray[np.int64],
+        replay: Replay,
+        seed: int,
+        step: int,
+        loss: NDArray[np.float32],
+        faults: NDArray[np.int64],
+    ) -> None:
+        """Learn from a batch of each row's; write `loss[row]`, count what was held back in `faults`."""
+        ...
+
+
+class DQN:
+    """Q-networks with their replays: each agent acts by its own epsilon and learns in its turn."""
+
+    name = "dqn"
+
+    def __init__(
+        self,
+        capacity: int,
+        inputs: int,
+        actions: int,
+        settings: LearningSettings,
+        seed: int,
+        threads: Threads,
+        networks: Networks,
+        backend: Backend,
+    ) -> None:
+        self.learns = settings.enabled
+        self.gauges = Gauges.of(capacity)
+        self.networks = networks
+        self.replay = Replay(
+            capacity, settings.replay.length, inputs, prioritised=settings.replay.prioritised
+        )
+        self.backend = backend
+        self._settings = settings
+        self._seed = seed
+        self._threads = threads
+        self._values = np.zeros((capacity, actions), np.float32)
+        self._never = np.zeros(capacity, np.float32)
+        self._slope = np.float32((1.0 - settings.epsilon.end) / settings.epsilon.decay)
+
+    def act(
+        self,
+        observation: Observation,
+        rows: NDArray[np.int32],
+        ids: NDArray[np.int64],
+        step: int,
+        action: NDArray[np.int32],
+        *,
+        greedy: bool = False,
+    ) -> None:
+        """The action of the highest value, or with probability epsilon any legal one."""
+        self.backend.values(observation.values.reshape(len(observation.values), -1), rows, self._values)
+        epsilon = self._never if greedy else self.gauges.epsilon
+        self._threads.share(
+            choose, len(rows), self._values, observation.mask, epsilon, ids, rows, step, self._seed, action
+        )
+
+    def remember(
+        self, observation: Observation, outcome: Outcome, rows: NDArray[np.int32], ids: NDArray[np.int64]
+    ) -> None:
+        """Add the transition to each row's replay; epsilon falls by one decision."""
+        gauges = self.gauges
+        gauges.decisions[rows] += 1
+        end = np.float32(self._settings.epsilon.end)
+        epsilon = gauges.epsilon[rows]
+        gauges.epsilon[rows] = np.minimum(epsilon, np.maximum(epsilon - self._slope, end))
+        if self.learns:
+            flat = observation.values.reshape(len(observation.values), -1)
+            self.replay.add(
+                rows,
+                flat,
+                observation.mask,
+                outcome.action,
+                outcome.reward,
+                outcome.terminated,
+                outcome.truncated,
+            )
+
+    def found(self, rows: NDArray[np.int32], ids: NDArray[np.int64]) -> None:
+        """Fresh networks, empty replays, the first epsilon."""
+        self.networks.found(rows, ids)
+        self._begin(rows, self._settings.epsilon.start)
+
+    def inherit(
+        self, rows: NDArray[np.int32], parents: NDArray[np.int32], ids: NDArray[np.int64], step: int
+    ) -> None:
+        """Networks after the parents', as `learning.newborn` says; empty replays."""
+        if self._settings.newborn == "fresh":
+            self.found(rows, ids)
+            return
+        self.networks.inherit(rows, parents, ids, step)
+        self._begin(rows, self._settings.epsilon.newborn)
+
+    def weights_of(self, row: int) -> NDArray[np.float32] | None:
+        """A copy of the row's own weights."""
+        return self.networks.weights_of(row)
+
+    def inherit_weights(
+        self, rows: NDArray[np.int32], weights: NDArray[np.float32], ids: NDArray[np.int64], step: int
+    ) -> None:
+        """Networks after somebody long dead, as `learning.newborn` says; empty replays."""
+        if self._settings.newborn == "fresh":
+            self.found(rows, ids)
+            return
+        self.networks.inherit_weights(rows, weights, ids, step)
+        self._begin(rows, self._settings.epsilon.newborn)
+
+    def _begin(self, rows: NDArray[np.int32], epsilon: float) -> None:
+        self.gauges.reset(rows, epsilon)
+        self.replay.forget(rows)
+
+    def learn(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> int:
+        """Update those whose turn it is; a network that all share is updated once, from some of them."""
+        if not self.learns or not len(rows):
+            return 0
+        settings, gauges = self._settings, self.gauges
+        turn = whose_turn(ids, step, settings.interval, np.ones(len(rows), np.bool_))
+        due = turn[self._ready(rows[turn])]
+        budget = SHARED_MEMBERS if settings.sharing == "shared" else settings.budget
+        due = within_budget(due, ids, gauges.updates[rows], budget)
+        if not len(due):
+            return 0
+        chosen = rows[due]
+        self.backend.update(chosen, ids[due], self.replay, self._seed, step, gauges.loss, gauges.faults)
+        gauges.updates[chosen] += 1
+        return 1 if settings.sharing == "shared" else len(due)
+
+    def _ready(self, rows: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which rows remember enough to learn from."""
+        enough = self.replay.added[rows] >= self._settings.replay.warmup
+        return enough & (self.replay.drawable(rows, self._settings.n_step) > 0)
+
+    def state(self, rows: NDArray[np.int32]) -> State:
+        """Gauges, networks and replays of the rows."""
+        return {
+            "gauges": self.gauges.state(rows),
+            "networks": self.networks.state(rows),
+            "replay": self.replay.state(rows),
+        }
+
+    def load_state(self, state: State, rows: NDArray[np.int32]) -> None:
+        """Continue from a saved state, bit for bit."""
+        self.gauges.load_state(state["gauges"], rows)
+        self.networks.load_state(state["networks"], rows)
+        self.replay.load_state(state["replay"], rows)

@@ -1,0 +1,241 @@
+"""Proximal policy optimisation (Schulman 2017, https://arxiv.org/abs/1707.06347), a policy an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.config.settings import LearningSettings
+from teem.learning.cohort import Gauges
+from teem.learning.rollout import Rollouts
+from teem.learning.schedule import within_budget
+from teem.learning.selector import choose, log_probability, sample
+from teem.learning.sharing import Networks
+from teem.rng import Stream, uniforms
+from teem.state import State
+from teem.threads import Threads
+from teem.worlds.base import Observation, Outcome
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from teem.learning.torch_networks import TorchNetworks
+
+_NEVER = -1e8  # the logit of an illegal action: its probability is exactly 0
+
+
+class Minibatch(NamedTuple):
+    """What one agent learns from at once: some decisions of its rollout."""
+
+    observation: Tensor  # [m, D]
+    mask: Tensor  # [m, A]
+    action: Tensor  # [m] int64
+    log_probability: Tensor  # [m] when it was done
+    advantage: Tensor  # [m] normalised
+    returns: Tensor  # [m] advantage + value
+    weight: Tensor  # [m] 1; 0: nothing was decided here
+
+
+def ppo_loss(
+    network: Callable[[dict[str, Tensor], Tensor], tuple[Tensor, Tensor]],
+    parameters: dict[str, Tensor],
+    batch: Minibatch,
+    clip: float,
+    entropy: float,
+    value: float,
+) -> Tensor:
+    """The clipped surrogate, the squared error of the value and the entropy bonus of one agent, meaned."""
+    logits, new_value = network(parameters, batch.observation)
+    log_all = logits.masked_fill(~batch.mask, _NEVER).log_softmax(-1)
+    log_ratio = log_all.gather(-1, batch.action[:, None])[:, 0] - batch.log_probability
+    ratio = log_ratio.exp()
+    surrogate = (ratio * batch.advantage).minimum(ratio.clamp(1 - clip, 1 + clip) * batch.advantage)
+    spread = -(log_all.exp() * log_all).sum(-1)
+    error = 0.5 * (new_value - batch.returns) ** 2
+    return (batch.weight * (value * error - surrogate - entropy * spread)).mean()
+
+
+def normalise(
+    advantage: NDArray[np.float32], weight: NDArray[np.float32], axis: int | None
+) -> NDArray[np.float32]:
+    """Advantages of mean 0 and deviation 1 where `weight` is 1, along the axis; None: over all agents."""
+    count = weight.sum(axis=axis, keepdims=True)
+    mean = (advantage * weight).sum(axis=axis, keepdims=True) / np.maximum(count, 1)
+    squares = (weight * (advantage - mean) ** 2).sum(axis=axis, keepdims=True)
+    deviation = np.sqrt(squares / np.maximum(count - 1, 1))
+    return np.asarray((advantage - mean) * weight / (deviation + np.float32(1e-8)), np.float32)
+
+
+class PPO:
+    """Policies with their rollouts: each agent learns when its own is full, on its own."""
+
+    name = "ppo"
+
+    def __init__(
+        self,
+        capacity: int,
+        inputs: int,
+        actions: int,
+        settings: LearningSettings,
+        seed: int,
+        threads: Threads,
+        networks: Networks,
+        backend: TorchNetworks,
+    ) -> None:
+        self.learns = settings.enabled
+        self.gauges = Gauges.of(capacity)
+        self.networks = networks
+        self.backend = backend
+        self.rollouts = Rollouts(capacity, settings.ppo.horizon, inputs, actions)
+        self._settings = settings
+        self._seed = seed
+        self._threads = threads
+        self._logits = np.zeros((capacity, actions), np.float32)
+        self._value = np.zeros(capacity, np.float32)
+        self._log_probability = np.zeros(capacity, np.float32)
+        self._never = np.zeros(capacity, np.float32)
+        self._dead: tuple[NDArray[np.int32], NDArray[np.int64]] = np.empty(0, np.int32), np.empty(0, np.int64)
+
+    def act(
+        self,
+        observation: Observation,
+        rows: NDArray[np.int32],
+        ids: NDArray[np.int64],
+        step: int,
+        action: NDArray[np.int32],
+        *,
+        greedy: bool = False,
+    ) -> None:
+        """An action drawn by the policy's probabilities, or the likeliest."""
+        flat = observation.values.reshape(len(observation.values), -1)
+        self.backend.run(flat, rows, (self._logits, self._value))
+        key = (ids, rows, step, self._seed, action)
+        if greedy:
+            self._threads.share(choose, len(rows), self._logits, observation.mask, self._never, *key)
+        else:
+            self._threads.share(sample, len(rows), self._logits, observation.mask, *key)
+
+    def remember(
+        self, observation: Observation, outcome: Outcome, rows: NDArray[np.int32], ids: NDArray[np.int64]
+    ) -> None:
+        """Add the decision to each row's rollout."""
+        self.gauges.decisions[rows] += 1
+        if not self.learns:
+            return
+        done = self._log_probability
+        log_probability(0, len(rows), self._logits, observation.mask, outcome.action, rows, done)
+        self.rollouts.add(rows, ids, observation, outcome, done, self._value)
+        died = outcome.terminated[rows] & self.rollouts.ready[rows]
+        self._dead = rows[died], ids[died]
+
+    def found(self, rows: NDArray[np.int32], ids: NDArray[np.int64]) -> None:
+        """Fresh networks, empty rollouts."""
+        self.networks.found(rows, ids)
+        self._begin(rows)
+
+    def inherit(
+        self, rows: NDArray[np.int32], parents: NDArray[np.int32], ids: NDArray[np.int64], step: int
+    ) -> None:
+        """Networks after the parents', as `learning.newborn` says; empty rollouts."""
+        if self._settings.newborn == "fresh":
+            self.found(rows, ids)
+            return
+        self.networks.inherit(rows, parents, ids, step)
+        self._begin(rows)
+
+    def weights_of(self, row: int) -> NDArray[np.float32] | None:
+        """A copy of the row's own weights."""
+        return self.networks.weights_of(row)
+
+    def inherit_weights(
+        self, rows: NDArray[np.int32], weights: NDArray[np.float32], ids: NDArray[np.int64], step: int
+    ) -> None:
+        """Networks after somebody long dead, as `learning.newborn` says; empty rollouts."""
+        if self._settings.newborn == "fresh":
+            self.found(rows, ids)
+            return
+        self.networks.inherit_weights(rows, weights, ids, step)
+        self._begin(rows)
+
+    def _begin(self, rows: NDArray[np.int32]) -> None:
+        self.gauges.reset(rows)
+        self.rollouts.forget(rows)
+
+    def learn(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> int:
+        """Update those whose rollout is ready; where weights are shared, those of the dead count too."""
+        if not self.learns:
+            return 0
+        settings, gauges = self._settings, self.gauges
+        ready = np.flatnonzero(self.rollouts.ready[rows])
+        due = within_budget(ready, ids, gauges.updates[rows], settings.budget)
+        rows, ids = rows[due], ids[due]
+        if settings.sharing != "own":
+            rows, ids = np.concatenate([rows, self._dead[0]]), np.concatenate([ids, self._dead[1]])
+            self._dead = rows[:0], ids[:0]
+        if not len(rows):
+            return 0
+        for some, their, count in self.backend.blocks(rows, ids):
+            self._update(some, their, count, step)
+        gauges.updates[rows] += 1
+        self.rollouts.forget(rows)
+        return 1 if settings.sharing == "shared" else len(rows)
+
+    def _update(self, rows: NDArray[np.int32], ids: NDArray[np.int64], count: int, step: int) -> None:
+        """Several passes over the rows' rollouts, by minibatches; the first `count` rows are improved."""
+        held = self.backend.take(rows)
+        part = rows[:count]
+        total, taken = np.zeros(count, np.float32), np.zeros(count, np.int64)
+        for batch in self._minibatches(rows, ids, step):
+            loss, _, every_sound = self.backend.improve(held, batch)
+            sound = every_sound[:count]
+            total += np.where(sound, loss[:count], 0.0)
+            taken += sound
+            self.gauges.faults[part[~sound]] += 1
+        self.backend.give(part, held)
+        self.gauges.loss[part] = np.where(taken > 0, total / np.maximum(taken, 1), np.nan)
+
+    def _minibatches(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> Iterator[Minibatch]:
+        """Each pass in its own random order, every agent in its own."""
+        settings, rollouts, tensor = self._settings.ppo, self.rollouts, self.backend.tensor
+        advantage, weight = rollouts.advantage(rows, self._settings.gamma, settings.gae_lambda)
+        returns = advantage + rollouts.value[rows]
+        axis = None if self.backend.all_share else 1
+        for order in orders(self._seed, step, ids, settings.epochs, settings.horizon):
+            for part in np.array_split(order, settings.minibatches, axis=1):
+                at, here = rows[:, None], np.arange(len(rows))[:, None]
+                yield Minibatch(
+                    tensor(rollouts.observation[at, part]),
+                    tensor(rollouts.mask[at, part]),
+                    tensor(rollouts.action[at, part].astype(np.int64)),
+                    tensor(rollouts.log_probability[at, part]),
+                    tensor(normalise(advantage[here, part], weight[here, part], axis)),
+                    tensor(returns[here, part]),
+                    tensor(weight[here, part]),
+                )
+
+    def state(self, rows: NDArray[np.int32]) -> State:
+        """Gauges, networks and rollouts of the rows."""
+        return {
+            "gauges": self.gauges.state(rows),
+            "networks": self.networks.state(rows),
+            "rollouts": self.rollouts.state(rows),
+        }
+
+    def load_state(self, state: State, rows: NDArray[np.int32]) -> None:
+        """Continue from a saved state, bit for bit."""
+        self.gauges.load_state(state["gauges"], rows)
+        self.networks.load_state(state["networks"], rows)
+        self.rollouts.load_state(state["rollouts"], rows)
+
+
+def orders(
+    seed: int, step: int, ids: NDArray[np.int64], epochs: int, horizon: int
+) -> Iterator[NDArray[np.int64]]:
+    """For each epoch a permutation of `range(horizon)` for each agent, `[n, horizon]`, keyed by id."""
+    draws = uniforms(seed, Stream.POLICY, step, ids, epochs * horizon)
+    for epoch in range(epochs):
+        part = draws[:, epoch * horizon : (epoch + 1) * horizon]
+        yield np.argsort(part, axis=1, kind="stable")

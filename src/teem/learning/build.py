@@ -1,0 +1,134 @@
+"""The policies that the settings ask for; torch is imported only where it is needed."""
+
+from __future__ import annotations
+
+import shutil
+from math import prod
+from typing import Literal
+
+from teem.config.settings import Config, LearningSettings
+from teem.errors import UsageError
+from teem.learning.algorithms.dqn import DQN, Backend
+from teem.learning.algorithms.ppo import PPO
+from teem.learning.cohort import Cohort
+from teem.learning.kernel_q import KernelQ
+from teem.learning.policies import Policies
+from teem.learning.replay import MOST_ACTIONS
+from teem.learning.scripted import Heuristic, Random, Resting
+from teem.learning.sharing import Networks
+from teem.learning.stack import Layout
+from teem.threads import Threads
+from teem.worlds.base import World
+
+Algorithm = Literal["dqn", "ppo", "random", "resting", "heuristic"]
+
+
+def build_policies(config: Config, world: World, threads: Threads) -> Policies:
+    """One cohort, as `config.learning` says, with all the living in it; UsageError if settings disagree."""
+    cohort = build_cohort(config, world, threads, config.learning.algorithm)
+    return Policies(world, [cohort], threads, config.population.fame)
+
+
+def build_cohort(config: Config, world: World, threads: Threads, algorithm: Algorithm) -> Cohort:
+    """A cohort of one algorithm with nobody in it yet; all else as the settings say."""
+    capacity, actions = world.population.capacity, len(world.actions)
+    if algorithm == "random":
+        return Random(capacity, actions, config.seed, threads)
+    if algorithm == "resting":
+        return Resting(capacity)
+    if algorithm == "heuristic":
+        return Heuristic(capacity, world)
+    _expect_consistent(config.learning, algorithm, actions)
+    inputs = prod(world.observation_shape)
+    if algorithm == "dqn":
+        return _dqn(config, capacity, inputs, actions, threads)
+    return _ppo(config, capacity, inputs, actions, threads)
+
+
+def uses_kernels(settings: LearningSettings) -> bool:
+    """Whether networks are computed by the fused kernels, without torch."""
+    able = settings.algorithm == "dqn" and settings.network == "mlp" and settings.sharing == "own"
+    return settings.backend == "kernel" or (settings.backend == "auto" and able and settings.device != "cuda")
+
+
+def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, actions: int) -> None:
+    """Raise UsageError with everything in the settings that can't go together."""
+    faults = []
+    if actions > MOST_ACTIONS:
+        faults.append(
+            f"learning.algorithm is {algorithm} but the world has {actions} actions: {MOST_ACTIONS} at most"
+        )
+    if settings.ppo.minibatches > settings.ppo.horizon:
+        faults.append(
+            f"learning.ppo.minibatches is {settings.ppo.minibatches} but learning.ppo.horizon is "
+            f"{settings.ppo.horizon}: choose fewer minibatches"
+        )
+    if settings.backend == "kernel":
+        needs = {
+            "algorithm": ("dqn", algorithm),
+            "network": ("mlp", settings.network),
+            "sharing": ("own", settings.sharing),
+        }
+        faults += [
+            f"learning.backend is kernel but learning.{name} is {given}: choose {wanted}, or backend torch"
+            for name, (wanted, given) in needs.items()
+            if given != wanted
+        ]
+        if settings.device == "cuda":
+            faults.append(
+                "learning.backend is kernel but learning.device is cuda: choose cpu, or backend torch"
+            )
+    if settings.backend == "compiled":
+        if settings.sharing != "own":
+            faults.append(
+                f"learning.backend is compiled but learning.sharing is {settings.sharing}: choose torch"
+            )
+        if not any(shutil.which(compiler) for compiler in ("g++", "clang++", "c++")):
+            faults.append(
+                "learning.backend is compiled but no C++ compiler was found: install g++, or choose torch"
+            )
+    if faults:
+        raise UsageError(faults)
+
+
+def _dqn(config: Config, capacity: int, inputs: int, actions: int, threads: Threads) -> DQN:
+    """Q-networks on the backend that suits them."""
+    settings = config.learning
+    backend: Backend
+    if uses_kernels(settings):
+        layout = Layout.mlp(inputs, settings.hidden, 1 + actions)
+        networks = Networks(layout, "own", capacity, config.seed, _noise(settings))
+        backend = KernelQ(networks.own, inputs, settings.hidden, actions, settings, threads)
+    else:
+        from teem.learning.torch_network import load_network, pick_device
+        from teem.learning.torch_q import TorchQ
+
+        device = pick_device(settings.device, threads.count)
+        network = load_network(inputs, actions, settings, "dqn")
+        networks = Networks(
+            network.layout, settings.sharing, capacity, config.seed, _noise(settings), network.initial
+        )
+        compiled = settings.backend == "compiled"
+        backend = TorchQ(network, networks, settings, inputs, actions, device, compiled=compiled)
+    return DQN(capacity, inputs, actions, settings, config.seed, threads, networks, backend)
+
+
+def _ppo(config: Config, capacity: int, inputs: int, actions: int, threads: Threads) -> PPO:
+    """Policies on torch."""
+    from teem.learning.torch_network import load_network, pick_device
+    from teem.learning.torch_policy import torch_policy
+
+    settings = config.learning
+    device = pick_device(settings.device, threads.count)
+    network = load_network(inputs, actions, settings, "ppo")
+    networks = Networks(
+        network.layout, settings.sharing, capacity, config.seed, _noise(settings), network.initial
+    )
+    compiled = settings.backend == "compiled"
+    backend = torch_policy(network, networks, settings, inputs, actions, device, compiled=compiled)
+    return PPO(capacity, inputs, actions, settings, config.seed, threads, networks, backend)
+
+
+def _noise(settings: LearningSettings) -> float:
+    """How strongly a newborn's weights are mutated."""
+    return settings.mutation if settings.newborn == "mutated" else 0.0

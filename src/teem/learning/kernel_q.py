@@ -1,0 +1,108 @@
+"""Dueling Q-networks on fused kernels: the default backend, without torch."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.config.settings import LearningSettings
+from teem.learning.kernels.dueling import Networks, Rule, Shape, act_agents, update_agents
+from teem.learning.replay import MOST_ACTIONS, Replay
+from teem.learning.stack import Layout, Stack
+from teem.threads import Threads
+
+Rows = NDArray[np.int32] | NDArray[np.int64]
+
+
+class KernelQ:
+    """Dueling Q-networks of one shape, acted and updated by fused kernels.
+
+    A row's network is the stack's row of the same number; a stack of one row is shared by all, and then updated
+    by one agent after the other.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        inputs: int,
+        hidden: tuple[int, ...],
+        actions: int,
+        settings: LearningSettings,
+        threads: Threads,
+    ) -> None:
+        if stack.layout != Layout.mlp(inputs, hidden, 1 + actions):
+            raise ValueError(f"the stack is not laid out for {inputs} inputs, hidden {hidden}, {actions} actions")
+        if actions > MOST_ACTIONS:
+            raise ValueError(f"{actions} actions: the kernels take at most {MOST_ACTIONS}")
+        self.stack = stack
+        self.settings = settings
+        self.threads = threads
+        self._shape = _shape(stack.layout, (inputs, *hidden, 1 + actions))
+
+    def values(self, observation: NDArray[np.float32], rows: Rows, out: NDArray[np.float32]) -> None:
+        """Write the action values of each row's observation [capacity, size] into `out[capacity, actions]`."""
+        self.threads.share(
+            act_agents,
+            len(rows),
+            rows.astype(np.int64, copy=False),
+            self._shape,
+            self.stack.padded[0],
+            observation.reshape(len(observation), -1),
+            out,
+        )
+
+    def update(
+        self,
+        rows: Rows,
+        ids: NDArray[np.int64],
+        replay: Replay,
+        seed: int,
+        step: int,
+        loss: NDArray[np.float32],
+        faults: NDArray[np.int64],
+    ) -> None:
+        """Update each row's network once from its own replay: draw, value, compare, differentiate, step.
+
+        `loss[capacity]` takes the weighted Huber loss. A row whose loss, gradient or weights aren't finite keeps
+        its weights, and `faults[capacity]` counts it. Raises ValueError when a row has nothing to draw.
+        """
+        empty = np.flatnonzero(replay.drawable(rows, self.settings.n_step) == 0)
+        if len(empty):
+            raise ValueError(f"replay row {int(rows[empty[0]])} has no transition to draw: check drawable() first")
+        alone = self.stack.rows == 1
+        self.threads.share(
+            update_agents,
+            len(rows),
+            rows.astype(np.int64, copy=False),
+            ids,
+            self._shape,
+            Networks(*self.stack.padded, self.stack.updates),
+            replay.columns(),
+            self._rule(replay),
+            seed,
+            step,
+            loss,
+            faults,
+            at_least=max(1, len(rows)) if alone else 8,
+        )
+
+    def _rule(self, replay: Replay) -> Rule:
+        settings = self.settings
+        return Rule(
+            batch=settings.batch,
+            n_step=settings.n_step,
+            gamma=float(settings.gamma),
+            double=settings.double,
+            lr=float(settings.lr),
+            tau=float(settings.tau),
+            grad_clip=float(settings.grad_clip),
+            alpha=float(replay.alpha),
+            beta=float(replay.beta),
+        )
+
+
+def _shape(layout: Layout, widths: tuple[int, ...]) -> Shape:
+    layers = [
+        (widths[k], widths[k + 1], layout.offsets[2 * k], layout.offsets[2 * k + 1]) for k in range(len(widths) - 1)
+    ]
+    return Shape(np.array(layers, np.int64), np.cumsum([0, *widths], dtype=np.int64))

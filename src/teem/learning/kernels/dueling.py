@@ -1,0 +1,251 @@
+"""A dueling Q-network, acted and updated: one agent after the other, each update in one go.
+
+Dueling: Wang et al. 2016, https://arxiv.org/abs/1511.06581. Double: van Hasselt et al. 2016,
+https://arxiv.org/abs/1509.06461. An agent's whole update happens while its weights are in the cache; nothing is
+shared between agents, so neither threads nor the order of rows change a bit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from teem.learning.kernels.adam import adam
+from teem.learning.kernels.dense import aligned, backward, forward, squares
+from teem.learning.kernels.tile import fetch
+from teem.learning.replay import draw_row, load_row, write_priority
+
+
+class Shape(NamedTuple):
+    """The network: its dense layers, and where their inputs and the output lie in scratch."""
+
+    layers: NDArray[np.int64]  # [layers, 4] inputs, outputs, place of the weight, place of the bias
+    places: NDArray[np.int64]  # [layers + 2] running sum of widths
+
+
+class Networks(NamedTuple):
+    """The arrays of a Stack."""
+
+    weights: NDArray[np.float32]  # [rows, size]
+    target: NDArray[np.float32]  # [rows, size]
+    moment1: NDArray[np.float32]  # [rows, size]
+    moment2: NDArray[np.float32]  # [rows, size]
+    updates: NDArray[np.int64]  # [rows]
+
+
+class Rule(NamedTuple):
+    """What an update is, besides the data."""
+
+    batch: int
+    n_step: int
+    gamma: float
+    double: bool
+    lr: float
+    tau: float
+    grad_clip: float  # 0: none
+    alpha: float  # of priorities
+    beta: float
+
+
+class _Scratch(NamedTuple):
+    """What one thread needs to update one agent after the other."""
+
+    h: NDArray[np.float32]  # every layer's input and the output, states above next states, see dense.forward
+    d: NDArray[np.float32]  # the loss's slope at each of them, for the states alone
+    gradient: NDArray[np.float32]  # [size], padded with zeros as the stack's rows are
+    zeros: NDArray[np.float32]  # [widest]
+    turned: NDArray[np.float32]  # [largest weight]
+    before: NDArray[np.int64]  # [batch] place of the state
+    after: NDArray[np.int64]  # [batch] place of the next state
+    best: NDArray[np.int64]  # [batch] action to bootstrap from; -1: none is legal
+    reward: NDArray[np.float32]  # [batch]
+    discount: NDArray[np.float32]  # [batch]
+    weight: NDArray[np.float32]  # [batch]
+    error: NDArray[np.float32]  # [batch] TD error
+    mass: NDArray[np.float64]  # [length], for prioritised draws
+
+
+@njit(nogil=True, cache=True)
+def _scratch(shape, size, batch, length):  # type: ignore[no-untyped-def]
+    total = shape.places[-1]
+    widest, largest = 0, 0
+    for layer in range(shape.layers.shape[0]):
+        widest = max(widest, shape.layers[layer, 0], shape.layers[layer, 1])
+        largest = max(largest, shape.layers[layer, 0] * shape.layers[layer, 1])
+    return _Scratch(
+        aligned(2 * batch * total),
+        aligned(batch * total),
+        aligned(size),
+        aligned(widest),
+        aligned(largest),
+        np.empty(batch, np.int64),
+        np.empty(batch, np.int64),
+        np.empty(batch, np.int64),
+        np.empty(batch, np.float32),
+        np.empty(batch, np.float32),
+        np.empty(batch, np.float32),
+        np.empty(batch, np.float32),
+        np.empty(length, np.float64),
+    )
+
+
+@njit(nogil=True, cache=True)
+def update_agents(begin, stop, rows, ids, shape, networks, columns, rule, seed, step, loss, faults):  # type: ignore[no-untyped-def]
+    """Update the networks of rows[begin:stop] from their own replay rows; see KernelQ.update."""
+    scratch = _scratch(shape, networks.weights.shape[1], rule.batch, columns[5].shape[1])
+    for i in range(begin, stop):
+        row = rows[i]
+        network = row if networks.weights.shape[0] > 1 else 0  # one row: shared by all
+        sound = draw_row(
+            row, ids[i], seed, step, rule.n_step, np.float32(rule.gamma), columns, rule.beta,
+            scratch.mass, scratch.before, scratch.after, scratch.reward, scratch.discount, scratch.weight,
+        )  # fmt: skip
+        if sound:
+            following = rows[min(i + 1, stop - 1)]
+            fetch(networks.moment1, network)
+            _load_states(row, shape, columns, scratch, rule.batch)
+            _value(networks.weights[network], networks.target[network], row, shape, columns, scratch, rule)
+            fetch(networks.moment2, network)
+            mean_loss = _compare(row, shape, columns, scratch, rule.batch)
+            fetch(networks.weights, following)
+            _differentiate(networks.weights[network], shape, scratch, rule.batch)
+            fetch(networks.target, following)
+            sound = _step(network, networks, scratch, rule, mean_loss)
+        if not sound:
+            faults[row] += 1
+            continue
+        loss[row] = mean_loss
+        if columns[5].shape[1] > 0:
+            write_priority(columns[5][row], columns[8], row, scratch.before, scratch.error, np.float32(rule.alpha))
+
+
+@njit(nogil=True, cache=True)
+def _load_states(row, shape, columns, scratch, batch):  # type: ignore[no-untyped-def]
+    """Widen the states into rows 0..batch of the first layer's input and the next states into the rows below."""
+    observation = columns[0]
+    inputs = shape.layers[0, 0]
+    words = scratch.h.view(np.uint32)
+    for i in range(batch):
+        load_row(observation[row, scratch.before[i]], words[i * inputs : (i + 1) * inputs])
+        load_row(observation[row, scratch.after[i]], words[(batch + i) * inputs : (batch + i + 1) * inputs])
+
+
+@njit(nogil=True, cache=True)
+def _value(weights, target, row, shape, columns, scratch, rule):  # type: ignore[no-untyped-def]
+    """Value the states by the network and the next states by the target, at the action either finds best."""
+    batch = rule.batch
+    layers, places = shape
+    if rule.double:
+        forward(weights, layers, places, scratch.h, 2 * batch, 0, 2 * batch)
+        _find_best(row, shape, columns, scratch, batch)
+        forward(target, layers, places, scratch.h, 2 * batch, batch, batch)
+    else:
+        forward(weights, layers, places, scratch.h, 2 * batch, 0, batch)
+        forward(target, layers, places, scratch.h, 2 * batch, batch, batch)
+        _find_best(row, shape, columns, scratch, batch)
+
+
+@njit(nogil=True, cache=True)
+def _find_best(row, shape, columns, scratch, batch):  # type: ignore[no-untyped-def]
+    """The legal action of the largest advantage in each next state."""
+    mask = columns[1]
+    width = shape.layers[-1, 1]
+    for i in range(batch):
+        legal = mask[row, scratch.after[i]]
+        at = shape.places[-2] * 2 * batch + (batch + i) * width + 1
+        best = -1
+        for a in range(width - 1):
+            if (legal >> np.uint64(a)) & np.uint64(1) and (best < 0 or scratch.h[at + a] > scratch.h[at + best]):
+                best = a
+        scratch.best[i] = best
+
+
+@njit(nogil=True, cache=True)
+def _dueling(h, at, width, action):  # type: ignore[no-untyped-def]
+    """q of one action: the value, and its advantage over the mean."""
+    mean = np.float32(0)
+    for a in range(1, width):
+        mean += h[at + a]
+    return h[at] + h[at + 1 + action] - mean / np.float32(width - 1)
+
+
+@njit(nogil=True, cache=True)
+def _compare(row, shape, columns, scratch, batch):  # type: ignore[no-untyped-def]
+    """TD errors, the weighted mean of their Huber losses, and its slope at the network's output."""
+    action = columns[2]
+    width = shape.layers[-1, 1]
+    out = shape.places[-2] * 2 * batch
+    slopes = shape.places[-2] * batch
+    total = np.float32(0)
+    for i in range(batch):
+        wanted = scratch.reward[i]
+        if scratch.best[i] >= 0:
+            wanted += scratch.discount[i] * _dueling(scratch.h, out + (batch + i) * width, width, scratch.best[i])
+        taken = np.int64(action[row, scratch.before[i]])
+        error = _dueling(scratch.h, out + i * width, width, taken) - wanted
+        size = abs(error)
+        huber = np.float32(0.5) * error * error if size < np.float32(1) else size - np.float32(0.5)
+        slope = min(max(error, np.float32(-1)), np.float32(1)) * scratch.weight[i] / np.float32(batch)
+        scratch.error[i] = error
+        total += scratch.weight[i] * huber
+        at = slopes + i * width
+        scratch.d[at] = slope
+        for a in range(1, width):
+            scratch.d[at + a] = -slope / np.float32(width - 1)
+        scratch.d[at + 1 + taken] += slope
+    return total / np.float32(batch)
+
+
+@njit(nogil=True, cache=True)
+def _differentiate(weights, shape, scratch, batch):  # type: ignore[no-untyped-def]
+    """The gradient of the loss in every weight."""
+    layers, places = shape
+    backward(
+        weights, layers, places, scratch.h, 2 * batch, scratch.d, batch,
+        scratch.zeros, scratch.turned, scratch.gradient,
+    )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def _step(network, networks, scratch, rule, loss):  # type: ignore[no-untyped-def]
+    """Step by the clipped gradient; touches nothing and returns False unless all that enters is finite."""
+    square = squares(scratch.gradient)
+    weights = networks.weights[network]
+    if not (np.isfinite(loss) and np.isfinite(square) and np.isfinite(squares(weights))):
+        return False
+    scale = np.float32(1)
+    if rule.grad_clip > 0:  # as torch.nn.utils.clip_grad_norm_
+        scale = np.float32(min(1.0, rule.grad_clip / (np.sqrt(square) + 1e-6)))
+    networks.updates[network] += 1
+    adam(
+        weights, networks.target[network], networks.moment1[network], networks.moment2[network],
+        scratch.gradient, scale, rule.lr, np.float32(rule.tau), networks.updates[network],
+    )  # fmt: skip
+    return True
+
+
+@njit(nogil=True, cache=True)
+def act_agents(begin, stop, rows, shape, weights, observation, out):  # type: ignore[no-untyped-def]
+    """out[row, actions] = the action values of rows[begin:stop]; rows that share one network go 32 at a time."""
+    block = 1 if weights.shape[0] > 1 else 32
+    layers, places = shape
+    inputs, width = layers[0, 0], layers[-1, 1]
+    h = aligned(block * places[-1])
+    for first in range(begin, stop, block):
+        count = min(block, stop - first)
+        for i in range(count):
+            h[i * inputs : (i + 1) * inputs] = observation[rows[first + i]]
+        network = rows[first] if weights.shape[0] > 1 else 0
+        fetch(weights, rows[min(first+1, stop-1)])
+        forward(weights[network], layers, places, h, block, 0, count)
+        for i in range(count):
+            at = places[-2] * block + i * width
+            mean = np.float32(0)
+            for a in range(1, width):
+                mean += h[at + a]
+            rest = h[at] - mean / np.float32(width - 1)
+            for a in range(width - 1):
+                out[rows[first + i], a] = rest + h[at + 1 + a]

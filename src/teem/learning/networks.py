@@ -1,0 +1,60 @@
+"""The ready-made networks as torch modules; the kernels run the same layout without torch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Dense(nn.Module):
+    """x @ weight + bias, the weight laid out [in, out] so that a row of it is what one input feeds."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        bound = inputs**-0.5
+        self.weight = nn.Parameter(torch.empty(inputs, outputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(outputs).uniform_(-bound, bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., in] to [..., out]."""
+        return x @ self.weight + self.bias
+
+
+class _MLP(nn.Module):
+    """Dense layers with ReLU between them."""
+
+    def __init__(self, inputs: int, outputs: int, hidden: tuple[int, ...]) -> None:
+        super().__init__()
+        widths = (inputs, *hidden, outputs)
+        self.layers = nn.ModuleList(Dense(a, b) for a, b in zip(widths, widths[1:], strict=False))
+
+    def _run(self, x: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            x = torch.relu(layer(x))
+        out: Tensor = self.layers[-1](x)
+        return out
+
+
+class DuelingMLP(_MLP):
+    """Dueling Q-network (Wang et al. 2016, https://arxiv.org/abs/1511.06581): q = v + a - mean(a)."""
+
+    def __init__(self, inputs: int, actions: int, hidden: tuple[int, ...]) -> None:
+        super().__init__(inputs, 1 + actions, hidden)
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """Action values [..., actions]; column 0 of the last layer is v, the rest are the advantages."""
+        out = self._run(observation)
+        value, advantage = out[..., :1], out[..., 1:]
+        return value + advantage - advantage.mean(-1, keepdim=True)
+
+
+class ActorCriticMLP(_MLP):
+    """One trunk for policy and value."""
+
+    def __init__(self, inputs: int, actions: int, hidden: tuple[int, ...]) -> None:
+        super().__init__(inputs, 1 + actions, hidden)
+
+    def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [..., actions] and value [...]; column 0 of the last layer is the value."""
+        out = self._run(observation)
+        return out[..., 1:], out[..., 0]

@@ -1,0 +1,164 @@
+"""Every cohort, who belongs to which, and how newborns come to their networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.learning.cohort import Cohort, Gauges
+from teem.learning.fame import HallOfFame
+from teem.learning.selector import find_unsound
+from teem.state import State
+from teem.threads import Threads
+from teem.worlds.base import Births, Observation, Outcome, World
+
+Rows = NDArray[np.int32]
+Ids = NDArray[np.int64]
+
+
+class Policies:
+    """Every cohort, and who belongs to which; a newborn belongs to its parent's.
+
+    A step calls `act`, then, after the world's step, `remember`, `inherit` and `learn`, in this order.
+    """
+
+    cohort_of: NDArray[np.int8]  # [capacity] index into `cohorts`; means nothing where nobody lives
+
+    def __init__(
+        self,
+        world: World,
+        cohorts: Sequence[Cohort],
+        threads: Threads,
+        fame: int = 1,
+        cohort_of: NDArray[np.int8] | None = None,
+    ) -> None:
+        self.cohorts = list(cohorts)
+        self._world = world
+        self._threads = threads
+        capacity = world.population.capacity
+        self.cohort_of = np.zeros(capacity, np.int8) if cohort_of is None else cohort_of.copy()
+        self.fame = HallOfFame(fame)
+        self._action = np.zeros(capacity, np.int32)
+        self._unsound = np.zeros(capacity, np.bool_)
+        for cohort, rows, ids in self._members(world.population.living):
+            cohort.found(rows, ids)
+
+    def _members(self, rows: Rows) -> Iterator[tuple[Cohort, Rows, Ids]]:
+        """Each cohort with those of the rows that belong to it, in their order, and their ids."""
+        ids = self._world.population.id
+        if len(self.cohorts) == 1:
+            yield self.cohorts[0], rows, ids[rows]
+            return
+        for index, cohort in enumerate(self.cohorts):
+            members = rows[self.cohort_of[rows] == index]
+            if len(members):
+                yield cohort, members, ids[members]
+
+    def act(self, observation: Observation, *, greedy: bool = False) -> NDArray[np.int32]:
+        """What each of the living does, `[capacity]`; the array is reused by the next call.
+
+        An observation that is not finite is replaced by zeros, its agent passes, and its faults are counted.
+        """
+        unsound = self._find_unsound(observation)
+        for cohort, rows, ids in self._members(observation.living):
+            cohort.act(observation, rows, ids, self._world.step_count, self._action, greedy=greedy)
+        if len(unsound):
+            self._action[unsound] = observation.mask.shape[1] - 1
+            for cohort, rows, _ in self._members(unsound):
+                cohort.gauges.faults[rows] += 1
+        return self._action
+
+    def _find_unsound(self, observation: Observation) -> Rows:
+        """The rows whose observation was not finite, and is zeros now."""
+        values = observation.values.reshape(len(observation.values), -1)
+        living = observation.living
+        self._threads.share(find_unsound, len(living), values.view(np.int32), living, self._unsound)
+        rows = living[self._unsound[living]]
+        observation.values[rows] = 0.0
+        return rows
+
+    def remember(self, observation: Observation, outcome: Outcome) -> None:
+        """Each cohort keeps what came of its decisions, deaths included."""
+        if len(self.cohorts) == 1:
+            self.cohorts[0].remember(observation, outcome, outcome.acted, outcome.id)
+            return
+        for index, cohort in enumerate(self.cohorts):
+            mine = self.cohort_of[outcome.acted] == index
+            if mine.any():
+                cohort.remember(observation, outcome, outcome.acted[mine], outcome.id[mine])
+
+    def inherit(self, births: Births) -> None:
+        """Give the newborn their networks: after the living parent, after the famous dead, or fresh ones."""
+        if not len(births.slot):
+            return
+        step, ids = self._world.step_count, self._world.population.id
+        with_parent = births.parent_slot >= 0
+        children, parents = births.slot[with_parent], births.parent_slot[with_parent]
+        self.cohort_of[children] = self.cohort_of[parents]
+        for index, cohort in enumerate(self.cohorts):
+            mine = self.cohort_of[children] == index
+            if mine.any():
+                cohort.inherit(children[mine], parents[mine], ids[children[mine]], step)
+        for slot, entry in zip(births.slot[~with_parent], births.fame[~with_parent], strict=True):
+            self._reseed(slot, int(entry), step)
+
+    def _reseed(self, slot: np.int32, entry: int, step: int) -> None:
+        """A newborn without a living parent: after somebody famous, or a founder of the first cohort."""
+        row = np.array([slot], np.int32)
+        ids = self._world.population.id[row]
+        famed = self.fame.entry(entry)
+        self.cohort_of[row] = famed.cohort if famed else 0
+        cohort = self.cohorts[self.cohort_of[slot]]
+        if famed and famed.weights is not None:
+            cohort.inherit_weights(row, famed.weights[None], ids, step)
+        else:
+            cohort.found(row, ids)
+
+    def honour(self, entry: int, row: int) -> None:
+        """Keep the weights of the row in an entry of the hall of fame; it may have died in this step."""
+        index = int(self.cohort_of[row])
+        self.fame.keep(entry, index, self.cohorts[index].weights_of(row))
+
+    def learn(self) -> int:
+        """Update those whose turn it is; how many updates were made."""
+        step = self._world.step_count
+        return sum(
+            cohort.learn(rows, ids, step)
+            for cohort, rows, ids in self._members(self._world.population.living)
+            if cohort.learns
+        )
+
+    @property
+    def gauges(self) -> Gauges:
+        """What is known of each agent's learning, one row a slot; copies if there are several cohorts."""
+        if len(self.cohorts) == 1:
+            return self.cohorts[0].gauges
+        together = Gauges.of(len(self.cohort_of))
+        for index, cohort in enumerate(self.cohorts):
+            rows = np.flatnonzero(self.cohort_of == index).astype(np.int32)
+            together.load_state(cohort.gauges.state(rows), rows)
+        return together
+
+    def state(self) -> State:
+        """Everything that a later step depends on."""
+        living = self._world.population.living
+        cohorts = {
+            f"{index}-{cohort.name}": cohort.state(living[self.cohort_of[living] == index])
+            for index, cohort in enumerate(self.cohorts)
+        }
+        return {"cohort_of": self.cohort_of[living], "cohorts": cohorts, "fame": self.fame.state()}
+
+    def load_state(self, state: State) -> None:
+        """Continue from a saved state, bit for bit; the world has been loaded before."""
+        living = self._world.population.living
+        if len(state["cohort_of"]) != len(living):
+            raise ValueError(
+                f"policies: saved for {len(state['cohort_of'])} agents, {len(living)} are alive here"
+            )
+        self.cohort_of[living] = state["cohort_of"]
+        for index, cohort in enumerate(self.cohorts):
+            rows = living[self.cohort_of[living] == index]
+            cohort.load_state(state["cohorts"][f"{index}-{cohort.name}"], rows)
+        self.fame.load_state(state["fame"])

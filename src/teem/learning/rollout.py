@@ -1,0 +1,126 @@
+"""What agents collect before they learn on-policy: the last `horizon` decisions of each, by slot."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from teem.learning.cohort import load_rows
+from teem.learning.draw import CUT, GOES_ON, TERMINATED
+from teem.state import State
+from teem.worlds.base import Observation, Outcome
+
+_COLUMNS = (
+    "observation", "mask", "action", "log_probability", "value", "reward", "end",
+    "filled", "bootstrap", "ready",
+)  # fmt: skip
+
+
+class Rollouts:
+    """A rollout a row; it is ready when its last value is known, and then waits until it was learned from.
+
+    A rollout begins when `(id + step) % (horizon + 1)` is 0, so that not all are ready at once. The decision
+    after the last gives the value to bootstrap from and is not learned from itself.
+    """
+
+    observation: NDArray[np.float32]  # [capacity, horizon, D]
+    mask: NDArray[np.bool_]  # [capacity, horizon, A] what was legal; the action done counts as legal
+    action: NDArray[np.int32]  # [capacity, horizon]
+    log_probability: NDArray[np.float32]  # [capacity, horizon] of the action, when it was done
+    value: NDArray[np.float32]  # [capacity, horizon] of the observation, when it was seen
+    reward: NDArray[np.float32]  # [capacity, horizon]
+    end: NDArray[np.uint8]  # [capacity, horizon] as in draw.py
+    filled: NDArray[np.int64]  # [capacity] decisions collected
+    bootstrap: NDArray[np.float32]  # [capacity] value of the observation after the last
+    ready: NDArray[np.bool_]  # [capacity]
+
+    def __init__(self, capacity: int, horizon: int, inputs: int, actions: int) -> None:
+        self.horizon = horizon
+        self.observation = np.zeros((capacity, horizon, inputs), np.float32)
+        self.mask = np.zeros((capacity, horizon, actions), np.bool_)
+        self.action = np.zeros((capacity, horizon), np.int32)
+        self.log_probability = np.zeros((capacity, horizon), np.float32)
+        self.value = np.zeros((capacity, horizon), np.float32)
+        self.reward = np.zeros((capacity, horizon), np.float32)
+        self.end = np.zeros((capacity, horizon), np.uint8)
+        self.filled = np.zeros(capacity, np.int64)
+        self.bootstrap = np.zeros(capacity, np.float32)
+        self.ready = np.zeros(capacity, np.bool_)
+
+    def add(
+        self,
+        rows: NDArray[np.int32],
+        ids: NDArray[np.int64],
+        observation: Observation,
+        outcome: Outcome,
+        log_probability: NDArray[np.float32],
+        value: NDArray[np.float32],
+    ) -> None:
+        """Collect one decision a row; `log_probability` and `value` are by slot, as all but rows and ids."""
+        waiting = rows[(self.filled[rows] == self.horizon) & ~self.ready[rows]]
+        self.bootstrap[waiting] = value[waiting]
+        self.ready[waiting] = True
+        turn = (self.filled[rows] > 0) | ((ids + outcome.step) % (self.horizon + 1) == 0)
+        into = rows[turn & ~self.ready[rows]]
+        at = self.filled[into]
+        self.observation[into, at] = observation.values.reshape(len(observation.values), -1)[into]
+        self.mask[into, at] = observation.mask[into]
+        self.mask[into, at, outcome.action[into]] = True
+        self.action[into, at] = outcome.action[into]
+        self.log_probability[into, at] = log_probability[into]
+        self.value[into, at] = value[into]
+        self.reward[into, at] = outcome.reward[into]
+        ends = np.where(outcome.truncated[into], CUT, GOES_ON)
+        self.end[into, at] = np.where(outcome.terminated[into], TERMINATED, ends)
+        self.filled[into] += 1
+        died = into[outcome.terminated[into]]
+        self.bootstrap[died] = 0.0
+        self.ready[died] = True
+
+    def forget(self, rows: NDArray[np.int32]) -> None:
+        """Begin anew: after a birth, or when the rollout was learned from."""
+        self.filled[rows] = 0
+        self.ready[rows] = False
+
+    def advantage(
+        self, rows: NDArray[np.int32], gamma: float, gae_lambda: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Each decision's advantage, and 1 where there is one to learn from, else 0: both [n, horizon]."""
+        out = np.zeros((len(rows), self.horizon), np.float32)
+        weight = np.zeros((len(rows), self.horizon), np.float32)
+        estimate_advantage(
+            self.reward[rows], self.value[rows], self.end[rows], self.filled[rows], self.bootstrap[rows],
+            np.float32(gamma), np.float32(gae_lambda), out, weight,
+        )  # fmt: skip
+        return out, weight
+
+    def state(self, rows: NDArray[np.int32]) -> State:
+        """The rollouts of the rows given."""
+        return {name: getattr(self, name)[rows] for name in _COLUMNS}
+
+    def load_state(self, state: State, rows: NDArray[np.int32]) -> None:
+        """Take over the saved rollouts of the rows given."""
+        load_rows("rollouts", {name: getattr(self, name) for name in _COLUMNS}, state, rows)
+
+
+@njit(nogil=True, cache=True)
+def estimate_advantage(reward, value, end, filled, bootstrap, gamma, gae_lambda, out, weight):  # type: ignore[no-untyped-def]
+    """Generalised advantages (Schulman 2016, https://arxiv.org/abs/1506.02438), arrays [n, horizon].
+
+    A terminated decision has no future. What a truncated one led to is unknown, so it isn't learned from, and
+    the decision before it bootstraps from the value of the state it was made in.
+    """
+    for i in range(reward.shape[0]):
+        carry = np.float32(0.0)
+        next_value = bootstrap[i]
+        for t in range(filled[i] - 1, -1, -1):
+            if end[i, t] == CUT:
+                carry = np.float32(0.0)
+            else:
+                goes_on = np.float32(end[i, t] != TERMINATED)
+                delta = reward[i, t] + gamma * next_value * goes_on - value[i, t]
+                carry = delta + gamma * gae_lambda * goes_on * carry
+                out[i, t] = carry
+                weight[i, t] = np.float32(1.0)
+            next_value = value[i, t]

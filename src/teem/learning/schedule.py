@@ -1,0 +1,26 @@
+"""Whose turn it is to learn: staggered by id, capped by a budget, the least trained first."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def whose_turn(
+    ids: NDArray[np.int64], step: int, interval: int, ready: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Positions in `ids` of those that are ready and whose turn it is, by `(id + step) % interval`."""
+    return np.flatnonzero(((ids + step) % interval == 0) & ready)
+
+
+def within_budget(
+    due: NDArray[np.int64], ids: NDArray[np.int64], updates: NDArray[np.int64], budget: int
+) -> NDArray[np.int64]:
+    """At most `budget` of the positions `due`, in their order: the least trained, then the lowest ids.
+
+    `updates` stands beside `ids`; a budget of 0 is no limit.
+    """
+    if budget == 0 or len(due) <= budget:
+        return due
+    first = np.lexsort((ids[due], updates[due]))[:budget]
+    return np.asarray(due[np.sort(first)])

@@ -1,0 +1,191 @@
+"""Networks of one shape on an agent axis: one flat row of weights a network, its optimiser beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from teem.rng import Stream, bits, to_normal, to_unit
+from teem.state import State, expect_same_shape
+
+Rows = NDArray[np.int32] | NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+LINE = 16  # floats in a cache line
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where each named tensor of a network lies in its flat row."""
+
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    offsets: tuple[int, ...]
+    fans: tuple[int, ...]  # inputs a number of the tensor is summed with; fresh weights are within 1/sqrt(fan)
+    size: int
+
+    @staticmethod
+    def mlp(inputs: int, hidden: tuple[int, ...], outputs: int) -> Layout:
+        """Dense layers, `layers.0.weight` [in, out], `layers.0.bias` [out], `layers.1.weight`, ..."""
+        widths = (inputs, *hidden, outputs)
+        named: list[tuple[str, tuple[int, ...]]] = []
+        fans: list[int] = []
+        for layer, (fan, width) in enumerate(zip(widths, widths[1:], strict=False)):
+            named += [(f"layers.{layer}.weight", (fan, width)), (f"layers.{layer}.bias", (width,))]
+            fans += [fan, fan]
+        return _laid_out(named, fans)
+
+    @staticmethod
+    def of(named_shapes: Iterable[tuple[str, tuple[int, ...]]]) -> Layout:
+        """Any tensors; fans as torch lays weights out, [out, in, ...], a bias taking that of its weight."""
+        named = list(named_shapes)
+        fans: list[int] = []
+        for _, shape in named:
+            if len(shape) > 1:
+                fans.append(prod(shape[1:]))
+            else:
+                fans.append(fans[-1] if fans else prod(shape))
+        return _laid_out(named, fans)
+
+
+def _laid_out(named: list[tuple[str, tuple[int, ...]]], fans: list[int]) -> Layout:
+    sizes = [prod(shape) for _, shape in named]
+    offsets = [sum(sizes[:i]) for i in range(len(sizes))]
+    return Layout(
+        names=tuple(name for name, _ in named),
+        shapes=tuple(tuple(shape) for _, shape in named),
+        offsets=tuple(offsets),
+        fans=tuple(fans),
+        size=sum(sizes),
+    )
+
+
+class Stack:
+    """Networks of one shape, a row each, with Adam's moments and a target network."""
+
+    weights: Floats  # [rows, size]
+    target: Floats  # [rows, size]
+    moment1: Floats  # [rows, size]
+    moment2: Floats  # [rows, size]
+    updates: NDArray[np.int64]  # [rows] since the weights were given; Adam's t
+    padded: tuple[Floats, ...]  # those four as they lie in memory, rows padded with zeros, for the kernels
+
+    def __init__(self, layout: Layout, rows: int) -> None:
+        self.layout = layout
+        self.rows = rows
+        self.padded = tuple(_whole_lines(rows, layout.size) for _ in range(4))
+        self.weights, self.target, self.moment1, self.moment2 = (each[:, : layout.size] for each in self.padded)
+        self.updates = np.zeros(rows, np.int64)
+
+    def views(self, array: Floats) -> dict[str, Floats]:
+        """Each tensor of `array` [rows, size] by name, [rows, *shape], without a copy."""
+        out: dict[str, Floats] = {}
+        layout = self.layout
+        for name, shape, offset in zip(layout.names, layout.shapes, layout.offsets, strict=True):
+            out[name] = array[:, offset : offset + prod(shape)].reshape(len(array), *shape)
+        return out
+
+    def fresh(self, rows: Rows, ids: NDArray[np.int64], seed: int) -> None:
+        """Give rows new networks: weights and biases uniform within 1/sqrt(fan in), keyed by id."""
+        weights = np.empty((len(rows), self.layout.size), np.float32)
+        _fill_fresh(weights, self._bounds(), ids, seed)
+        self.adopt(rows, weights)
+
+    def inherit(
+        self, rows: Rows, parents: Rows, ids: NDArray[np.int64], seed: int, step: int, noise: float
+    ) -> None:
+        """Give rows the networks of the parents' rows, mutated by `noise`."""
+        self.inherit_from(rows, self.weights[parents], ids, seed, step, noise)
+
+    def inherit_from(
+        self, rows: Rows, weights: Floats, ids: NDArray[np.int64], seed: int, step: int, noise: float
+    ) -> None:
+        """Give rows the weights [n, size], plus normal noise of `noise` x each tensor's root mean square."""
+        mutated = np.array(weights, np.float32, order="C")
+        if noise > 0:
+            ends = np.array([*self.layout.offsets, self.layout.size], np.int64)
+            _mutate(mutated, ends, ids, seed, step, np.float32(noise))
+        self.adopt(rows, mutated)
+
+    def adopt(self, rows: Rows, weights: Floats) -> None:
+        """Start rows afresh from the weights [n, size]: target the same, moments and updates 0."""
+        self.weights[rows] = weights
+        self.target[rows] = weights
+        used = rows[self.updates[rows] > 0]  # moments never written are 0 already, their pages untouched
+        self.moment1[used] = 0
+        self.moment2[used] = 0
+        self.updates[rows] = 0
+
+    def state(self, rows: Rows) -> State:
+        """The networks of the rows given, to be saved."""
+        return {
+            "weights": self.weights[rows],
+            "target": self.target[rows],
+            "moment1": self.moment1[rows],
+            "moment2": self.moment2[rows],
+            "updates": self.updates[rows],
+        }
+
+    def load_state(self, state: State, rows: Rows) -> None:
+        """Put saved networks into rows."""
+        shape = (len(rows), self.layout.size)
+        for name in ("weights", "target", "moment1", "moment2"):
+            expect_same_shape(f"stack.{name}", state[name], np.empty(shape, np.float32))
+            getattr(self, name)[rows] = state[name]
+        expect_same_shape("stack.updates", state["updates"], np.empty(len(rows), np.int64))
+        self.updates[rows] = state["updates"]
+
+    def _bounds(self) -> Floats:
+        """1/sqrt(fan in) of each number of a row."""
+        fans = np.array(self.layout.fans, np.float32)
+        sizes = [prod(shape) for shape in self.layout.shapes]
+        return np.repeat(np.float32(1) / np.sqrt(fans), sizes)
+
+
+def _whole_lines(rows: int, size: int) -> Floats:
+    """Zeros [rows, size or a little more], each row a whole number of cache lines: vectors never straddle two.
+
+    Zeros, not empty: the system hands out a page only when it is first written.
+    """
+    stride = -(-size // LINE) * LINE
+    memory = np.zeros(rows * stride + LINE, np.float32)
+    skip = -(memory.ctypes.data // memory.itemsize) % LINE
+    return memory[skip : skip + rows * stride].reshape(rows, stride)
+
+
+_WEIGHTS = int(Stream.WEIGHTS)
+_MUTATION = int(Stream.MUTATION)
+
+
+@njit(nogil=True, cache=True)
+def _fill_fresh(out, bounds, ids, seed):  # type: ignore[no-untyped-def]
+    """Uniform in [-bound, bound), four numbers a draw."""
+    size = out.shape[1]
+    for i in range(out.shape[0]):
+        for block in range((size + 3) // 4):
+            words = bits(seed, _WEIGHTS, 0, ids[i], block)
+            for part in range(min(4, size - 4 * block)):
+                j = 4 * block + part
+                out[i, j] = (np.float32(2) * to_unit(words[part]) - np.float32(1)) * bounds[j]
+
+
+@njit(nogil=True, cache=True)
+def _mutate(out, ends, ids, seed, step, noise):  # type: ignore[no-untyped-def]
+    """Add normal noise, `noise` x the tensor's root mean square, two numbers a draw."""
+    for i in range(out.shape[0]):
+        for tensor in range(ends.shape[0] - 1):
+            begin, end = ends[tensor], ends[tensor + 1]
+            squares = 0.0
+            for j in range(begin, end):
+                squares += np.float64(out[i, j]) ** 2
+            scale = noise * np.float32(np.sqrt(squares / max(1, end - begin)))
+            for j in range(begin, end, 2):
+                words = bits(seed, _MUTATION, step, ids[i], j)
+                out[i, j] += scale * to_normal(words[0], words[1])
+                if j + 1 < end:
+                    out[i, j + 1] += scale * to_normal(words[2], words[3])

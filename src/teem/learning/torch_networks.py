@@ -1,0 +1,201 @@
+"""A cohort's networks as tensors: run for all agents at once, some of them improved by a gradient step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.func import vmap
+
+from teem.config.settings import LearningSettings
+from teem.learning.sharing import THE_ROW, Networks
+from teem.learning.torch_stack import Loss, Pace, Rows, TorchStack, adam, flat, named, stacked_gradient
+
+Call = Callable[[dict[str, Tensor], Tensor], Any]
+Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
+
+_CPU_BLOCK = 256  # agents in one call: their weights and moments together stay near the caches
+_CUDA_BLOCK = 1 << 20
+_COMPILED_BLOCK = 64
+
+
+@dataclass(slots=True)
+class Held:
+    """Some agents' networks, taken out of the stack to be improved."""
+
+    own: Rows  # [n, size]
+    common: Rows  # [1, size]
+    own_updates: NDArray[np.int64]  # [n]
+    common_updates: NDArray[np.int64]  # [1]
+
+
+class Improved(NamedTuple):
+    """What a gradient step gave."""
+
+    own: Rows
+    common: Rows
+    loss: Tensor  # [n]
+    extra: tuple[Tensor, ...]  # each [n, ...], handed back by the loss
+    sound: Tensor  # [n] bool: everything was finite, so the row was updated
+    common_sound: Tensor  # [1]
+
+
+class TorchNetworks:
+    """The own and the common weights of a cohort on a device, with one agent's call and loss."""
+
+    def __init__(
+        self, networks: Networks, call: Call, loss: Loss, settings: LearningSettings, device: str
+    ) -> None:
+        self.device = torch.device(device)
+        self.own = TorchStack(networks.own, self.device)
+        self.common = TorchStack(networks.common, self.device)
+        networks.own_copy, networks.common_copy = self.own, self.common
+        self.block = _CPU_BLOCK if self.device.type == "cpu" else _CUDA_BLOCK
+        self._pad = 0
+        self.all_share = not networks.own.layout.size
+        self._settings = settings
+        self._gradient = stacked_gradient(loss)
+        self._step: Callable[..., Improved] = self._improve
+        self._call = vmap(lambda own, common, x: call({**own, **common}, x), in_dims=(0, None, 0))
+
+    def compile(self, examples: Iterable[tuple[Tensor, ...]]) -> None:
+        """Let torch compile the gradient step now, for batches shaped as one agent's `examples`.
+
+        Its shapes are fixed, so every block of agents is filled up to the same size from here on.
+        """
+        self._pad = self.block = min(_COMPILED_BLOCK, self.own.stack.rows)
+        self._step = torch.compile(self._improve, dynamic=False)
+        nobody = np.zeros(self._pad, np.int32)
+        for example in examples:
+            batch = type(example)(*(each.expand(self._pad, *each.shape).contiguous() for each in example))
+            self.improve(self.take(nobody), batch)
+
+    def blocks(
+        self, rows: NDArray[np.int32], ids: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64], int]]:
+        """Rows and ids cut into blocks to be improved together, and how many of a block count.
+
+        What is beyond the count fills a compiled block up. Who shares weights is in one block.
+        """
+        block = max(1, len(rows)) if self.common.layout.size else self.block
+        for start in range(0, len(rows), block):
+            some, their = rows[start : start + block], ids[start : start + block]
+            missing = (0, max(0, self._pad - len(some)))
+            yield np.pad(some, missing, "edge"), np.pad(their, missing, "edge"), len(some)
+
+    def tensor(self, array: NDArray[Any]) -> Tensor:
+        """An array on the device."""
+        return torch.from_numpy(array).to(self.device)
+
+    def run(
+        self, observation: NDArray[np.float32], rows: NDArray[np.int32], outs: tuple[NDArray[np.float32], ...]
+    ) -> None:
+        """Call each row's network on its observation of `[capacity, D]`; results go to the rows of `outs`.
+
+        Where most slots are in use all up to the last are run, because gathering weights costs more.
+        """
+        if not len(rows):
+            return
+        top = int(rows.max()) + 1
+        with torch.no_grad():
+            if 2 * len(rows) >= top and not self.all_share:
+                for start in range(0, top, self.block):
+                    part = slice(start, min(start + self.block, top))
+                    self._run(self.own.all.weights[part], observation, part, outs)
+                return
+            for start in range(0, len(rows), self.block):
+                some = rows[start : start + self.block]
+                self._run(self.own.all.weights.index_select(0, self.own.index(some)), observation, some, outs)
+
+    def _run(
+        self,
+        weights: Tensor,
+        observation: NDArray[np.float32],
+        rows: NDArray[np.int32] | slice,
+        outs: tuple[NDArray[np.float32], ...],
+    ) -> None:
+        own = named(self.own.layout, weights)
+        common = named(self.common.layout, self.common.all.weights[0])
+        results = self._call(own, common, self.tensor(observation[rows]).unsqueeze(1))
+        for out, result in zip(outs, results if isinstance(results, tuple) else (results,), strict=True):
+            out[rows] = result[:, 0].cpu().numpy()
+
+    def take(self, rows: NDArray[np.int32]) -> Held:
+        """The rows' networks, and what all share."""
+        return Held(
+            self.own.gather(self.own.index(rows)),
+            self.common.all,
+            self.own.stack.updates[rows],
+            self.common.stack.updates.copy(),
+        )
+
+    def give(self, rows: NDArray[np.int32], held: Held) -> None:
+        """Put improved networks back; of those held beyond the rows nothing is kept."""
+        count = len(rows)
+        self.own.scatter(self.own.index(rows), Rows(*(each[:count] for each in held.own)))
+        self.own.stack.updates[rows] = held.own_updates[:count]
+        self.common.scatter(self.common.index(THE_ROW), held.common)
+        self.common.stack.updates[:] = held.common_updates
+
+    def improve(
+        self, held: Held, batch: Batch
+    ) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], ...], NDArray[np.bool_]]:
+        """One gradient step of everything held; each agent's loss, what came along, and who was updated.
+
+        What is not finite stays with its agent: its own weights are left alone, and where weights are shared
+        the step is taken again without it.
+        """
+        new = self._step(held.own, held.common, *self._paces(held), batch)
+        sound = new.sound.cpu().numpy()
+        loss, extra = new.loss.cpu().numpy(), tuple(each.cpu().numpy() for each in new.extra)
+        if self.common.layout.size and not sound.all():
+            self._improve_some(held, batch, np.flatnonzero(sound))
+            return loss, extra, sound
+        if self.common.layout.size and not bool(new.common_sound.all()):
+            return loss, extra, np.zeros_like(sound)
+        held.own, held.common = new.own, new.common
+        held.own_updates = held.own_updates + sound
+        held.common_updates = held.common_updates + 1
+        return loss, extra, sound
+
+    def _improve_some(self, held: Held, batch: Batch, some: NDArray[np.int64]) -> None:
+        """Take the step with some of the agents held only; the others keep their weights."""
+        if not len(some):
+            return
+        at = self.tensor(some)
+        part = Held(
+            Rows(*(each[at] for each in held.own)), held.common, held.own_updates[some], held.common_updates
+        )
+        self.improve(part, type(batch)(*(each[at] for each in batch)))
+        held.own = Rows(
+            *(whole.index_copy(0, at, new) for whole, new in zip(held.own, part.own, strict=True))
+        )
+        held.own_updates[some] = part.own_updates
+        held.common, held.common_updates = part.common, part.common_updates
+
+    def _paces(self, held: Held) -> tuple[Pace, Pace]:
+        lr = self._settings.lr
+        return self.own.pace(held.own_updates, lr), self.common.pace(held.common_updates, lr)
+
+    def _improve(self, own: Rows, common: Rows, own_pace: Pace, common_pace: Pace, batch: Batch) -> Improved:
+        """The gradient step as a pure function of tensors."""
+        mine, ours = self.own.layout, self.common.layout
+        (own_gradient, common_gradient), (loss, extra) = self._gradient(
+            named(mine, own.weights),
+            named(ours, common.weights[0]),
+            named(mine, own.target),
+            named(ours, common.target[0]),
+            batch,
+        )
+        count = len(loss)
+        sound = loss.isfinite()
+        new_own, sound = adam(own, flat(mine, own_gradient, own.weights), own_pace, sound, self._settings)
+        mean = flat(ours, common_gradient, common.weights[0])[None] / count
+        everyone = torch.ones(1, dtype=torch.bool, device=loss.device)
+        new_common, common_sound = adam(common, mean, common_pace, everyone, self._settings)
+        return Improved(new_own, new_common, loss, extra, sound, common_sound)

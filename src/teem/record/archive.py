@@ -1,0 +1,182 @@
+"""The three files of a checkpoint, written with their sums and read only when these are right. No pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from teem.state import Array, State
+from teem.version import __version__
+
+FORMAT = 1
+ARRAYS, STATE, MANIFEST = "arrays.safetensors", "state.json", "manifest.json"
+DTYPES = {
+    "bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "float16": "F16",
+    "uint32": "U32", "int32": "I32", "float32": "F32", "uint64": "U64", "int64": "I64", "float64": "F64",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A state taken apart: its nesting, and its arrays by path."""
+
+    tree: dict[str, Any]  # as the state; an array is a list of one, its path: ["world/energy"]
+    arrays: dict[str, Array]
+
+
+def pack(state: State) -> Packed:
+    """Take a state apart, without copying; raises TypeError naming the path of what can't be saved."""
+    arrays: dict[str, Array] = {}
+    return Packed(_pack_dict("", state, arrays), arrays)
+
+
+def _pack_dict(prefix: str, state: State, arrays: dict[str, Array]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for key, value in state.items():
+        path = f"{prefix}{key}"
+        if not isinstance(key, str):
+            raise TypeError(f"state {path}: names are texts, not {type(key).__name__}")
+        if isinstance(value, dict):
+            tree[key] = _pack_dict(f"{path}/", value, arrays)
+        elif isinstance(value, np.ndarray):
+            tree[key] = [_place(path, value, arrays)]
+        elif isinstance(value, np.generic):
+            tree[key] = value.item()
+        elif value is None or isinstance(value, (bool, int, float, str)):
+            tree[key] = value
+        else:
+            raise TypeError(
+                f"state {path}: a {type(value).__name__} can't be saved; use arrays and plain values"
+            )
+    return tree
+
+
+def _place(path: str, array: Array, arrays: dict[str, Array]) -> str:
+    if array.dtype.name not in DTYPES or not array.dtype.isnative:
+        raise TypeError(f"state {path}: arrays of {array.dtype} can't be saved, only {', '.join(DTYPES)}")
+    while path in arrays or path == "__metadata__":  # names with a slash of their own
+        path += "'"
+    arrays[path] = array
+    return path
+
+
+def unpack(tree: dict[str, Any], arrays: dict[str, Array]) -> State:
+    """Put a state together again."""
+    state: State = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            state[key] = unpack(value, arrays)
+        else:
+            state[key] = arrays[value[0]] if isinstance(value, list) else value
+    return state
+
+
+def write(folder: Path, step: int, packed: Packed, meta: dict[str, Any]) -> int:
+    """Write and sync the files of a checkpoint, the manifest last; returns their bytes."""
+    content = {"version": __version__, "meta": meta, "state": packed.tree}
+    files = {
+        ARRAYS: _write_file(folder / ARRAYS, _safetensors(packed.arrays)),
+        STATE: _write_file(folder / STATE, [json.dumps(content, indent=1).encode()]),
+    }
+    _write_file(folder / MANIFEST, [_manifest(step, files).encode()])
+    return sum(size for size, _ in files.values())
+
+
+def read(folder: Path, step: int) -> tuple[State, dict[str, Any]]:
+    """The state and meta of a checkpoint; raises ValueError or OSError, saying what is wrong with it."""
+    manifest = (folder / MANIFEST).read_text("utf-8")
+    contents = {name: _read_file(folder / name) for name in (ARRAYS, STATE)}
+    files = {name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in contents.items()}
+    if manifest != _manifest(step, files):
+        raise ValueError(_difference(manifest, step, files))
+    content = json.loads(contents[STATE])
+    return unpack(content["state"], _arrays(contents[ARRAYS])), content["meta"]
+
+
+def _manifest(step: int, files: dict[str, tuple[int, str]]) -> str:
+    """The manifest's text follows from the files alone, so that reading is comparing."""
+    sums = {name: {"bytes": size, "sha256": sha256} for name, (size, sha256) in files.items()}
+    return json.dumps({"format": FORMAT, "step": step, "files": sums}, indent=1) + "\n"
+
+
+def _difference(manifest: str, step: int, files: dict[str, tuple[int, str]]) -> str:
+    try:
+        said = json.loads(manifest)
+        if said["format"] > FORMAT:
+            return f"format {said['format']}, this teem knows {FORMAT}: install a newer teem"
+        if said["step"] != step:
+            return f"{MANIFEST} speaks of step {said['step']}"
+        for name, (size, sha256) in files.items():
+            if said["files"][name] != {"bytes": size, "sha256": sha256}:
+                return f"{name} is damaged: {size} bytes with sum {sha256[:12]}, not as {MANIFEST} says"
+    except (ValueError, KeyError, TypeError):
+        return f"{MANIFEST} is damaged"
+    return f"{MANIFEST} is damaged"
+
+
+def _safetensors(arrays: dict[str, Array]) -> Iterable[bytes | memoryview]:
+    """The parts of a safetensors file (https://huggingface.co/docs/safetensors), arrays uncopied.
+
+    Wide types come first, so every array lies aligned.
+    """
+    ordered = sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0]))
+    header: dict[str, Any] = {}
+    start = 0
+    for name, array in ordered:
+        stop = start + array.nbytes
+        header[name] = {
+            "dtype": DTYPES[array.dtype.name],
+            "shape": list(array.shape),
+            "data_offsets": [start, stop],
+        }
+        start = stop
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    yield len(text).to_bytes(8, "little") + text
+    for _, array in ordered:
+        if array.nbytes:
+            yield np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
+def _arrays(content: bytearray) -> dict[str, Array]:
+    """The arrays of a safetensors file; they share its memory and can be written to."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    names = {short: name for name, short in DTYPES.items()}
+    arrays: dict[str, Array] = {}
+    for path, entry in json.loads(content[8:start]).items():
+        shape = entry["shape"]
+        flat = np.frombuffer(
+            content, names[entry["dtype"]], math.prod(shape), start + entry["data_offsets"][0]
+        )
+        arrays[path] = flat.reshape(shape)
+    return arrays
+
+
+def _read_file(path: Path) -> bytearray:
+    content = bytearray(path.stat().st_size)
+    with path.open("rb") as file:
+        filled = file.readinto(content)
+    return content[:filled]
+
+
+def _write_file(path: Path, parts: Iterable[bytes | memoryview]) -> tuple[int, str]:
+    """Write and sync a file; returns its bytes and SHA-256."""
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("wb", buffering=0) as file:
+        for part in parts:
+            digest.update(part)
+            size += len(part)
+            rest = memoryview(part)
+            while rest:
+                rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    return size, digest.hexdigest()

@@ -1,0 +1,210 @@
+"""What run.db holds: its tables, and every statement that writes them.
+
+The content follows from the seed alone: no times, no paths, no counts of threads. One row of `actions` is one
+action, and the primary keys hold that. Rows of a step lie together, by rising agent, so whole steps are read
+and rewound without an index. Names stand as text: plain SQL needs no joins. NULL means none or unknown.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from teem.errors import UsageError
+
+APPLICATION_ID = 0x7465656D  # "teem", so that a foreign database is recognised
+VERSION = 1  # of the tables, in PRAGMA user_version
+
+TABLES = """
+CREATE TABLE runs(
+    run_id TEXT PRIMARY KEY, world TEXT NOT NULL, seed INTEGER NOT NULL, version TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE config(key TEXT PRIMARY KEY, value) WITHOUT ROWID;         -- 'world.size', 512
+CREATE TABLE names(                                     -- every kind, cause, action and trait there can be
+    list TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY(list, number)
+) WITHOUT ROWID;
+CREATE TABLE agents(
+    agent_id INTEGER PRIMARY KEY, kind TEXT NOT NULL,
+    born_step INTEGER NOT NULL, died_step INTEGER, cause TEXT,          -- NULL: alive
+    parent_id INTEGER,                                                  -- NULL: a founder
+    generation INTEGER NOT NULL,
+    genome TEXT NOT NULL                                                -- JSON, so genome->>'speed'
+);
+CREATE INDEX agents_by_parent ON agents(parent_id);
+CREATE TABLE agent_states(                              -- the living at the end of a step
+    step INTEGER NOT NULL, agent_id INTEGER NOT NULL, x REAL, y REAL, energy REAL, health REAL,
+    age INTEGER, reward REAL,                           -- reward NULL: born in this step
+    PRIMARY KEY(step, agent_id)
+) WITHOUT ROWID;
+CREATE TABLE actions(
+    step INTEGER NOT NULL, agent_id INTEGER NOT NULL, action TEXT NOT NULL, target_id INTEGER, reward REAL,
+    PRIMARY KEY(step, agent_id)
+) WITHOUT ROWID;
+CREATE TABLE resources(                                 -- mean joules a cell of the tile whose corner is x, y
+    step INTEGER NOT NULL, x INTEGER NOT NULL, y INTEGER NOT NULL, amount REAL, PRIMARY KEY(step, y, x)
+) WITHOUT ROWID;
+CREATE TABLE steps(
+    step INTEGER PRIMARY KEY, population INTEGER NOT NULL,
+    births INTEGER NOT NULL, deaths INTEGER NOT NULL,   -- since the row before
+    mean_age REAL, mean_energy REAL, mean_health REAL,  -- of the living
+    mean_reward REAL,                                   -- of those who acted in this step
+    diversity REAL,                                     -- traits' standard deviations, averaged
+    resources REAL                                      -- mean joules a cell
+);
+CREATE TABLE health_incidents(                          -- an agent begins to lose health
+    step INTEGER NOT NULL, agent_id INTEGER NOT NULL, incident TEXT NOT NULL, lost REAL, health REAL,
+    PRIMARY KEY(step, agent_id)
+) WITHOUT ROWID;
+CREATE TABLE learning(
+    step INTEGER NOT NULL, agent_id INTEGER NOT NULL, updates INTEGER, loss REAL, epsilon REAL,
+    decisions INTEGER, replay_ratio REAL, faults INTEGER,
+    PRIMARY KEY(step, agent_id)
+) WITHOUT ROWID;
+"""
+
+SAMPLED = ("agent_states", "actions", "resources", "steps", "health_incidents", "learning")
+"""The tables that grow with the steps; each has a `step`."""
+
+INCIDENTS = ("wounded", "starving")
+"""How an agent begins to lose health: with energy left, or without."""
+
+Kind = Literal["int", "real", "text", "any", "id", "kinds", "causes", "actions", "incidents", "genome"]
+"""What a column takes: `id` -1 becomes NULL, a list's number its name, a genome's row of traits JSON."""
+
+PROFILES: Mapping[str, tuple[str, ...]] = {
+    "safety": ("journal_mode=WAL", "synchronous=FULL"),
+    "balanced": ("journal_mode=WAL", "synchronous=NORMAL"),
+    "performance": ("journal_mode=WAL", "synchronous=OFF"),
+    "memory": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing that can be written: its SQL, and what each of its parameters takes, in their order."""
+
+    sql: str
+    columns: Mapping[str, Kind]
+    essential: bool  # lives and settings are never dropped, whatever `record.when_full` says
+
+
+def _insert(table: str, *, essential: bool = False, conflict: str = "", **columns: Kind) -> Statement:
+    marks = ",".join("?" * len(columns))
+    return Statement(
+        f"INSERT INTO {table}({','.join(columns)}) VALUES({marks}) {conflict}", columns, essential
+    )
+
+
+STATEMENTS: Mapping[str, Statement] = {
+    "runs": _insert(
+        "runs", run_id="text", world="text", seed="int", version="text", essential=True,
+        conflict="ON CONFLICT DO UPDATE SET version = excluded.version",
+    ),
+    "config": _insert(
+        "config", key="text", value="any", essential=True,
+        conflict="ON CONFLICT DO UPDATE SET value = excluded.value",
+    ),
+    "names": _insert(
+        "names", list="text", number="int", name="text", essential=True,
+        conflict="ON CONFLICT DO UPDATE SET name = excluded.name",
+    ),
+    "births": _insert(
+        "agents", agent_id="int", kind="kinds", born_step="int", parent_id="id", generation="int",
+        genome="genome", essential=True,
+    ),
+    "deaths": Statement(
+        "UPDATE agents SET died_step = ?, cause = ? WHERE agent_id = ?",
+        {"died_step": "int", "cause": "causes", "agent_id": "int"},
+        essential=True,
+    ),
+    "agent_states": _insert(
+        "agent_states", step="int", agent_id="int", x="real", y="real", energy="real", health="real",
+        age="int", reward="real",
+    ),
+    "actions": _insert(
+        "actions", step="int", agent_id="int", action="actions", target_id="id", reward="real"
+    ),
+    "resources": _insert("resources", step="int", x="int", y="int", amount="real"),
+    "steps": _insert(
+        "steps", step="int", population="int", births="int", deaths="int", mean_age="real",
+        mean_energy="real", mean_health="real", mean_reward="real", diversity="real", resources="real",
+    ),
+    "health_incidents": _insert(
+        "health_incidents", step="int", agent_id="int", incident="incidents", lost="real", health="real"
+    ),
+    "learning": _insert(
+        "learning", step="int", agent_id="int", updates="int", loss="real", epsilon="real", decisions="int",
+        replay_ratio="real", faults="int",
+    ),
+}  # fmt: skip
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Make the tables in an empty database, all or none."""
+    connection.executescript(
+        f"BEGIN; {TABLES} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}; COMMIT;"
+    )
+
+
+def expect_run_database(path: Path) -> None:
+    """Raise UsageError, with the remedy, unless `path` is a run.db that this version can read."""
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist: give the folder of a run that was recorded")
+    connection = connect_to_read(path)
+    try:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+    except sqlite3.DatabaseError as error:
+        raise UsageError(
+            f"{path} can't be read as a database ({error}): restore it from a copy, or run the world again"
+        ) from error
+    finally:
+        connection.close()
+    if application != APPLICATION_ID:
+        raise UsageError(f"{path} was not written by teem: give the folder of a teem run")
+    if version > VERSION:
+        raise UsageError(
+            f"{path} has tables of version {version}, this teem knows {VERSION}: install a newer teem"
+        )
+    missing = sorted({*SAMPLED, "runs", "config", "names", "agents"} - tables)
+    if missing:
+        raise UsageError(f"{path} lacks the tables {', '.join(missing)}: restore it from a copy")
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A read-only connection that sees what is committed, also while the writer works."""
+    uri = path.absolute().as_uri()
+    connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=5.0)
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError:
+        # A WAL database on a read-only medium can't make its shared memory; without a log nothing can change.
+        if path.with_name(path.name + "-wal").exists():
+            return connection
+        connection.close()
+        return sqlite3.connect(f"{uri}?immutable=1", uri=True)
+    except sqlite3.DatabaseError:
+        return connection  # not a database: the first query says so, with its own words
+    return connection
+
+
+def rewind(path: Path, step: int) -> None:
+    """Take every trace of what came after `step` out of run.db; -1 leaves only the settings.
+
+    A resumed run then writes exactly what it would have written had it never stopped. No writer may run.
+    """
+    expect_run_database(path)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for table in SAMPLED:
+            connection.execute(f"DELETE FROM {table} WHERE step > ?", (step,))
+        connection.execute("DELETE FROM agents WHERE born_step > ?", (step,))
+        connection.execute("UPDATE agents SET died_step = NULL, cause = NULL WHERE died_step > ?", (step,))
+        connection.execute("COMMIT")
+    finally:
+        connection.close()

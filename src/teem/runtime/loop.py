@@ -1,0 +1,196 @@
+"""The loop: one step as a list of what happens, and a run from its first step to its report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from teem.config.settings import Config
+from teem.learning.build import build_policies
+from teem.measure.spans import Spans
+from teem.record import checkpoint
+from teem.record.checkpoint import Checkpoint, Checkpointer
+from teem.record.client import Recorder
+from teem.record.collect import Collector
+from teem.record.folder import RunFolder
+from teem.record.schema import rewind
+from teem.state import State
+from teem.threads import Threads
+from teem.version import __version__
+from teem.worlds.base import Outcome
+from teem.worlds.catalogue import make_world
+
+
+@dataclass(slots=True)
+class Totals:
+    """What has happened since the run's first step, whatever process it happened in."""
+
+    agent_steps: int = 0
+    updates: int = 0
+    born: int = 0
+    died: int = 0
+    seconds: float = 0.0  # in steps, all processes together
+
+
+class Run:
+    """A world, its policies and its record, driven a step at a time. Create one with `create` or `resume`."""
+
+    def __init__(self, config: Config, folder: RunFolder, resumed: Checkpoint | None = None) -> None:
+        self.config = config
+        self.folder = folder
+        self.spans = Spans()
+        self.totals = Totals()
+        self.threads = Threads(config.runtime.threads or os.cpu_count() or 1)
+        self.world = make_world(config, self.threads, self.spans, folder.path)
+        self.policies = build_policies(config, self.world, self.threads)
+        self.checkpointer = Checkpointer(folder.checkpoints, config.checkpoint.keep, self.spans)
+        if resumed:
+            rewind(folder.database, resumed.step - 1)
+            checkpoint.discard_after(folder.checkpoints, resumed.step)
+        self.recorder = (
+            Recorder(folder.database, config.record, self.spans, [folder.lock]) if config.record.enabled else None
+        )
+        self.collector = Collector(self.world, config, self.recorder) if self.recorder else None
+        if resumed:
+            self._load_state(resumed.state)
+        if self.collector:
+            self.collector.start(resumed=resumed is not None)
+
+    @classmethod
+    def create(cls, config: Config, folder: RunFolder) -> Run:
+        """Begin a new run in a fresh folder."""
+        folder.log("started", version=__version__, seed=config.seed)
+        return cls(config, folder)
+
+    @classmethod
+    def resume(cls, config: Config, folder: RunFolder) -> Run:
+        """Go on from the newest whole checkpoint, bit for bit; TeemError when there is none."""
+        found = checkpoint.latest(folder.checkpoints)
+        for fault in found.faults:
+            folder.log("checkpoint passed over", fault=fault)
+        folder.log("resumed", version=__version__, step=found.step)
+        return cls(config, folder, found)
+
+    @property
+    def step(self) -> int:
+        """Steps made since the world began."""
+        return self.world.step_count
+
+    def advance(self) -> Outcome:
+        """Make one step."""
+        begun = perf_counter()
+        spans, policies = self.spans, self.policies
+        with spans("observe"):
+            observation = self.world.observe()  # every agent, one batch
+        with spans("act"):
+            action = policies.act(observation)  # every network, stacked
+        with spans("world"):
+            outcome = self.world.step(action)  # every rule, compiled
+        with spans("remember"):
+            policies.remember(observation, outcome)  # every replay, one write
+        with spans("inherit"):
+            for entry, slot in outcome.honours:
+                policies.honour(int(entry), int(slot))  # the famous dead leave their networks
+            policies.inherit(outcome.births)  # newborns get theirs
+        with spans("learn"):
+            updates = policies.learn()  # some agents, evenly staggered
+        with spans("record"):
+            self._record(outcome)  # handed over
+        self._count(outcome, updates, perf_counter() - begun)
+        self._save_when_due()
+        return outcome
+
+    def play(self, on_step: Callable[[Run, Outcome], None], stop: Callable[[], bool]) -> str:
+        """Step until done: "steps", "interrupted" (`stop` said so) or "extinct" (nobody is left, none reseeded)."""
+        while not self.config.steps or self.step < self.config.steps:
+            if stop():
+                return "interrupted"
+            if not len(self.world.population.living) and self.config.population.extinction == "stop":
+                return "extinct"
+            on_step(self, self.advance())
+        return "steps"
+
+    def save(self) -> None:
+        """Begin a checkpoint of this moment; it is written in the background."""
+        with self.spans("checkpoint"):
+            before = None
+            if self.recorder:
+                recorder, number = self.recorder, self.recorder.start_flush()
+
+                def before() -> None:
+                    recorder.wait_flushed(number)
+
+            self.checkpointer.save(self.step, self._state(), {"version": __version__}, before)
+
+    def finish(self, reason: str) -> None:
+        """Save, write everything and let the parts go; the folder stays held for the report."""
+        if self.config.checkpoint.at_end and self.checkpointer.last_step != self.step:
+            self.save()
+        self.checkpointer.close()
+        if self.recorder:
+            self.recorder.close()
+        self.threads.close()
+        self.folder.log("ended", step=self.step, reason=reason)
+
+    def _record(self, outcome: Outcome) -> None:
+        if self.collector:
+            gauges = self.policies.gauges
+            self.collector.step(outcome, {name: getattr(gauges, name) for name in gauges.__slots__})
+
+    def _count(self, outcome: Outcome, updates: int, seconds: float) -> None:
+        totals = self.totals
+        totals.agent_steps += len(outcome.acted)
+        totals.updates += updates
+        totals.born += len(outcome.births.slot)
+        totals.died += len(outcome.deaths.slot)
+        totals.seconds += seconds
+        self.spans.add("step", int(seconds * 1e9))
+        self.spans.close_step()
+
+    def _save_when_due(self) -> None:
+        self.checkpointer.expect_success()
+        every = self.config.checkpoint.every
+        if every and self.step % every == 0:
+            self.save()
+
+    def _state(self) -> State:
+        state = {
+            "world": self.world.state(),
+            "policies": self.policies.state(),
+            "totals": asdict(self.totals),
+        }
+        return state | ({"record": self.collector.state()} if self.collector else {})
+
+    def _load_state(self, state: State) -> None:
+        self.world.load_state(state["world"])
+        self.policies.load_state(state["policies"])
+        self.totals = msgspec.convert(state["totals"], Totals)
+        if self.collector and "record" in state:
+            self.collector.load_state(state["record"])
+
+
+def least_trained(run: Run) -> int | None:
+    """The fewest updates that any of the living has had; None when nobody is alive."""
+    living = run.world.population.living
+    return int(np.min(run.policies.gauges.updates[living])) if len(living) else None
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Counts of agents and of learning, for the report and the panel."""
+    totals = run.totals
+    rate = totals.updates / totals.seconds if totals.seconds else None
+    return {
+        "agents": {"alive": len(run.world.population.living), "born": totals.born, "died": totals.died},
+        "learning": {
+            "updates": totals.updates,
+            "updates_per_s": rate,
+            "least_trained_updates": least_trained(run),
+        },
+    }

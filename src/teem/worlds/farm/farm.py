@@ -1,0 +1,346 @@
+"""The farm: the world's parts, and one step as the list of its rules."""
+
+from __future__ import annotations
+
+from math import ceil, sqrt
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from teem.config.settings import Config
+from teem.measure.spans import Spans
+from teem.population.fame import HallOfFame
+from teem.population.slots import Population
+from teem.space.grid import Grid
+from teem.state import State, expect_same_shape
+from teem.threads import Threads
+from teem.worlds.base import Births, Deaths, Observation, Outcome
+from teem.worlds.farm.bodies import ACTIONS, CAUSES, OWN, PASS, TRAITS, bodies_of, terms_of
+from teem.worlds.farm.channels import registered
+from teem.worlds.farm.fields import Fields, empty_map
+from teem.worlds.farm.heuristic import farm_by_rule
+from teem.worlds.farm.layout import lay_out
+from teem.worlds.farm.look import look
+from teem.worlds.farm.rules.breed import breed, parents
+from teem.worlds.farm.rules.fight import fight
+from teem.worlds.farm.rules.gather import gather
+from teem.worlds.farm.rules.metabolise import die, metabolise
+from teem.worlds.farm.rules.move import move
+from teem.worlds.farm.rules.regrow import lasting, regrow
+from teem.worlds.farm.rules.share import communicate, share
+from teem.worlds.farm.settle import resettle, settle
+from teem.worlds.farm.view import make_view, observation_names, observation_shape, plane_names
+
+_CELLS_A_FOUNDER = 8  # side of the square that a founder has to itself, where size is 0
+Slots = NDArray[np.int32]
+
+
+class Memory(NamedTuple):
+    """Cells each agent knows to be empty: a ring of `side` x `side` cells around it."""
+
+    cell: NDArray[np.int64]  # [capacity, side^2] number of the cell kept there; -1: none
+    step: NDArray[np.int64]  # [capacity, side^2] when it was seen empty
+    side: int
+
+
+class Farm:
+    """Gatherers and fighters on a plane of regrowing resources; see `World` for the contract."""
+
+    name = "farm"
+    actions = ACTIONS
+    causes = CAUSES
+    traits = TRAITS
+
+    def __init__(self, config: Config, threads: Threads, spans: Spans, folder: Path | None = None) -> None:
+        settings = self._settings = config.world
+        self._population_settings = config.population
+        self._seed = config.seed
+        self._threads = threads
+        self._spans = spans
+        self.kinds = tuple(kind.name for kind in settings.kinds)
+        self.observation_shape = observation_shape(settings)
+        self.observation_names = observation_names(settings)
+        self.step_count = 0
+        side = side_of(config)
+        capacity = config.capacity
+        self.population = Population(capacity, len(TRAITS))
+        self.fame = HallOfFame(config.population.fame, len(TRAITS))
+        self.fields = _make_fields(config, side, folder)
+        self.bodies = bodies_of(self.population)
+        self._terms = terms_of(settings, side)
+        self._view = make_view(settings, self.fields)
+        self._grid = Grid(side, settings.edge == "torus", capacity, settings.sight + 1, threads)
+        self._memory = _make_memory(capacity, settings.sight, self._view.known_empty >= 0)
+        self._demand = np.zeros((side, side), np.float32)
+        self._lasts = lasting(settings.growth, settings.regrow_every)
+        self._values = np.zeros((capacity, *self.observation_shape), np.float32)
+        self._mask = np.zeros((capacity, len(ACTIONS)), np.bool_)
+        self._action = np.zeros(capacity, np.int32)
+        self._target = np.full(capacity, -1, np.int64)
+        self._terminated = np.zeros(capacity, np.bool_)
+        self._truncated = np.zeros(capacity, np.bool_)
+        self._dead = np.zeros(capacity, np.int32)
+        self._cause = np.zeros(capacity, np.int32)
+        self._observed_step = -1
+        lay_out(self.fields, settings, config.seed)
+        settle(config.population.founders, self.population, self.fields, settings, config.seed, 0)
+        self._write_channels("persistent")
+
+    # ---- looking
+
+    def observe(self) -> Observation:
+        """What everyone alive perceives now."""
+        population, grid = self.population, self._grid
+        living = population.living
+        with self._spans("world.index"):
+            grid.rebuild(population.x, population.y, living)
+        with self._spans("world.look"):
+            self._threads.share(
+                look, len(living), living, self.step_count, population.room_next, self.bodies,
+                self.fields.planes, self.fields.scale, self.fields.capacity, (grid.plane, grid.cells), self._view, self._terms,
+                self._memory, self._values.reshape(population.capacity, -1), self._mask,
+            )  # fmt: skip
+        self._observed_step = self.step_count
+        return Observation(living, self._values, self._mask)
+
+    def heuristic(self, observation: Observation, action: NDArray[np.int32]) -> None:
+        """Farm by rule of thumb: breed, eat, walk to the best cell in sight."""
+        farm_by_rule(
+            observation.living, self.bodies, self.fields.planes, self.fields.capacity, self._view,
+            self._terms, observation.mask, action,
+        )  # fmt: skip
+
+    # ---- one step
+
+    def step(self, action: NDArray[np.int32]) -> Outcome:
+        """Apply every rule once, in this order."""
+        acted, ids = self._begin(action)
+        ledger = {
+            "moving": self._move(acted),
+            "gathered": self._gather(acted),
+            "fighting": self._fight(acted),
+            "shared": self._share(acted),
+            "upkeep": self._metabolise(acted),
+        }
+        deaths, honours, ledger["lost"] = self._die(acted)
+        births = self._breed()
+        ledger["seeded"] = self._settings.energy * int((births.parent_slot < 0).sum())
+        ledger["grown"] = self._regrow()
+        self._fade()
+        outcome = Outcome(
+            step=self.step_count,
+            acted=acted,
+            id=ids,
+            action=self._action,
+            target=self._target,
+            reward=self.bodies.reward,
+            terminated=self._terminated,
+            truncated=self._truncated,
+            births=births,
+            deaths=deaths,
+            honours=honours,
+            ledger=ledger,
+        )
+        self.step_count += 1
+        return outcome
+
+    def _begin(self, action: NDArray[np.int32]) -> tuple[Slots, NDArray[np.int64]]:
+        """Make last step's dead room available, and turn illegal actions into passing."""
+        if self._observed_step != self.step_count:
+            self.observe()
+        self.population.recycle()
+        acted = self.population.living.copy()
+        _comply(acted, action, self._mask, self._action, self._target, self.bodies.reward)
+        return acted, self.population.id[acted]
+
+    def _move(self, acted: Slots) -> float:
+        trails = self.fields.index("trails")
+        with self._spans("world.move"):
+            return float(
+                move(
+                    acted, self._action, self.bodies, self.fields.planes, self._terms, trails,
+                    self.fields.scale[trails],
+                )
+            )  # fmt: skip
+
+    def _gather(self, acted: Slots) -> float:
+        fields = self.fields
+        with self._spans("world.gather"):
+            return float(
+                gather(
+                    acted, self._action, self.bodies, fields.planes, fields.capacity, self._terms, self._demand
+                )
+            )
+
+    def _fight(self, acted: Slots) -> float:
+        heat = self.fields.index("damage_heat")
+        with self._spans("world.fight"):
+            return float(
+                fight(
+                    acted, self._action, self._target, self.bodies, self.fields.planes, self._terms, heat,
+                    self.fields.scale[heat],
+                )
+            )  # fmt: skip
+
+    def _share(self, acted: Slots) -> float:
+        with self._spans("world.share"):
+            shared = share(acted, self._action, self._target, self.bodies, self._terms)
+            communicate(acted, self._action, self.bodies, self.fields.planes, self._terms)
+        return float(shared)
+
+    def _metabolise(self, acted: Slots) -> float:
+        with self._spans("world.metabolise"):
+            return float(metabolise(acted, self.bodies, self._terms))
+
+    def _die(self, acted: Slots) -> tuple[Deaths, NDArray[np.int32], float]:
+        bodies, population = self.bodies, self.population
+        with self._spans("world.die"):
+            count, lost = die(
+                acted, bodies, self._terms, self.step_count, self._terminated, self._dead, self._cause
+            )
+            dead = self._dead[:count].copy()
+            deaths = Deaths(dead, population.id[dead], self._cause[:count].copy())
+            honours = self._honour(dead)
+            if count:
+                population.release(dead)
+        return deaths, honours, float(lost)
+
+    def _honour(self, dead: Slots) -> NDArray[np.int32]:
+        """Offer the dead to the hall of fame, by the joules they gathered in their lives."""
+        bodies = self.bodies
+        if not len(dead):
+            return np.empty((0, 2), np.int32)
+        entries = self.fame.offer(bodies.feats[dead].astype(np.float64), bodies.kind[dead], bodies.genome[dead])
+        held = entries >= 0
+        return np.stack([entries[held], dead[held]], axis=1)
+
+    def _breed(self) -> Births:
+        population, settings = self.population, self._settings
+        with self._spans("world.breed"):
+            chosen = parents(
+                population.living, self._action, self.bodies, settings, self._seed, self.step_count, population.room
+            )
+            if len(chosen):
+                child = breed(chosen, population, self.bodies, settings, self._seed, self.step_count)
+                births = Births(child, chosen, np.full(len(child), -1, np.int32))
+            else:
+                births = self._reseed()
+            self._forget(births.slot)
+        return births
+
+    def _reseed(self) -> Births:
+        """Nobody is born, unless nobody is left and the settings ask for new founders."""
+        none = np.empty(0, np.int32)
+        population, settings = self.population, self._settings
+        wanted = min(self._population_settings.founders, population.room)
+        if len(population.living) or self._population_settings.extinction == "stop" or not wanted:
+            return Births(none, none, none)
+        where = (population, self.fields, settings, self._seed, self.step_count)
+        if len(self.fame):
+            slots, entries = resettle(wanted, self.fame, *where)
+        else:
+            slots, entries = settle(wanted, *where), np.full(wanted, -1, np.int32)
+        return Births(slots, np.full(wanted, -1, np.int32), entries)
+
+    def _forget(self, newborn: Slots) -> None:
+        """Clear the farm's own columns for a new life."""
+        if len(newborn):
+            for name in OWN:
+                getattr(self.bodies, name)[newborn] = 0
+            self._memory.cell[newborn] = -1
+
+    def _regrow(self) -> float:
+        settings, fields = self._settings, self.fields
+        with self._spans("world.regrow"):
+            return float(
+                regrow(self.step_count, settings.regrow_every, fields.planes, fields.capacity, self._lasts)
+            )
+
+    def _fade(self) -> None:
+        self.fields.fade()
+        self._write_channels("instant", "decaying")
+
+    def _write_channels(self, *behaviours: str) -> None:
+        """Let the user's channels write their planes."""
+        fields = self.fields
+        for name in fields.names:
+            channel = registered.get(name)
+            if channel is None or channel.behaviour not in behaviours:
+                continue
+            number = fields.index(name)
+            plane = fields.planes[:, :, number]
+            if channel.behaviour == "instant":
+                plane[:] = 0
+            channel.writer(
+                plane, fields.scale[number], self.population.living, self.bodies, self.step_count
+            )
+
+    # ---- seeing and saving the whole
+
+    def map(self) -> dict[str, NDArray[np.float32]]:
+        """Pictures of the planes, `[side, side]`, and how much each cell can hold."""
+        return {**{name: self.fields.values(name) for name in self.fields.names}, "capacity": self.fields.capacity}
+
+    def state(self) -> State:
+        """Population, map, the farm's own columns, memories and fame."""
+        return {
+            "step_count": self.step_count,
+            "population": self.population.state(),
+            "fields": self.fields.state(),
+            "bodies": {name: getattr(self.bodies, name).copy() for name in OWN},
+            "memory": {"cell": self._memory.cell.copy(), "step": self._memory.step.copy()},
+            "fame": self.fame.state(),
+        }
+
+    def load_state(self, state: State) -> None:
+        """Continue from a saved state of a farm with the same settings."""
+        self.step_count = int(state["step_count"])
+        self._observed_step = -1
+        self.population.load_state(state["population"])
+        self.fields.load_state(state["fields"])
+        self.fame.load_state(state["fame"])
+        for group, names in (("bodies", OWN), ("memory", ("cell", "step"))):
+            for name in names:
+                here = getattr(self.bodies if group == "bodies" else self._memory, name)
+                expect_same_shape(f"world.{group}.{name}", state[group][name], here)
+                here[:] = state[group][name]
+
+
+def side_of(config: Config) -> int:
+    """Cells along an edge: as set, or as many as the founders need; never too few for one to see around."""
+    settings = config.world
+    wanted = settings.size or ceil(_CELLS_A_FOUNDER * sqrt(config.population.founders))
+    return max(wanted, 2 * settings.sight + 2)
+
+
+def _make_fields(config: Config, side: int, folder: Path | None) -> Fields:
+    settings = config.world
+    names = plane_names(settings)
+    fading = {"damage_heat": settings.decay, "trails": settings.decay}
+    fading |= {name: channel.decay for name, channel in registered.items() if channel.behaviour == "decaying"}
+    return Fields(
+        names=names,
+        planes=empty_map((side, side, len(names)), settings.storage, folder),
+        decay=np.array([fading.get(name, 1.0) for name in names], np.float32),
+        capacity=empty_map((side, side), settings.storage, folder),
+    )
+
+
+def _make_memory(capacity: int, sight: int, wanted: bool) -> Memory:
+    """A ring wide enough that no two cells of one window meet; empty when no channel needs it."""
+    side = 2 * sight + 1
+    cells = side * side if wanted else 0
+    return Memory(np.full((capacity, cells), -1, np.int64), np.zeros((capacity, cells), np.int64), side)
+
+
+@njit(nogil=True, cache=True)
+def _comply(living, wanted, mask, action, target, reward):  # type: ignore[no-untyped-def]
+    """Take over legal actions, make the others a pass, and clear what a step writes."""
+    for i in living:
+        legal = 0 <= wanted[i] < mask.shape[1] and mask[i, wanted[i]]
+        action[i] = wanted[i] if legal else PASS
+        target[i] = -1
+        reward[i] = np.float32(0.0)
