@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from teem.config.settings import Config, EpsilonSettings, LearningSettings, PpoSettings, ReplaySettings
+from teem.learning.build import build_policies
+from teem.learning.policies import Policies
 from teem.population.slots import Population
 from teem.state import State
+from teem.threads import Threads
 from teem.worlds.base import Births, Deaths, Observation, Outcome
 
 PLACES = 5
@@ -20,7 +24,8 @@ class LineWorld:
     """Each agent walks its own line of five places; gathering at the last gives 1 and starts it over.
 
     The best policy walks right four times and gathers: a reward of 0.2 a step. With `lifetime` an agent dies
-    at that age, staggered by id, and the living agent of the lowest id bears a child a step while there is room.
+    at that age, staggered by id, and the oldest of the living bears a child a step while there is room.
+    `reverse` hands the slots out from the last to the first.
     """
 
     name = "line"
@@ -31,8 +36,11 @@ class LineWorld:
     observation_shape: tuple[int, ...] = (PLACES,)
     observation_names = tuple(f"at.{place}" for place in range(PLACES))
 
-    def __init__(self, agents: int = 8, capacity: int = 0, lifetime: int = 0) -> None:
+    def __init__(self, agents: int = 8, capacity: int = 0, lifetime: int = 0, reverse: bool = False) -> None:
         self.population = Population(capacity or agents, 1)
+        if reverse:
+            empty = self.population.state()
+            self.population.load_state({**empty, "free": empty["free"][::-1]})
         self.population.spawn(agents)
         self.lifetime = lifetime
         self.step_count = 0
@@ -109,7 +117,7 @@ def line_world() -> Callable[..., LineWorld]:
     return LineWorld
 
 
-def live(world: LineWorld, policies: object, steps: int) -> float:
+def live(world: LineWorld, policies: Policies, steps: int) -> float:
     """Let the policies live in the world; the mean reward an agent and step, but for those who died."""
     gained, lived = 0.0, 0
     for _ in range(steps):
@@ -128,3 +136,61 @@ def live(world: LineWorld, policies: object, steps: int) -> float:
 def _live() -> Callable[..., float]:
     """Runs the loop of a learning population."""
     return live
+
+
+def config_of(seed: int = 7, **learning: object) -> Config:
+    """Settings that suit the line: small networks, quick to learn."""
+    quick: dict[str, object] = {
+        "hidden": (16, 8),
+        "epsilon": EpsilonSettings(decay=400),
+        "replay": ReplaySettings(length=256, warmup=16),
+        "ppo": PpoSettings(horizon=32),
+        "gamma": 0.9,
+        "interval": 2,
+        "batch": 16,
+        "lr": 3e-3,
+    }
+    return Config(seed=seed, learning=LearningSettings(**{**quick, **learning}))
+
+
+@pytest.fixture(name="config_of")
+def _config_of() -> Callable[..., Config]:
+    """Makes settings that suit the line."""
+    return config_of
+
+
+@pytest.fixture
+def settle() -> Callable[..., tuple[LineWorld, Policies]]:
+    """Makes a line and its policies: settle(**learning), with `world` for the line's own arguments."""
+
+    def made(
+        world: dict[str, object] | None = None, threads: int = 1, seed: int = 7, **learning: object
+    ) -> tuple[LineWorld, Policies]:
+        line = LineWorld(**(world or {}))
+        return line, build_policies(config_of(seed, **learning), line, Threads(threads))
+
+    return made
+
+
+def flatten(state: State, path: str = "") -> dict[str, object]:
+    """Leaves of a state by dotted name."""
+    leaves: dict[str, object] = {}
+    for name, value in state.items():
+        leaves.update(flatten(value, f"{path}{name}.") if isinstance(value, dict) else {path + name: value})
+    return leaves
+
+
+@pytest.fixture
+def differences() -> Callable[[State, State], list[str]]:
+    """Names of the leaves in which two states differ in a bit."""
+
+    def compare(one: State, other: State) -> list[str]:
+        left, right = flatten(one), flatten(other)
+        assert left.keys() == right.keys()
+        return [
+            name
+            for name, value in left.items()
+            if np.asarray(value).tobytes() != np.asarray(right[name]).tobytes()
+        ]
+
+    return compare

@@ -26,7 +26,13 @@ def story(tmp_path_factory):
     collector = Collector(world, config, recorder)
     collector.start()
     p = world.population
-    notes = {"states": [], "actions": [], "deaths": {}, "born": dict.fromkeys(p.id[p.living].tolist(), 0), "step": []}
+    notes = {
+        "states": [],
+        "actions": [],
+        "deaths": {},
+        "born": dict.fromkeys(p.id[p.living].tolist(), 0),
+        "step": [],
+    }
     notes["genome"] = {int(p.id[s]): p.genome[s].copy() for s in p.living}
     for step in range(STEPS):
         outcome = world.step()
@@ -127,7 +133,9 @@ def test_learning_is_recorded_with_its_replay_ratio(story):
 
 def test_names_list_what_never_happened_too(story):
     world, _, sql = story
-    assert sql("SELECT name FROM names WHERE list = 'actions' ORDER BY number") == [(name,) for name in world.actions]
+    assert sql("SELECT name FROM names WHERE list = 'actions' ORDER BY number") == [
+        (name,) for name in world.actions
+    ]
 
 
 def test_settings_are_recorded_by_path(story):
@@ -184,6 +192,8 @@ def test_an_extinct_world_is_recorded_without_rows_of_agents(tmp_path):
     collector.step(world.step(), world.gauges())
     recorder.close()
     connection = sqlite3.connect(tmp_path / "run.db")
-    last = connection.execute("SELECT population, mean_energy, diversity FROM steps ORDER BY step DESC").fetchone()
+    last = connection.execute(
+        "SELECT population, mean_energy, diversity FROM steps ORDER BY step DESC"
+    ).fetchone()
     connection.close()
     assert last == (0, None, None)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_world import config_of, run
 
-import tiny_world
 from teem.errors import UsageError
 from teem.record.schema import SAMPLED, rewind
 
@@ -98,7 +98,8 @@ def test_rewinding_any_stream_equals_never_having_gone_further(data):
         if back_to < 0:
             connection = sqlite3.connect(far / "run.db")
             counts = [
-                connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in (*SAMPLED, "agents")
+                connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                for table in (*SAMPLED, "agents")
             ]
             connection.close()
             assert not np.any(counts)

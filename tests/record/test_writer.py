@@ -35,8 +35,8 @@ from teem.errors import TeemError
 from teem.measure.spans import Spans
 from teem.record.client import Recorder
 def write(recorder, step, rows=500):
-    recorder.write("agent_states", step=step, agent_id=np.arange(rows), x=0.5, y=0.5, energy=1.0, health=1.0, age=1,
-                   reward=np.zeros(rows, np.float32))
+    recorder.write("agent_states", step=step, agent_id=np.arange(rows), x=0.5, y=0.5, energy=1.0, health=1.0,
+                   age=1, reward=np.zeros(rows, np.float32))
 recorder = Recorder(Path(sys.argv[1]), RecordSettings(profile=sys.argv[2]), Spans())
 """
 
@@ -55,7 +55,8 @@ def recorder_at(path, **settings):
 def write_states(recorder, step, rows=500):
     zeros = np.zeros(rows, np.float32)
     recorder.write(
-        "agent_states", step=step, agent_id=np.arange(rows), x=zeros, y=0.0, energy=zeros, health=1.0, age=0, reward=zeros
+        "agent_states", step=step, agent_id=np.arange(rows), x=zeros, y=0.0, energy=zeros, health=1.0, age=0,
+        reward=zeros,
     )  # fmt: skip
 
 
@@ -69,7 +70,10 @@ def rows_of(path, query):
 
 def script(path, body, profile="balanced", **options):
     return subprocess.Popen(
-        [sys.executable, "-c", PREFACE + body, str(path), profile], stdout=subprocess.PIPE, text=True, **options
+        [sys.executable, "-c", PREFACE + body, str(path), profile],
+        stdout=subprocess.PIPE,
+        text=True,
+        **options,
     )
 
 
@@ -88,7 +92,9 @@ def wait_until(condition, seconds=20.0):
 
 
 def test_the_writer_imports_neither_numpy_nor_numba_nor_torch():
-    code = "import sys, teem.record.writer; print([m for m in ('numpy', 'numba', 'torch') if m in sys.modules])"
+    code = (
+        "import sys, teem.record.writer; print([m for m in ('numpy', 'numba', 'torch') if m in sys.modules])"
+    )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
@@ -102,9 +108,20 @@ def test_rows_come_back_as_they_were_written(path):
     )  # fmt: skip
     recorder.write("deaths", died_step=9, cause=np.array([0]), agent_id=np.array([1]))
     recorder.write(
-        "actions", step=5, agent_id=np.arange(3), action=np.array([1, 0, 1]), target_id=np.array([-1, 2, -1]), reward=reward
+        "actions", step=5, agent_id=np.arange(3), action=np.array([1, 0, 1]), target_id=np.array([-1, 2, -1]),
+        reward=reward,
     )  # fmt: skip
-    recorder.write("agent_states", step=5, agent_id=0, x=1.5, y=np.float32(0.1), energy=np.nan, health=1, age=2, reward=None)
+    recorder.write(
+        "agent_states",
+        step=5,
+        agent_id=0,
+        x=1.5,
+        y=np.float32(0.1),
+        energy=np.nan,
+        health=1,
+        age=2,
+        reward=None,
+    )
     recorder.close()
     lives_ = rows_of(path, "SELECT agent_id, kind, born_step, died_step, cause, parent_id FROM agents")
     assert lives_ == [(0, "a", 4, None, None, None), (1, "b", 4, 9, "age", 0), (2, "b", 4, None, None, 0)]
@@ -113,14 +130,18 @@ def test_rows_come_back_as_they_were_written(path):
     actions = rows_of(path, "SELECT action, target_id, reward FROM actions")
     assert [row[:2] for row in actions] == [("stay", None), ("go", 2), ("stay", None)]
     assert [row[2] for row in actions] == reward.astype(float).tolist()
-    assert rows_of(path, "SELECT * FROM agent_states") == [(5, 0, 1.5, float(np.float32(0.1)), None, 1.0, 2, None)]
+    assert rows_of(path, "SELECT * FROM agent_states") == [
+        (5, 0, 1.5, float(np.float32(0.1)), None, 1.0, 2, None)
+    ]
 
 
 def test_a_large_write_is_cut_into_frames_and_keeps_every_row(path):
     recorder = recorder_at(path)
     write_states(recorder, 1, 30_000)
     recorder.close()
-    assert rows_of(path, "SELECT count(*), min(agent_id), max(agent_id) FROM agent_states") == [(30_000, 0, 29_999)]
+    assert rows_of(path, "SELECT count(*), min(agent_id), max(agent_id) FROM agent_states") == [
+        (30_000, 0, 29_999)
+    ]
 
 
 @pytest.mark.parametrize("profile", ["safety", "balanced", "performance", "memory"])
@@ -168,6 +189,7 @@ def test_all_that_was_handed_over_is_kept_when_the_run_is_killed(path, profile):
     body = """
 for step in range(200):
     write(recorder, step)
+recorder.hand_over()
 print(recorder.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -184,6 +206,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_the_writer_ends_although_someone_else_still_holds_the_pipe(path):
     body = """
 write(recorder, 1)
+recorder.hand_over()
 child = os.fork()
 if child == 0:
     time.sleep(60)
@@ -260,11 +283,45 @@ def test_a_writer_that_hangs_is_given_up_after_a_while(path, monkeypatch):
         with pytest.raises(TeemError, match="has taken nothing for"):
             for step in range(100_000):
                 write_states(recorder, step)
-        with pytest.raises(TeemError, match="behind"):
-            recorder.wait_flushed(99, deadline_s=0.1)
+    finally:
+        os.kill(recorder.pid, signal.SIGCONT)
+    with pytest.raises(TeemError, match="has taken nothing for"):
+        recorder.close()
+    wait_until(lambda: not lives(recorder.pid))
+    assert rows_of(path, "SELECT count(*) % 500 FROM agent_states") == [(0,)]
+
+
+def test_a_flush_that_takes_too_long_is_said(path):
+    recorder = recorder_at(path)
+    recorder.flush()
+    os.kill(recorder.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(TeemError, match=r"0\.1 s behind"):
+            recorder.flush(deadline_s=0.1)
+    finally:
+        os.kill(recorder.pid, signal.SIGCONT)
+    recorder.flush()
+    recorder.close()
+
+
+def test_drop_mode_keeps_lives_back_while_it_drops_the_rest(path):
+    recorder = recorder_at(path, when_full="drop")
+    recorder.flush()
+    os.kill(recorder.pid, signal.SIGSTOP)
+    try:
+        for agent in range(400):
+            write_states(recorder, agent)
+            recorder.write(
+                "births", agent_id=agent, kind=np.zeros(1, np.int8), born_step=1, parent_id=-1, generation=0,
+                genome=np.zeros((1, 2), np.float32),
+            )  # fmt: skip
     finally:
         os.kill(recorder.pid, signal.SIGCONT)
     recorder.close()
+    assert recorder.dropped > 0
+    assert recorder.waited_s < 0.1
+    assert rows_of(path, "SELECT count(*) FROM agents") == [(400,)]
+    assert rows_of(path, "SELECT count(*) FROM agent_states") == [(400 * 500 - recorder.dropped,)]
 
 
 def test_a_full_disk_is_reported_and_what_was_committed_is_kept(path):
@@ -338,6 +395,22 @@ def test_waiting_for_a_slow_writer_is_counted(path):
     assert recorder.dropped == 0
     assert "record.wait" in spans.names
     assert rows_of(path, "SELECT count(*) FROM agent_states") == [(100_000,)]
+
+
+def test_small_frames_are_handed_over_soon_and_keep_their_order(path):
+    recorder = recorder_at(path)
+    recorder.flush()
+    handed = recorder.rows
+    for agent in range(300):
+        recorder.write(
+            "births", agent_id=agent, kind=np.zeros(1, np.int8), born_step=1, parent_id=-1, generation=0,
+            genome=np.zeros((1, 2), np.float32),
+        )  # fmt: skip
+        recorder.write("deaths", died_step=2, cause=np.zeros(1, np.int8), agent_id=agent)
+    assert handed < recorder.rows < handed + 600
+    wait_until(lambda: recorder.expect_alive() or recorder.rows == handed + 600, 5)
+    wait_until(lambda: rows_of(path, "SELECT count(*) FROM agents WHERE cause = 'age'") == [(300,)], 5)
+    recorder.close()
 
 
 def test_readers_see_whole_commits_while_the_writer_works(path):

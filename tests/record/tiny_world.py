@@ -76,8 +76,9 @@ class TinyWorld:
         terminated[dead] = True
         self.step_count += 1
         return Outcome(
-            step=step, acted=acted, id=ids, action=actions, target=target, reward=reward, terminated=terminated,
-            truncated=np.zeros(p.capacity, np.bool_), deaths=deaths, honours=np.empty((0, 2), np.int32),
+            step=step, acted=acted, id=ids, action=actions, target=target, reward=reward,
+            terminated=terminated, truncated=np.zeros(p.capacity, np.bool_), deaths=deaths,
+            honours=np.empty((0, 2), np.int32),
             births=Births(born, parents, np.full(len(born), -1, np.int32)),
         )  # fmt: skip
 
@@ -90,7 +91,11 @@ class TinyWorld:
         }  # fmt: skip
 
     def state(self) -> dict:
-        return {"population": self.population.state(), "resources": self.resources.copy(), "step": self.step_count}
+        return {
+            "population": self.population.state(),
+            "resources": self.resources.copy(),
+            "step": self.step_count,
+        }
 
     def load_state(self, state: dict) -> None:
         self.population.load_state(state["population"])

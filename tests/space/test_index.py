@@ -2,17 +2,130 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from twins import NAMES, Case, assert_same_answers, cases
+from numpy.typing import NDArray
 
-from teem.space.index import build_index
+from teem.space.brute import BruteForce
+from teem.space.index import SpatialIndex, build_index
 from teem.threads import Threads
 
+NAMES = ("grid", "kdtree", "quadtree", "hash")
 each_index = pytest.mark.parametrize("name", NAMES)
+
+
+@dataclass
+class Case:
+    """Points in scattered slots, queries and radii."""
+
+    size: float
+    torus: bool
+    cell: float
+    capacity: int
+    living: NDArray[np.int32]
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    qx: NDArray[np.float32]
+    qy: NDArray[np.float32]
+    radius: float
+    random: np.random.Generator
+
+    def build(self, name: str) -> SpatialIndex:
+        index = build_index(name, self.size, self.torus, self.capacity, self.cell)
+        index.rebuild(self.x, self.y, self.living)
+        return index
+
+    def twin(self) -> BruteForce:
+        twin = BruteForce(self.size, self.torus, self.capacity)
+        twin.rebuild(self.x, self.y, self.living)
+        return twin
+
+
+def _coordinates(random: np.random.Generator, count: int, size: float, shape: str) -> NDArray[np.float32]:
+    length = np.float32(size)
+    if shape == "clusters":
+        centre = random.choice(random.random(3), count) * size
+        spread = centre + random.normal(0, size / 100, count)
+        return np.clip(spread, 0, np.nextafter(length, np.float32(0))).astype(np.float32)
+    if shape == "equal":
+        return np.full(count, random.random() * size, np.float32)
+    if shape == "lattice":  # many equal distances, and points exactly on the borders of cells
+        return (random.integers(0, 8, count) * (size / 8)).astype(np.float32)
+    if shape == "seam":
+        edges = [
+            0,
+            np.nextafter(length, np.float32(0)),
+            np.nextafter(np.float32(0), length),
+            length,
+            length / 2,
+        ]
+        return random.choice(np.array(edges, np.float32), count)
+    return np.minimum((random.random(count) * size).astype(np.float32), length)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Every shape of population: none, one, many, crowded, on one spot, on the seam."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    size = draw(st.sampled_from([1.0, 64.0, 100.3, 3000.7]))
+    count = draw(st.sampled_from([0, 1, 2, 5, 40, 150]))
+    capacity = max(1, count + draw(st.integers(0, 5)))
+    shape = draw(st.sampled_from(["even", "clusters", "equal", "lattice", "seam"]))
+    x, y = np.full(capacity, np.nan, np.float32), np.full(capacity, np.nan, np.float32)
+    living = random.permutation(capacity)[:count].astype(np.int32)
+    x[living] = _coordinates(random, count, size, shape)
+    y[living] = _coordinates(random, count, size, draw(st.sampled_from(["even", shape])))
+    asked = draw(st.sampled_from(["points", "even", "lattice", "seam", "off the plane"]))
+    if asked == "points":
+        qx, qy = x[living], y[living]
+    elif asked == "off the plane":
+        qx, qy = ((random.random((2, 20)) * 5 - 2) * size).astype(np.float32)
+    else:
+        qx, qy = _coordinates(random, 20, size, asked), _coordinates(random, 20, size, asked)
+    share = draw(st.sampled_from([0.0, 1e-7, 0.03, 0.125, 0.25, 0.4, 0.5, 0.6, 0.71, 1.0, 3.0, np.inf]))
+    cell = size * draw(st.sampled_from([0.01, 0.125, 0.3, 0.5, 1.0, 4.0]))
+    torus, radius = draw(st.booleans()), float(np.float32(share * size))
+    if (
+        count and len(qx) and draw(st.booleans())
+    ):  # somebody exactly on the boundary, as far as float32 can say
+        radius = float(abs(qx[0] - x[random.choice(living)]))
+        radius = min(radius, float(np.float32(size) - np.float32(radius))) if torus else radius
+        radius = max(radius, 0.0)
+    return Case(size, torus, cell, capacity, living, x, y, qx, qy, radius, random)
+
+
+def assert_same_answers(index: SpatialIndex, twin: BruteForce, case: Case) -> None:
+    """Every question gets the same answer, to the bit and in the same order."""
+    ours, theirs = index.within(case.qx, case.qy, case.radius), twin.within(case.qx, case.qy, case.radius)
+    assert_array_equal(ours.start, theirs.start)
+    assert_array_equal(ours.slot, theirs.slot)
+    assert ours.start.dtype == np.int64
+    assert ours.slot.dtype == np.int32
+    assert_array_equal(
+        index.in_range(case.qx, case.qy, case.radius), twin.in_range(case.qx, case.qy, case.radius)
+    )
+    exclude = case.random.integers(-1, case.capacity, len(case.qx)).astype(np.int32)
+    for k, radius, leave in (
+        (1, np.inf, exclude),
+        (4, case.radius, None),
+        (len(case.living) + 2, np.inf, None),
+    ):
+        slot, distance = index.nearest(case.qx, case.qy, k, radius, leave)
+        expected_slot, expected_distance = twin.nearest(case.qx, case.qy, k, radius, leave)
+        assert_array_equal(slot, expected_slot)
+        assert_array_equal(distance, expected_distance)
+
+
+def pair(at: NDArray[np.float32]) -> Case:
+    """Two points on a diagonal, each asking who is within 1."""
+    random = np.random.default_rng(0)
+    living = np.arange(2, dtype=np.int32)
+    return Case(10.0, True, 1.0, 2, living, at.copy(), at.copy(), at.copy(), at.copy(), 1.0, random)
 
 
 @each_index
@@ -95,36 +208,19 @@ def test_slots_never_change_an_answer(name: str, case: Case) -> None:
     assert_array_equal(after.slot, shuffle[before.slot])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_index
 def test_the_check_finds_an_index_that_does_not_wrap(name: str) -> None:
-    edge = np.array([0.0, 9.9], np.float32)
-    case = Case(
-        10.0,
-        True,
-        1.0,
-        2,
-        np.arange(2, dtype=np.int32),
-        edge,
-        edge,
-        edge,
-        edge,
-        1.0,
-        np.random.default_rng(0),
-    )
-    flat = build_index(name, 10.0, False, 2, 1.0)  # the planted fault: a plane where there is a torus
+    case = pair(np.array([0.0, 9.9], np.float32))
+    flat = build_index(name, case.size, False, case.capacity, case.cell)  # the planted fault
     flat.rebuild(case.x, case.y, case.living)
     assert_same_answers(case.build(name), case.twin(), case)
     with pytest.raises(AssertionError):
         assert_same_answers(flat, case.twin(), case)
 
 
-@pytest.mark.parametrize("name", ["grid", "quadtree", "hash"])
+@each_index
 def test_the_check_finds_an_index_that_missed_a_move(name: str) -> None:
-    at = np.array([1.0, 8.0], np.float32)
-    case = Case(
-        10.0, True, 1.0, 2, np.arange(2, dtype=np.int32), at, at.copy(), at.copy(), at.copy(), 1.0,
-        np.random.default_rng(0),
-    )  # fmt: skip
+    case = pair(np.array([1.0, 8.0], np.float32))
     index, twin = case.build(name), case.twin()
     case.x[0] = 8.0
     twin.rebuild(case.x, case.y, case.living)
@@ -148,13 +244,13 @@ def test_bad_input_is_refused_by_name(name: str) -> None:
         index.within(np.array([1, np.nan], np.float32), np.array([1, 1], np.float32), 1.0)
     with pytest.raises(ValueError, match="one length"):
         index.within(x, y[:2], 1.0)
-    with pytest.raises(ValueError, match="exclude"):
+    with pytest.raises(ValueError, match=r"exclude"):
         index.nearest(x, y, 1, exclude=np.array([1], np.int32))
-    with pytest.raises(ValueError, match="slot 1 .* moved without living"):
+    with pytest.raises(ValueError, match=r"slot 1 .* moved without living"):
         index.moved(np.array([1], np.int32))
     with pytest.raises(ValueError, match="slot 7 is outside"):
         index.rebuild(x, y, np.array([7], np.int32))
-    with pytest.raises(ValueError, match="slot 2 .* listed twice"):
+    with pytest.raises(ValueError, match=r"slot 2 .* listed twice"):
         index.rebuild(x, y, np.array([2, 2], np.int32))
     with pytest.raises(ValueError, match="the capacity, 3"):
         index.rebuild(x[:2], y[:2], living)

@@ -142,7 +142,7 @@ def _farm(world: FarmSettings, registered: frozenset[str]) -> Iterator[Fault]:
     if 0 < world.size < 2 * world.sight + 1:
         yield Fault(
             f"world.size is {world.size} but world.sight is {world.sight}: an agent sees "
-            f"{2 * world.sight + 1} cells across, so raise size, lower sight, or give size 0 to fit the founders",
+            f"{2 * world.sight + 1} cells across, so raise size, lower sight, or give size 0",
             "world.size",
             ("world.sight",),
         )

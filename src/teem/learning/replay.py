@@ -155,7 +155,9 @@ class Replay:
             out.index, places, out.reward, out.discount, out.weight,
         )  # fmt: skip
         if failed >= 0:
-            raise ValueError(f"replay row {int(rows[failed])} has no transition to draw: check drawable() first")
+            raise ValueError(
+                f"replay row {int(rows[failed])} has no transition to draw: check drawable() first"
+            )
         at = np.asarray(rows)[:, None]
         out.observation[:] = from_bfloat16(self.observation[at, out.index])
         out.next_observation[:] = from_bfloat16(self.observation[at, places])
@@ -184,7 +186,9 @@ class Replay:
         self.actions = int(state["actions"])
         for name in (*_RING, *_TOTALS):
             here = getattr(self, name)
-            expect_same_shape(f"replay.{name}", state[name], np.empty((len(rows), *here.shape[1:]), here.dtype))
+            expect_same_shape(
+                f"replay.{name}", state[name], np.empty((len(rows), *here.shape[1:]), here.dtype)
+            )
             here[rows] = state[name]
 
     def columns(self) -> tuple[NDArray[np.generic], ...]:
@@ -272,7 +276,9 @@ def _count_drawable(rows, end, added, closed, n_step, out):  # type: ignore[no-u
 
 
 @njit(nogil=True, cache=True)
-def draw_row(row, agent, seed, step, n_step, gamma, columns, beta, mass, start, after, reward, discount, weight):  # type: ignore[no-untyped-def]
+def draw_row(
+    row, agent, seed, step, n_step, gamma, columns, beta, mass, start, after, reward, discount, weight
+):  # type: ignore[no-untyped-def]
     """Draw one row's batch: places of the states before and after, reward, discount and weight, all [batch]."""
     _, _, _, rewards, ends, priority, added, closed, _ = columns
     length = ends.shape[1]
@@ -281,7 +287,9 @@ def draw_row(row, agent, seed, step, n_step, gamma, columns, beta, mass, start, 
     if count == 0:
         return False
     if priority.shape[1] > 0:
-        found = draw_prioritised(end, priority[row], first, count, beta, seed, step, agent, mass, start, weight)
+        found = draw_prioritised(
+            end, priority[row], first, count, beta, seed, step, agent, mass, start, weight
+        )
     else:
         found = draw_uniform(end, first, count, seed, step, agent, start)
         weight[:] = np.float32(1)

@@ -17,6 +17,7 @@ Rows = NDArray[np.int32] | NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 LINE = 16  # floats in a cache line
+GROUP = 64  # floats that a row is a multiple of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,9 @@ class Layout:
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
     offsets: tuple[int, ...]
-    fans: tuple[int, ...]  # inputs a number of the tensor is summed with; fresh weights are within 1/sqrt(fan)
+    fans: tuple[
+        int, ...
+    ]  # inputs a number of the tensor is summed with; fresh weights are within 1/sqrt(fan)
     size: int
 
     @staticmethod
@@ -79,7 +82,9 @@ class Stack:
         self.layout = layout
         self.rows = rows
         self.padded = tuple(_whole_lines(rows, layout.size) for _ in range(4))
-        self.weights, self.target, self.moment1, self.moment2 = (each[:, : layout.size] for each in self.padded)
+        self.weights, self.target, self.moment1, self.moment2 = (
+            each[:, : layout.size] for each in self.padded
+        )
         self.updates = np.zeros(rows, np.int64)
 
     def views(self, array: Floats) -> dict[str, Floats]:
@@ -148,11 +153,11 @@ class Stack:
 
 
 def _whole_lines(rows: int, size: int) -> Floats:
-    """Zeros [rows, size or a little more], each row a whole number of cache lines: vectors never straddle two.
+    """Zeros [rows, size or a little more], each row whole groups from a cache line on: vectors never straddle two.
 
     Zeros, not empty: the system hands out a page only when it is first written.
     """
-    stride = -(-size // LINE) * LINE
+    stride = -(-size // GROUP) * GROUP
     memory = np.zeros(rows * stride + LINE, np.float32)
     skip = -(memory.ctypes.data // memory.itemsize) % LINE
     return memory[skip : skip + rows * stride].reshape(rows, stride)

@@ -67,7 +67,7 @@ def load_network(
     def make() -> nn.Module:
         module = made(inputs, outputs)
         if not isinstance(module, nn.Module):
-            raise UsageError(f"learning.network is {settings.network}, not a torch.nn.Module: {_REMEDY}")
+            raise UsageError(f"learning.network is '{settings.network}', not a torch.nn.Module: {_REMEDY}")
         return module.float().eval()
 
     module = _first(make, settings.network)

@@ -14,7 +14,7 @@ from torch.func import vmap
 
 from teem.config.settings import LearningSettings
 from teem.learning.sharing import THE_ROW, Networks
-from teem.learning.torch_stack import Loss, Pace, Rows, TorchStack, adam, flat, named, stacked_gradient
+from teem.learning.torch_stack import Loss, Pace, Rows, TorchStack, adam, flat, keep, named, stacked_gradient
 
 Call = Callable[[dict[str, Tensor], Tensor], Any]
 Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
@@ -129,7 +129,7 @@ class TorchNetworks:
         """The rows' networks, and what all share."""
         return Held(
             self.own.gather(self.own.index(rows)),
-            self.common.all,
+            self.common.gather(self.common.index(THE_ROW)),
             self.own.stack.updates[rows],
             self.common.stack.updates.copy(),
         )
@@ -158,7 +158,8 @@ class TorchNetworks:
             return loss, extra, sound
         if self.common.layout.size and not bool(new.common_sound.all()):
             return loss, extra, np.zeros_like(sound)
-        held.own, held.common = new.own, new.common
+        held.own = new.own if sound.all() else keep(new.sound, new.own, held.own)
+        held.common = new.common
         held.own_updates = held.own_updates + sound
         held.common_updates = held.common_updates + 1
         return loss, extra, sound

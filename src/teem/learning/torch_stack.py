@@ -142,18 +142,22 @@ def adam(
 ) -> tuple[Rows, Tensor]:
     """One step of Adam (Kingma 2015, https://arxiv.org/abs/1412.6980) for each row, then of its soft target.
 
-    The gradient [n, size] is clipped by its global norm, agent by agent. A row that is not `sound` [n], or
-    whose gradient or new weights are not finite, stays as it was. Returns the rows, and which were updated.
+    The gradient [n, size] is clipped by its global norm, agent by agent. Returns the rows, and which of those
+    that were `sound` [n] still are, gradient and weights: the others must not be kept.
     """
     norm = gradient.norm(dim=1, keepdim=True)
-    sound = sound & norm[:, 0].isfinite()
     if settings.grad_clip > 0:
         gradient = gradient * (settings.grad_clip / (norm + 1e-6)).clamp(max=1.0)
-    moment1 = rows.moment1 * BETA1 + gradient * (1.0 - BETA1)
-    moment2 = rows.moment2 * BETA2 + gradient * gradient * (1.0 - BETA2)
-    weights = rows.weights - pace.step_size * moment1 / (moment2.sqrt() / pace.root + EPS)
-    target = rows.target + (weights - rows.target) * settings.tau
-    sound = sound & weights.isfinite().all(1)
-    new = Rows(weights, target, moment1, moment2)
-    kept = sound[:, None]
-    return Rows(*(torch.where(kept, after, before) for after, before in zip(new, rows, strict=True))), sound
+    moment1 = rows.moment1.lerp(gradient, 1.0 - BETA1)
+    moment2 = (rows.moment2 * BETA2).addcmul_(gradient, gradient, value=1.0 - BETA2)
+    change = moment1 / moment2.sqrt().div_(pace.root).add_(EPS)
+    weights = rows.weights - change.mul_(pace.step_size)
+    target = rows.target.lerp(weights, settings.tau)
+    # a sum is finite only if all of it is, and takes one pass instead of three
+    sound = sound & norm[:, 0].isfinite() & weights.sum(1).isfinite()
+    return Rows(weights, target, moment1, moment2), sound
+
+
+def keep(sound: Tensor, new: Rows, old: Rows) -> Rows:
+    """The new rows where they are sound [n], the old ones elsewhere."""
+    return Rows(*(torch.where(sound[:, None], after, before) for after, before in zip(new, old, strict=True)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -16,8 +17,18 @@ from teem.record.process import Buffer, WriterProcess
 from teem.record.schema import STATEMENTS, expect_run_database
 from teem.record.writer import FRAME_ROWS, PREFIX, Header
 
+BUNCH_BYTES = 1 << 16
+BUNCH_FRAMES = 128  # a frame is at most 8 buffers when it is handed over, and writev takes 1024
+HELD_BYTES = 1 << 20  # of births and deaths, held back by `when_full="drop"` before it waits after all
+HOLD_S = 0.2  # most that a row is held back, as long as the run goes on
 FLUSH_S = 60.0
 CLOSE_S = 300.0
+
+
+class _Frame(NamedTuple):
+    buffers: list[Buffer]
+    rows: int
+    essential: bool
 
 
 class Recorder:
@@ -25,7 +36,7 @@ class Recorder:
 
     With `when_full="wait"` a full pipe holds the run up, as span `record.wait`; with `"drop"` rows that grow
     with the steps are dropped and counted, never births, deaths or settings. When the writer fails, the next
-    call raises TeemError with the cause.
+    call raises TeemError with the cause. Rows are handed over in bunches of 64 KiB, or after 0.2 s.
     """
 
     rows: int  # handed over
@@ -50,6 +61,9 @@ class Recorder:
         self._flushes = 0
         self._encode = msgspec.msgpack.Encoder().encode
         self._closed = False
+        self._held: list[_Frame] = []  # to be handed over together: each hand-over wakes the writer
+        self._held_bytes = 0
+        self._held_until = 0.0
         self._writer = WriterProcess(path.absolute(), settings.profile, keep_open)
 
     @property
@@ -76,10 +90,9 @@ class Recorder:
         if len(lengths) > 1:
             raise ValueError(f"{statement}: columns of {sorted(lengths)} rows")
         rows = lengths.pop() if lengths else 1
-        may_wait = spec.essential or not self._drops
         for start in range(0, rows, FRAME_ROWS):
             part = arrays if rows <= FRAME_ROWS else _part(arrays, start, start + FRAME_ROWS)
-            self._send(statement, min(rows - start, FRAME_ROWS), constants, part, may_wait)
+            self._send(statement, min(rows - start, FRAME_ROWS), constants, part, spec.essential)
 
     def write_names(self, **lists: Sequence[str]) -> None:
         """Say what numbers stand for: lists called `kinds`, `causes`, `actions`, `traits`, `incidents`."""
@@ -90,7 +103,8 @@ class Recorder:
     def start_flush(self) -> int:
         """Ask for everything handed over so far to be put on the disk; returns the number to wait for."""
         self._flushes += 1
-        self._send("flush", self._flushes, {}, {}, may_wait=True)
+        self._send("flush", 0, {"number": self._flushes}, {}, essential=True)
+        self.hand_over()
         return self._flushes
 
     def wait_flushed(self, number: int, deadline_s: float = FLUSH_S) -> None:
@@ -102,15 +116,24 @@ class Recorder:
         self.wait_flushed(self.start_flush(), deadline_s)
 
     def expect_alive(self) -> None:
-        """Raise TeemError with the cause when the writer has failed; costs next to nothing."""
+        """Raise TeemError with the cause when the writer has failed; cheap, to be called in every step."""
         self._writer.expect_alive()
+        if self._held and time.monotonic() > self._held_until:
+            self._hand_over(may_wait=not self._drops)
+
+    def hand_over(self) -> None:
+        """Give the writer what is held back: from here on it is written even if this process is killed."""
+        self._hand_over(may_wait=True)
 
     def close(self, deadline_s: float = CLOSE_S) -> None:
         """Write everything, and end the writer; a second call does nothing."""
         if self._closed:
             return
         self._closed = True
-        self._writer.close(deadline_s)
+        try:
+            self.hand_over()
+        finally:
+            self._writer.close(deadline_s)
 
     def _send(
         self,
@@ -118,25 +141,41 @@ class Recorder:
         rows: int,
         constants: dict[str, Any],
         arrays: Mapping[str, NDArray[Any]],
-        may_wait: bool,
+        essential: bool,
     ) -> None:
         flat = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         shapes: list[tuple[str, str, int]] = [
             (name, array.dtype.char, array.size // rows) for name, array in flat.items()
         ]
         head = self._encode(Header(statement, rows, constants, shapes))
-        body: list[Buffer] = [array.reshape(-1).view(np.uint8).data for array in flat.values()]
-        prefix = PREFIX.pack(len(head), sum(array.nbytes for array in flat.values()))
-        went, waited_ns = self._writer.send([prefix + head, *body], may_wait=may_wait)
+        size = sum(array.nbytes for array in flat.values())
+        buffers: list[Buffer] = [PREFIX.pack(len(head), size) + head]
+        buffers += [array.reshape(-1).view(np.uint8).data for array in flat.values()]
+        self._held_bytes += size + len(buffers[0])
+        full = self._held_bytes >= BUNCH_BYTES or len(self._held) >= BUNCH_FRAMES
+        # what is kept back is copied, since the caller may write to its arrays meanwhile
+        self._held.append(_Frame(buffers if full else [b"".join(buffers)], rows, essential))
+        if full:
+            self._hand_over(may_wait=not self._drops or self._held_bytes > HELD_BYTES)
+
+    def _hand_over(self, *, may_wait: bool) -> None:
+        """Send what is held back; unless it may wait, a full pipe leaves only the essential held back."""
+        self._held_until = time.monotonic() + HOLD_S
+        if not self._held:
+            return
+        buffers = [buffer for frame in self._held for buffer in frame.buffers]
+        went, waited_ns = self._writer.send(buffers, may_wait=may_wait)
         if waited_ns:
             self.waited_s += waited_ns / 1e9
             self._spans.add("record.wait", waited_ns)
-        if statement == "flush":
-            return
         if went:
-            self.rows += rows
+            self.rows += sum(frame.rows for frame in self._held)
+            self._held = []
         else:
-            self.dropped += rows
+            self.dropped += sum(frame.rows for frame in self._held if not frame.essential)
+            kept = [frame for frame in self._held if frame.essential]
+            self._held = [_Frame([b"".join(frame.buffers)], frame.rows, True) for frame in kept]
+        self._held_bytes = sum(len(frame.buffers[0]) for frame in self._held)
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], start: int, stop: int) -> dict[str, NDArray[Any]]:

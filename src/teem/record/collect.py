@@ -122,7 +122,8 @@ class Collector:
         """Say who begins to lose health: who lost some in this step, and none in the step before."""
         population = self._world.population
         lost = self._health - population.health
-        failing = (lost > 0) & (population.id == self._id) & (population.id >= 0)
+        failing = lost > 0
+        failing &= population.id == self._id
         began = np.flatnonzero(failing & ~self._failing)
         if len(began):
             began = began[np.argsort(population.id[began])]
@@ -186,7 +187,7 @@ class Collector:
             mean_health=_mean(population.health[living]),
             mean_reward=_mean(outcome.reward[outcome.acted]),
             diversity=diversity(population.genome[living]),
-            resources=None if resources is None else _mean(resources),
+            resources=None if resources is None else resources.mean(),
         )
         self._births = self._deaths = 0
 

@@ -20,6 +20,7 @@ CONFIG, DATABASE, REPORT, LOG, CHECKPOINTS, LOCK = (
     "config.toml", "run.db", "report.json", "log.jsonl", "checkpoints", ".lock",
 )  # fmt: skip
 HANDOVER_S = 15.0  # how long the writer of a run that was killed may take to finish
+DYING_S = 1.0  # how long a killed process may take to be gone
 NUMBERS = 10_000  # most runs of one name side by side
 
 
@@ -138,18 +139,15 @@ def _acquire(path: Path) -> int:
         raise UsageError(
             f"{path} can't be written to ({error.strerror}): choose a folder that can"
         ) from error
-    patience = time.monotonic() + HANDOVER_S
+    begun = time.monotonic()
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             break
         except OSError as error:
             holder = os.pread(lock, 32, 0).decode(errors="replace").strip()
-            if (
-                error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN)
-                or _lives(holder)
-                or time.monotonic() > patience
-            ):
+            patience = DYING_S if _lives(holder) else HANDOVER_S
+            if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN) or time.monotonic() - begun > patience:
                 os.close(lock)
                 raise _refusal(path, holder, error) from error
         time.sleep(0.05)

@@ -22,6 +22,7 @@ from teem.errors import TeemError
 
 PIPE_BYTES = 1 << 20
 STALL_S = 60.0  # a writer that takes nothing for so long has a dead disk or was stopped
+FAILED_S = 5.0  # how long a failed writer's last words may take
 SAID_LINES = 40
 
 Buffer = bytes | memoryview
@@ -101,15 +102,15 @@ class WriterProcess:
             self._push(may_wait=True)
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._listener.join(deadline_s)
-        if self._listener.is_alive():
+        self._listener.join(deadline_s if self._failure is None else FAILED_S)
+        if self._failure is None and self._listener.is_alive():
             raise TeemError(
                 f"recording to {self.path} is not done after {deadline_s:g} s; "
                 f"process {self.pid} goes on writing what it was given"
             )
+        self.expect_alive()
         assert self._process.stdout is not None
         self._process.stdout.close()
-        self.expect_alive()
         assert self._closed_rows is not None
         return self._closed_rows
 
@@ -125,12 +126,12 @@ class WriterProcess:
             env={**os.environ, "PYTHONPATH": path},
             start_new_session=True,
             pass_fds=tuple(keep_open),
-            bufsize=0,
         )
 
     def _widen(self) -> None:
-        with suppress(PermissionError):  # the user's share of pipe memory may be used up: 64 KiB works too
-            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        if sys.platform == "linux":
+            with suppress(PermissionError):  # the user's share of pipe memory is used up: 64 KiB works too
+                fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     def _write(self, frame: Sequence[Buffer]) -> int:
         try:
@@ -138,7 +139,7 @@ class WriterProcess:
         except BlockingIOError:
             return 0
         except BrokenPipeError:
-            self._listener.join(5.0)
+            self._listener.join(FAILED_S)
             if self._failure is None:
                 self._failure = "its process has closed the pipe"
             self.expect_alive()
@@ -152,10 +153,8 @@ class WriterProcess:
             if not self._rest or not may_wait:
                 break
             if not self._writable.poll(STALL_S * 1000):
-                raise TeemError(
-                    f"recording to {self.path} has taken nothing for {STALL_S:g} s (process {self.pid}): "
-                    f"is its disk alive?"
-                )
+                self._failure = f"process {self.pid} has taken nothing for {STALL_S:g} s, is its disk alive?"
+                self.expect_alive()
         return time.perf_counter_ns() - begun
 
     def _listen(self) -> None:
@@ -176,7 +175,7 @@ class WriterProcess:
         status = self._process.wait()
         if self._closed_rows is None:
             with self._news:
-                self._failure = failure or self._last_words(status)
+                self._failure = self._failure or failure or self._last_words(status)
                 self._news.notify_all()
 
     def _last_words(self, status: int) -> str:

@@ -17,6 +17,11 @@ from teem.record.folder import CONFIG, DATABASE, REPORT
 from teem.record.schema import connect_to_read, expect_run_database
 
 CHUNK = 65536  # rows fetched at once
+QUERY_FAULTS = (
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_RANGE,
+)  # the query's, not the file's
 
 T = TypeVar("T")
 
@@ -164,10 +169,10 @@ class Run:
         connection = connect_to_read(self.path)
         try:
             return build(connection.execute(query, parameters))
-        except (sqlite3.OperationalError, sqlite3.ProgrammingError, sqlite3.Warning) as error:
-            raise UsageError(f"{self.path}: {error}, in: {query}") from error
-        except sqlite3.DatabaseError as error:
-            raise TeemError(f"{self.path} is damaged ({error}): restore it from a copy") from error
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) in QUERY_FAULTS:
+                raise UsageError(f"{self.path}: {error}, in: {query}") from error
+            raise TeemError(f"{self.path} can't be read ({error}): restore it from a copy") from error
         finally:
             connection.close()
 

@@ -17,6 +17,7 @@ from teem.errors import UsageError
 
 APPLICATION_ID = 0x7465656D  # "teem", so that a foreign database is recognised
 VERSION = 1  # of the tables, in PRAGMA user_version
+MANY = 20
 
 TABLES = """
 CREATE TABLE runs(
@@ -87,15 +88,16 @@ class Statement:
     """One thing that can be written: its SQL, and what each of its parameters takes, in their order."""
 
     sql: str
+    sql_many: str  # the same for MANY rows at once, which is a third faster; "": there is none
     columns: Mapping[str, Kind]
     essential: bool  # lives and settings are never dropped, whatever `record.when_full` says
 
 
 def _insert(table: str, *, essential: bool = False, conflict: str = "", **columns: Kind) -> Statement:
     marks = ",".join("?" * len(columns))
-    return Statement(
-        f"INSERT INTO {table}({','.join(columns)}) VALUES({marks}) {conflict}", columns, essential
-    )
+    insert = f"INSERT INTO {table}({','.join(columns)}) VALUES"
+    many = "" if conflict else insert + ",".join([f"({marks})"] * MANY)
+    return Statement(f"{insert}({marks}) {conflict}", many, columns, essential)
 
 
 STATEMENTS: Mapping[str, Statement] = {
@@ -117,6 +119,7 @@ STATEMENTS: Mapping[str, Statement] = {
     ),
     "deaths": Statement(
         "UPDATE agents SET died_step = ?, cause = ? WHERE agent_id = ?",
+        "",
         {"died_step": "int", "cause": "causes", "agent_id": "int"},
         essential=True,
     ),

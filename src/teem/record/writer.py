@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from itertools import repeat
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,7 +37,7 @@ ORPHAN_POLL_MS = 500
 
 
 class Header(msgspec.Struct, array_like=True):
-    """What a frame holds: rows for a statement, or `flush` with its number as `rows`."""
+    """What a frame holds: rows for a statement, or `flush` with its `number`."""
 
     statement: str
     rows: int
@@ -135,8 +135,13 @@ class Database:
         if not self._uncommitted:
             self.connection.execute("BEGIN")
             self._begun = time.monotonic()
-        columns = self._columns(statement, header, body)
-        self.connection.executemany(statement.sql, zip(*columns, strict=True))
+        rows: Iterator[tuple[Any, ...]] = zip(*self._columns(statement, header, body), strict=True)
+        if statement.sql_many:
+            whole = header.rows - header.rows % schema.MANY
+            flat = chain.from_iterable(islice(rows, whole))
+            many = zip(*[flat] * (schema.MANY * len(statement.columns)), strict=True)
+            self.connection.executemany(statement.sql_many, many)
+        self.connection.executemany(statement.sql, rows)
         self.rows += header.rows
         self._uncommitted += header.rows
         if self._uncommitted >= COMMIT_ROWS:
@@ -230,7 +235,7 @@ def serve(database: Database, frames: Frames) -> None:
     for header, body in _until_end(database, frames):
         if header.statement == "flush":
             database.flush()
-            say(flushed=header.rows, rows=database.rows)
+            say(flushed=header.constants["number"], rows=database.rows)
         else:
             database.write(header, body)
     database.close()
@@ -254,6 +259,8 @@ def main() -> None:
     """Write what the run hands over; say why when that is no longer possible."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":  # waking up must not push a thread of the run off its core
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     path, profile, parent = sys.argv[1:]
     try:
         database = Database(Path(path), profile)

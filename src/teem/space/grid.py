@@ -19,7 +19,7 @@ from teem.threads import Threads
 
 CELLS_A_SLOT = 4  # more cells than this would cost more to clear than they save
 FEWEST_CELLS = 4096
-CARRIED = 1 / 1000  # share of points that may change cell before a rebuild is faster (docs/findings.md)
+CARRIED = 4  # points that may change cell; a rebuild costs about as much as 10, whatever the population
 
 
 @njit(nogil=True, cache=True)
@@ -48,8 +48,8 @@ def _sort_into_cells(px, py, living, plane, home, cells):  # type: ignore[no-unt
 
 
 @njit(nogil=True, cache=True)
-def _carry(moved, place, px, py, plane, limit, home, cells):  # type: ignore[no-untyped-def]
-    """Bring the entries of moved points up to date; return False when more than `limit` changed cell."""
+def _carry(moved, place, px, py, plane, home, cells):  # type: ignore[no-untyped-def]
+    """Bring the entries of moved points up to date; return False when more than CARRIED changed cell."""
     _, _, columns, inverse = plane
     start, ex, ey, eplace, eslot = cells
     changed = 0
@@ -62,7 +62,7 @@ def _carry(moved, place, px, py, plane, limit, home, cells):  # type: ignore[no-
             e += 1
         if new != old:
             changed += 1
-            if changed > limit:
+            if changed > CARRIED:
                 return False
             e = _shift(e, i, old, new, cells)
             home[i] = new
@@ -140,16 +140,19 @@ def _best(x, y, within, leave, plane, cells, best, squares):  # type: ignore[no-
     first, width = span(x, within, plane)
     count = 0
     seen = 0
+    bar = within * within  # comes down to the worst of the best, once there are enough
     for r in range(rows):
         row = around(first_row + r, columns)
         for part in range(parts(first, width, columns)):
             a, b = stretch(row, first, width, part, columns, start)
-            for e in range(a, b):
+            for signed in range(a, b):
+                e = np.uint64(signed)
                 square = distance2(x, y, ex[e], ey[e], period)
-                if square <= within * within:
+                if square <= bar:
                     seen += 1
                     if eslot[e] != leave:
                         count = keep_best(eplace[e], square, best, squares, count)
+                        bar = squares[count - 1] if count == best.shape[0] else bar
     return count, seen
 
 
@@ -228,6 +231,5 @@ class Grid(Queries):
         """Take over the new positions of these slots; entries are shifted while few change cell."""
         points = self.points
         points.follow(slots)
-        limit = int(CARRIED * len(points))
-        if not _carry(slots, points.place, points.px, points.py, self.plane, limit, self._home, self.cells):
+        if not _carry(slots, points.place, points.px, points.py, self.plane, self._home, self.cells):
             self._sort()

@@ -1,7 +1,8 @@
 """The spatial hash: any number of cells in a table the size of the population; for planes mostly empty.
 
 Points of one bucket hang in a chain (open hashing), so a point that moves is unlinked and linked again in
-constant time. Memory follows the capacity, where a grid's follows the plane.
+constant time, which pays until about half of all points change cell. Memory follows the capacity, where a
+grid's follows the plane.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from teem.space.queries import Queries
 from teem.space.ranges import keep_all, write_in_order, write_nearest
 from teem.threads import Threads
 
+RELINKED = 0.45  # share of points that change cell above which linking all anew is faster
 MOST_CELLS = 2**40  # cell numbers stay exact, and a coordinate's float32 tells no more columns apart
 
 
@@ -43,11 +45,19 @@ def _fill(px, py, plane, table):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _relink(moved, place, px, py, plane, table):  # type: ignore[no-untyped-def]
-    """Take the moved points that changed cell over to their new chain."""
+    """Take the moved points that changed cell over to their new chain; anew when RELINKED of all did."""
     _, _, columns, inverse = plane
     head, after, before, home = table
-    for j in range(moved.shape[0]):
-        i = place[moved[j]]
+    changed = 0
+    for slot in moved:
+        i = place[slot]
+        cell = cell_of(py[i], columns, inverse) * columns + cell_of(px[i], columns, inverse)
+        changed += int(cell != home[i])
+    if changed > RELINKED * px.shape[0]:
+        _fill(px, py, plane, table)
+        return
+    for slot in moved:
+        i = place[slot]
         cell = cell_of(py[i], columns, inverse) * columns + cell_of(px[i], columns, inverse)
         if cell != home[i]:
             unlink(i, _bucket(home[i], head.shape[0]), head, after, before)
@@ -145,6 +155,6 @@ class Hash(Queries):
         _fill(*self.held)
 
     def moved(self, slots: Ints) -> None:
-        """Take over the new positions of these slots, in constant time each."""
+        """Take over the new positions of these slots, in constant time each while few change cell."""
         self.points.follow(slots)
         _relink(slots, self.points.place, *self.held)

@@ -79,7 +79,7 @@ class KDTree:
             return cKDTree(at)
         size = float(points.size)
         at[at >= size] = 0.0
-        return cKDTree(at, boxsize=[size, size])
+        return cKDTree(at, boxsize=np.full(2, size))
 
     @property
     def tree(self) -> cKDTree:

@@ -122,15 +122,15 @@ class Points:
         """The query points, contiguous and on the torus; ValueError unless finite and of one length."""
         if qx.shape != qy.shape or qx.ndim != 1:
             raise ValueError(f"qx is {list(qx.shape)} and qy {list(qy.shape)}: one length is needed")
-        ready = []
-        for name, q in (("qx", qx), ("qy", qy)):
-            q = np.ascontiguousarray(q, np.float32)
-            if not np.isfinite(q).all():
-                raise ValueError(
-                    f"{name} holds a value that is not finite, at {int(np.argmin(np.isfinite(q)))}"
-                )
-            ready.append(onto_plane(q, self.size) if self.torus and not _all_on(q, self.size) else q)
-        return ready[0], ready[1]
+        return self._query("qx", qx), self._query("qy", qy)
+
+    def _query(self, name: str, q: Floats) -> Floats:
+        q = np.ascontiguousarray(q, np.float32)
+        if _all_on(q, self.size):
+            return q
+        if not np.isfinite(q).all():
+            raise ValueError(f"{name}[{int(np.argmin(np.isfinite(q)))}] is not finite")
+        return onto_plane(q, self.size) if self.torus else q
 
 
 @njit(nogil=True, cache=True)

@@ -24,13 +24,12 @@ DEPTH = 16
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _leaf_of(x, y, node, size, tree):  # type: ignore[no-untyped-def]
+def _leaf_of(x, y, node, tree):  # type: ignore[no-untyped-def]
     """The leaf under `node` that a point belongs to; float64, in which every border is exact."""
-    child, column, row, depth, _, _ = tree
+    child, west, south, half, _, _, _ = tree
     while child[node] >= 0:
-        half = np.float64(size) / (2 << depth[node])
-        east = np.float64(x) >= (2 * column[node] + 1) * half
-        north = np.float64(y) >= (2 * row[node] + 1) * half
+        east = np.float64(x) >= west[node] + half[node]
+        north = np.float64(y) >= south[node] + half[node]
         node = child[node] + np.int32(east) + 2 * np.int32(north)
     return node
 
@@ -38,13 +37,14 @@ def _leaf_of(x, y, node, size, tree):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _cut(node, used, tree):  # type: ignore[no-untyped-def]
     """Give a leaf four empty children."""
-    child, column, row, depth, population, head = tree
+    child, west, south, half, depth, population, head = tree
     child[node] = used[0]
     for quarter in range(4):
         new = used[0] + quarter
         child[new] = -1
-        column[new] = 2 * column[node] + (quarter & 1)
-        row[new] = 2 * row[node] + (quarter >> 1)
+        west[new] = west[node] + (quarter & 1) * half[node]
+        south[new] = south[node] + (quarter >> 1) * half[node]
+        half[new] = half[node] * 0.5
         depth[new] = depth[node] + 1
         population[new] = 0
         head[new] = -1
@@ -52,11 +52,11 @@ def _cut(node, used, tree):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _insert(i, px, py, size, used, tree, links):  # type: ignore[no-untyped-def]
+def _insert(i, px, py, used, tree, links):  # type: ignore[no-untyped-def]
     """Link place i to its leaf, and cut the leaf while it holds too many."""
-    child, _, _, depth, population, head = tree
+    child, _, _, _, depth, population, head = tree
     after, before, home = links
-    leaf = _leaf_of(px[i], py[i], 0, size, tree)
+    leaf = _leaf_of(px[i], py[i], 0, tree)
     link(i, leaf, head, after, before)
     home[i] = leaf
     population[leaf] += 1
@@ -67,7 +67,7 @@ def _insert(i, px, py, size, used, tree, links):  # type: ignore[no-untyped-def]
         head[leaf] = -1
         while j >= 0:
             following = after[j]
-            quarter = _leaf_of(px[j], py[j], leaf, size, tree)
+            quarter = _leaf_of(px[j], py[j], leaf, tree)
             link(j, quarter, head, after, before)
             home[j] = quarter
             population[quarter] += 1
@@ -79,29 +79,28 @@ def _insert(i, px, py, size, used, tree, links):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _plant(px, py, size, used, tree, links):  # type: ignore[no-untyped-def]
+def _plant(px, py, used, tree, links):  # type: ignore[no-untyped-def]
     """Grow the tree anew, point by point."""
-    child, column, row, depth, population, head = tree
+    child, _, _, _, _, population, head = tree
     used[0] = 1
-    child[0] = -1
-    column[0] = row[0] = depth[0] = population[0] = 0
-    head[0] = -1
+    child[0] = head[0] = -1
+    population[0] = 0
     for i in range(px.shape[0]):
-        _insert(i, px, py, size, used, tree, links)
+        _insert(i, px, py, used, tree, links)
 
 
 @njit(nogil=True, cache=True)
-def _replant(moved, place, px, py, size, used, tree, links):  # type: ignore[no-untyped-def]
+def _replant(moved, place, px, py, used, tree, links):  # type: ignore[no-untyped-def]
     """Take the moved points that left their leaf to their new one."""
-    _, _, _, _, population, head = tree
+    _, _, _, _, _, population, head = tree
     after, before, home = links
     for j in range(moved.shape[0]):
         i = place[moved[j]]
         leaf = home[i]
-        if _leaf_of(px[i], py[i], 0, size, tree) != leaf:
+        if _leaf_of(px[i], py[i], 0, tree) != leaf:
             unlink(i, leaf, head, after, before)
             population[leaf] -= 1
-            _insert(i, px, py, size, used, tree, links)
+            _insert(i, px, py, used, tree, links)
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -115,7 +114,7 @@ def _away(q, low, high, period):  # type: ignore[no-untyped-def]
 def _gather(x, y, radius, px, py, plane, tree, links, stack, found):  # type: ignore[no-untyped-def]
     """Write the places within the radius into `found`, in any order; return how many."""
     size, period = plane
-    child, column, row, depth, population, head = tree
+    child, west, south, half, _, population, head = tree
     after, _, home = links
     far = np.float64(max(reach(x, radius, size), reach(y, radius, size)))
     count = 0
@@ -124,9 +123,9 @@ def _gather(x, y, radius, px, py, plane, tree, links, stack, found):  # type: ig
     while waiting > 0:
         waiting -= 1
         node = stack[waiting]
-        side = np.float64(size) / (1 << depth[node])
-        dx = _away(np.float64(x), column[node] * side, (column[node] + 1) * side, np.float64(period))
-        dy = _away(np.float64(y), row[node] * side, (row[node] + 1) * side, np.float64(period))
+        side = 2 * half[node]
+        dx = _away(np.float64(x), west[node], west[node] + side, np.float64(period))
+        dy = _away(np.float64(y), south[node], south[node] + side, np.float64(period))
         if dx * dx + dy * dy > far * far:
             continue
         if child[node] >= 0:
@@ -184,8 +183,11 @@ class Quadtree(Queries):
         super().__init__(Points(size, torus, capacity), threads)
         nodes = 4 * DEPTH + 1 + 2 * capacity  # past this a leaf grows instead of being cut
         self._used = np.ones(1, np.int32)  # nodes in use
-        # first child (-1: a leaf), column and row at its depth, depth, points, first of the chain
-        self._tree = tuple(np.full(nodes, start, np.int32) for start in (-1, 0, 0, 0, 0, -1))
+        corners = np.zeros((3, nodes), np.float64)  # west and south border, half the side
+        corners[2, 0] = float(self.points.size) / 2
+        # first child (-1: a leaf), corners, depth, points, first of the chain; the root is 0
+        whole = tuple(np.full(nodes, start, np.int32) for start in (-1, 0, 0, -1))
+        self._tree = (whole[0], *corners, *whole[1:])
         self._links = tuple(np.full(capacity, -1, np.int32) for _ in range(3))  # after, before, leaf
 
     @property
@@ -197,10 +199,10 @@ class Quadtree(Queries):
     def rebuild(self, x: Floats, y: Floats, living: Ints) -> None:
         """Hold the positions of the living, in their order."""
         self.points.take(x, y, living)
-        _plant(self.points.px, self.points.py, self.points.size, self._used, self._tree, self._links)
+        _plant(self.points.px, self.points.py, self._used, self._tree, self._links)
 
     def moved(self, slots: Ints) -> None:
         """Take over the new positions of these slots; those that left their leaf are inserted again."""
         points = self.points
         points.follow(slots)
-        _replant(slots, points.place, points.px, points.py, points.size, self._used, self._tree, self._links)
+        _replant(slots, points.place, points.px, points.py, self._used, self._tree, self._links)

@@ -18,7 +18,7 @@ class Queries(ABC):
     Kernels treat each query on its own, so threads never change an answer:
     `count(begin, end, qx, qy, radius, *held, out)`,
     `write(begin, end, qx, qy, radius, *held, living, lists, out)` with the lists' starts, and
-    `nearest(begin, end, qx, qy, radius, guess, exclude, *held, living, slot, distance)`.
+    `search(begin, end, qx, qy, radius, guess, exclude, *held, living, slot, distance)`.
     """
 
     count: ClassVar[Callable[..., None]]

@@ -6,13 +6,15 @@ import numpy as np
 from numba import njit
 
 from teem.learning.kernels.tile import (
+    GROUP,
     LANES,
     TALL,
     WIDE,
+    Matrix,
+    flat_half,
     flat_narrow,
     flat_rest,
     flat_wide,
-    sum_of_squares,
     tall_narrow,
     tall_rest,
     tall_wide,
@@ -20,54 +22,67 @@ from teem.learning.kernels.tile import (
 
 
 @njit(nogil=True, cache=True)
-def multiply(start, s0, s_row, a, a0, a_row, a_step, b, b0, b_row, out, o0, o_row, rows, columns, depth):  # type: ignore[no-untyped-def]
-    """out[rows, columns] = start[rows, columns] + a[rows, depth] @ b[depth, columns].
+def multiply(start, a, b, out, rows, columns, depth):  # type: ignore[no-untyped-def]
+    """out[rows, columns] = start[rows, columns] + a[rows, depth] @ b[depth, columns], each a Matrix."""
+    if rows >= TALL:
+        _multiply_tall(start, a, b, out, rows, columns, depth)
+    else:
+        _multiply_flat(start, a, b, out, rows, columns, depth)
 
-    Arrays are flat float32; `x0` is the place of the first element, `x_row` the way from one row to the next
-    and `a_step` from one element of a row of `a` to the next, so that `a` may be read transposed. The last tall
-    tile may overlap the one before: it writes the same numbers again.
-    """
+
+@njit(nogil=True, cache=True)
+def _multiply_tall(start, a, b, out, rows, columns, depth):  # type: ignore[no-untyped-def]
+    """TALL rows at a time; the last tile may overlap the one before, and writes the same numbers again."""
     column = 0
     while column < columns:
         left = columns - column
-        width = LANES * WIDE if left >= LANES * WIDE else min(LANES, left)
-        s, b_, o = s0 + column, b0 + column, o0 + column
-        if rows < TALL:
-            width = LANES * 4 if left >= LANES * 4 else min(LANES, left)
-            for row in range(rows):
-                sr, ar, orow = s + row * s_row, a0 + row * a_row, o + row * o_row
-                if width > LANES:
-                    flat_wide(start, sr, s_row, a, ar, a_row, a_step, b, b_, b_row, out, orow, o_row, depth, 0)
-                elif width == LANES:
-                    flat_narrow(start, sr, s_row, a, ar, a_row, a_step, b, b_, b_row, out, orow, o_row, depth, 0)
-                else:
-                    flat_rest(start, sr, s_row, a, ar, a_row, a_step, b, b_, b_row, out, orow, o_row, depth, width)
-        else:
-            for tile in range((rows + TALL - 1) // TALL):
-                row = min(tile * TALL, rows - TALL)
-                sr, ar, orow = s + row * s_row, a0 + row * a_row, o + row * o_row
-                if width == LANES * WIDE:
-                    tall_wide(start, sr, s_row, a, ar, a_row, a_step, b, b_, b_row, out, orow, o_row, depth, 0)
-                elif width == LANES:
-                    tall_narrow(start, sr, s_row, a, ar, a_row, a_step, b, b_, b_row, out, orow, o_row, depth, 0)
-                else:
-                    tall_rest(start, sr, s_row, a, ar, a_row, a_step, b, b_, b_row, out, orow, o_row, depth, width)
+        width = WIDE * LANES if left >= WIDE * LANES else min(left, LANES)
+        for tile in range((rows + TALL - 1) // TALL):
+            row = min(tile * TALL, rows - TALL)
+            if width == WIDE * LANES:
+                tall_wide(start, a, b, out, row, column, depth, 0)
+            elif width == LANES:
+                tall_narrow(start, a, b, out, row, column, depth, 0)
+            else:
+                tall_rest(start, a, b, out, row, column, depth, width)
         column += width
+
+
+@njit(nogil=True, cache=True)
+def _multiply_flat(start, a, b, out, rows, columns, depth):  # type: ignore[no-untyped-def]
+    """A row at a time, as many columns at once as there are."""
+    for row in range(rows):
+        column = 0
+        while column < columns:
+            left = columns - column
+            if left >= 4 * LANES:
+                flat_wide(start, a, b, out, row, column, depth, 0)
+                column += 4 * LANES
+            elif left >= 2 * LANES:
+                flat_half(start, a, b, out, row, column, depth, 0)
+                column += 2 * LANES
+            elif left >= LANES:
+                flat_narrow(start, a, b, out, row, column, depth, 0)
+                column += LANES
+            else:
+                flat_rest(start, a, b, out, row, column, depth, left)
+                column = columns
 
 
 @njit(nogil=True, cache=True)
 def forward(weights, layers, places, h, height, first, rows):  # type: ignore[no-untyped-def]
     """Run `rows` rows from row `first` on through dense layers with ReLU between them.
 
-    `layers[layer]` is (inputs, outputs, place of the weight, place of the bias) in the flat `weights`. `h` holds
-    each layer's input, then the output, `height` rows each: that of layer `k` begins at `places[k] * height`.
+    `layers[layer]` is (inputs, outputs, place of the weight, place of the bias) in the flat `weights`. `h`
+    holds each layer's input, then the output, `height` rows each: that of layer k begins at places[k] * height.
     """
     last = layers.shape[0] - 1
     for layer in range(last + 1):
         inputs, outputs, w0, b0 = layers[layer]
-        x0 = places[layer] * height + first * inputs
         y0 = places[layer + 1] * height + first * outputs
-        multiply(weights, b0, 0, h, x0, inputs, 1, weights, w0, outputs, h, y0, outputs, rows, outputs, inputs)
+        x = Matrix(h, places[layer] * height + first * inputs, inputs, 1)
+        y = Matrix(h, y0, outputs, 1)
+        multiply(Matrix(weights, b0, 0, 1), x, Matrix(weights, w0, outputs, 1), y, rows, outputs, inputs)
         if layer < last:
             _rectify(h[y0 : y0 + rows * outputs])
 
@@ -79,14 +94,18 @@ def backward(weights, layers, places, h, height, d, rows, zeros, turned, gradien
     `d` is laid out as `h` is but `rows` rows high; `zeros` is as long as the widest layer and `turned` as the
     largest weight, which is read by columns here.
     """
+    nothing = Matrix(zeros, 0, 0, 1)
     for layer in range(layers.shape[0] - 1, -1, -1):
         inputs, outputs, w0, b0 = layers[layer]
-        x0, below, here = places[layer] * height, places[layer] * rows, places[layer + 1] * rows
-        _sum_rows(d[here : here + rows * outputs], gradient[b0 : b0 + outputs])
-        multiply(zeros, 0, 0, h, x0, 1, inputs, d, here, outputs, gradient, w0, outputs, inputs, outputs, rows)
+        x0, above, below = places[layer] * height, places[layer + 1] * rows, places[layer] * rows
+        slope = Matrix(d, above, outputs, 1)
+        _sum_rows(d[above : above + rows * outputs], gradient[b0 : b0 + outputs])
+        x_turned = Matrix(h, x0, 1, inputs)
+        multiply(nothing, x_turned, slope, Matrix(gradient, w0, outputs, 1), inputs, outputs, rows)
         if layer > 0:
             _turn(weights[w0 : w0 + inputs * outputs], inputs, outputs, turned)
-            multiply(zeros, 0, 0, d, here, outputs, 1, turned, 0, inputs, d, below, inputs, rows, inputs, outputs)
+            weight_turned = Matrix(turned, 0, inputs, 1)
+            multiply(nothing, slope, weight_turned, Matrix(d, below, inputs, 1), rows, inputs, outputs)
             _stop_where_flat(d[below : below + rows * inputs], h[x0 : x0 + rows * inputs])
 
 
@@ -124,15 +143,9 @@ def _turn(weight, inputs, outputs, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def squares(values):  # type: ignore[no-untyped-def]
-    """The sum of squares of whole vectors, in a fixed order; finite only if every value is."""
-    return sum_of_squares(values, 0, values.shape[0] // LANES)
-
-
-@njit(nogil=True, cache=True)
 def aligned(count):  # type: ignore[no-untyped-def]
-    """Zeros [count or a little more], whole cache lines that begin at one."""
-    lines = (count + LANES - 1) // LANES * LANES
-    memory = np.zeros(lines + LANES, np.float32)
+    """Zeros [count or a little more], whole groups that begin at a cache line."""
+    whole = (count + GROUP - 1) // GROUP * GROUP
+    memory = np.zeros(whole + LANES, np.float32)
     skip = (-(memory.ctypes.data // 4)) % LANES
-    return memory[skip : skip + lines]
+    return memory[skip : skip + whole]

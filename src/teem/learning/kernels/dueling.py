@@ -14,9 +14,12 @@ from numba import njit
 from numpy.typing import NDArray
 
 from teem.learning.kernels.adam import adam
-from teem.learning.kernels.dense import aligned, backward, forward, squares
-from teem.learning.kernels.tile import fetch
+from teem.learning.kernels.dense import aligned, backward, forward
+from teem.learning.kernels.tile import LANES, fetch, sum_of_squares
 from teem.learning.replay import draw_row, load_row, write_priority
+
+_WORDS = 32  # bfloat16 in a cache line
+_MOST_LINES = 64  # of a column that are fetched before the draw; longer rings are drawn from too thinly
 
 
 class Shape(NamedTuple):
@@ -50,6 +53,16 @@ class Rule(NamedTuple):
     beta: float
 
 
+class _Drawn(NamedTuple):
+    """One agent's batch: which entries, and what the window after each brought."""
+
+    before: NDArray[np.int64]  # [batch] place of the state
+    after: NDArray[np.int64]  # [batch] place of the next state
+    reward: NDArray[np.float32]  # [batch]
+    discount: NDArray[np.float32]  # [batch]
+    weight: NDArray[np.float32]  # [batch]
+
+
 class _Scratch(NamedTuple):
     """What one thread needs to update one agent after the other."""
 
@@ -58,14 +71,20 @@ class _Scratch(NamedTuple):
     gradient: NDArray[np.float32]  # [size], padded with zeros as the stack's rows are
     zeros: NDArray[np.float32]  # [widest]
     turned: NDArray[np.float32]  # [largest weight]
-    before: NDArray[np.int64]  # [batch] place of the state
-    after: NDArray[np.int64]  # [batch] place of the next state
     best: NDArray[np.int64]  # [batch] action to bootstrap from; -1: none is legal
-    reward: NDArray[np.float32]  # [batch]
-    discount: NDArray[np.float32]  # [batch]
-    weight: NDArray[np.float32]  # [batch]
     error: NDArray[np.float32]  # [batch] TD error
     mass: NDArray[np.float64]  # [length], for prioritised draws
+
+
+@njit(nogil=True, cache=True)
+def _room_to_draw(batch):  # type: ignore[no-untyped-def]
+    return _Drawn(
+        np.empty(batch, np.int64),
+        np.empty(batch, np.int64),
+        np.empty(batch, np.float32),
+        np.empty(batch, np.float32),
+        np.empty(batch, np.float32),
+    )
 
 
 @njit(nogil=True, cache=True)
@@ -82,11 +101,6 @@ def _scratch(shape, size, batch, length):  # type: ignore[no-untyped-def]
         aligned(widest),
         aligned(largest),
         np.empty(batch, np.int64),
-        np.empty(batch, np.int64),
-        np.empty(batch, np.int64),
-        np.empty(batch, np.float32),
-        np.empty(batch, np.float32),
-        np.empty(batch, np.float32),
         np.empty(batch, np.float32),
         np.empty(length, np.float64),
     )
@@ -94,71 +108,119 @@ def _scratch(shape, size, batch, length):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def update_agents(begin, stop, rows, ids, shape, networks, columns, rule, seed, step, loss, faults):  # type: ignore[no-untyped-def]
-    """Update the networks of rows[begin:stop] from their own replay rows; see KernelQ.update."""
+    """Update the networks of rows[begin:stop] from their own replay rows; see KernelQ.update.
+
+    The next agent's batch is drawn before this agent's is used, so that its entries are on their way meanwhile.
+    """
     scratch = _scratch(shape, networks.weights.shape[1], rule.batch, columns[5].shape[1])
+    drawn, ahead = _room_to_draw(rule.batch), _room_to_draw(rule.batch)
+    found_ahead = _draw(begin, stop, rows, ids, columns, scratch, ahead, rule, seed, step)
     for i in range(begin, stop):
         row = rows[i]
         network = row if networks.weights.shape[0] > 1 else 0  # one row: shared by all
-        sound = draw_row(
-            row, ids[i], seed, step, rule.n_step, np.float32(rule.gamma), columns, rule.beta,
-            scratch.mass, scratch.before, scratch.after, scratch.reward, scratch.discount, scratch.weight,
-        )  # fmt: skip
-        if sound:
-            following = rows[min(i + 1, stop - 1)]
-            fetch(networks.moment1, network)
-            _load_states(row, shape, columns, scratch, rule.batch)
-            _value(networks.weights[network], networks.target[network], row, shape, columns, scratch, rule)
-            fetch(networks.moment2, network)
-            mean_loss = _compare(row, shape, columns, scratch, rule.batch)
-            fetch(networks.weights, following)
+        drawn, ahead, found = ahead, drawn, found_ahead
+        found_ahead = _draw(i + 1, stop, rows, ids, columns, scratch, ahead, rule, seed, step)
+        mean_loss = np.float32(np.nan)
+        if found and _finite(networks, network):
+            _load_states(row, shape, columns, scratch, drawn)
+            _value(
+                networks.weights[network], networks.target[network], row, shape, columns, scratch, drawn, rule
+            )
+            mean_loss = _compare(row, shape, columns, scratch, drawn)
             _differentiate(networks.weights[network], shape, scratch, rule.batch)
-            fetch(networks.target, following)
-            sound = _step(network, networks, scratch, rule, mean_loss)
-        if not sound:
+        if not (np.isfinite(mean_loss) and _step(network, networks, scratch, rule)):
             faults[row] += 1
             continue
         loss[row] = mean_loss
         if columns[5].shape[1] > 0:
-            write_priority(columns[5][row], columns[8], row, scratch.before, scratch.error, np.float32(rule.alpha))
+            write_priority(
+                columns[5][row], columns[8], row, drawn.before, scratch.error, np.float32(rule.alpha)
+            )
 
 
 @njit(nogil=True, cache=True)
-def _load_states(row, shape, columns, scratch, batch):  # type: ignore[no-untyped-def]
+def _draw(i, stop, rows, ids, columns, scratch, drawn, rule, seed, step):  # type: ignore[no-untyped-def]
+    """Draw the batch of rows[i], if there is one, and send for what it will be read from."""
+    if i >= stop:
+        return False
+    row = rows[i]
+    found = draw_row(
+        row, ids[i], seed, step, rule.n_step, np.float32(rule.gamma), columns, rule.beta,
+        scratch.mass, drawn.before, drawn.after, drawn.reward, drawn.discount, drawn.weight,
+    )  # fmt: skip
+    if found:
+        observation, mask, action = columns[0], columns[1], columns[2]
+        length, inputs = observation.shape[1], observation.shape[2]
+        for k in range(rule.batch):
+            before, after = row * length + drawn.before[k], row * length + drawn.after[k]
+            fetch(mask, after)
+            fetch(action, before)
+            for j in range(0, inputs, _WORDS):
+                fetch(observation, before * inputs + j)
+                fetch(observation, after * inputs + j)
+    if i + 1 < stop:
+        _fetch_row(columns[4], rows[i + 1], 64)  # ends and rewards, which the next draw walks
+        _fetch_row(columns[3], rows[i + 1], LANES)
+    return found
+
+
+@njit(nogil=True, cache=True)
+def _fetch_row(column, row, line):  # type: ignore[no-untyped-def]
+    """Send for a row of a ring's column, `line` numbers a cache line."""
+    length = column.shape[1]
+    for j in range(0, min(length, _MOST_LINES * line), line):
+        fetch(column, row * length + j)
+
+
+@njit(nogil=True, cache=True)
+def _finite(networks, network):  # type: ignore[no-untyped-def]
+    """Whether network and target are sound; reading them in a row also brings them into the cache."""
+    return np.isfinite(sum_of_squares(networks.weights[network])) and np.isfinite(
+        sum_of_squares(networks.target[network])
+    )
+
+
+@njit(nogil=True, cache=True)
+def _load_states(row, shape, columns, scratch, drawn):  # type: ignore[no-untyped-def]
     """Widen the states into rows 0..batch of the first layer's input and the next states into the rows below."""
     observation = columns[0]
     inputs = shape.layers[0, 0]
     words = scratch.h.view(np.uint32)
+    batch = drawn.before.shape[0]
     for i in range(batch):
-        load_row(observation[row, scratch.before[i]], words[i * inputs : (i + 1) * inputs])
-        load_row(observation[row, scratch.after[i]], words[(batch + i) * inputs : (batch + i + 1) * inputs])
+        load_row(observation[row, drawn.before[i]], words[i * inputs : (i + 1) * inputs])
+        load_row(observation[row, drawn.after[i]], words[(batch + i) * inputs : (batch + i + 1) * inputs])
 
 
 @njit(nogil=True, cache=True)
-def _value(weights, target, row, shape, columns, scratch, rule):  # type: ignore[no-untyped-def]
+def _value(weights, target, row, shape, columns, scratch, drawn, rule):  # type: ignore[no-untyped-def]
     """Value the states by the network and the next states by the target, at the action either finds best."""
     batch = rule.batch
     layers, places = shape
     if rule.double:
         forward(weights, layers, places, scratch.h, 2 * batch, 0, 2 * batch)
-        _find_best(row, shape, columns, scratch, batch)
+        _find_best(row, shape, columns, scratch, drawn)
         forward(target, layers, places, scratch.h, 2 * batch, batch, batch)
     else:
         forward(weights, layers, places, scratch.h, 2 * batch, 0, batch)
         forward(target, layers, places, scratch.h, 2 * batch, batch, batch)
-        _find_best(row, shape, columns, scratch, batch)
+        _find_best(row, shape, columns, scratch, drawn)
 
 
 @njit(nogil=True, cache=True)
-def _find_best(row, shape, columns, scratch, batch):  # type: ignore[no-untyped-def]
+def _find_best(row, shape, columns, scratch, drawn):  # type: ignore[no-untyped-def]
     """The legal action of the largest advantage in each next state."""
     mask = columns[1]
     width = shape.layers[-1, 1]
+    batch = drawn.after.shape[0]
     for i in range(batch):
-        legal = mask[row, scratch.after[i]]
+        legal = mask[row, drawn.after[i]]
         at = shape.places[-2] * 2 * batch + (batch + i) * width + 1
         best = -1
         for a in range(width - 1):
-            if (legal >> np.uint64(a)) & np.uint64(1) and (best < 0 or scratch.h[at + a] > scratch.h[at + best]):
+            if (legal >> np.uint64(a)) & np.uint64(1) and (
+                best < 0 or scratch.h[at + a] > scratch.h[at + best]
+            ):
                 best = a
         scratch.best[i] = best
 
@@ -173,24 +235,27 @@ def _dueling(h, at, width, action):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _compare(row, shape, columns, scratch, batch):  # type: ignore[no-untyped-def]
+def _compare(row, shape, columns, scratch, drawn):  # type: ignore[no-untyped-def]
     """TD errors, the weighted mean of their Huber losses, and its slope at the network's output."""
     action = columns[2]
     width = shape.layers[-1, 1]
+    batch = drawn.before.shape[0]
     out = shape.places[-2] * 2 * batch
     slopes = shape.places[-2] * batch
     total = np.float32(0)
     for i in range(batch):
-        wanted = scratch.reward[i]
+        wanted = drawn.reward[i]
         if scratch.best[i] >= 0:
-            wanted += scratch.discount[i] * _dueling(scratch.h, out + (batch + i) * width, width, scratch.best[i])
-        taken = np.int64(action[row, scratch.before[i]])
+            wanted += drawn.discount[i] * _dueling(
+                scratch.h, out + (batch + i) * width, width, scratch.best[i]
+            )
+        taken = np.int64(action[row, drawn.before[i]])
         error = _dueling(scratch.h, out + i * width, width, taken) - wanted
         size = abs(error)
         huber = np.float32(0.5) * error * error if size < np.float32(1) else size - np.float32(0.5)
-        slope = min(max(error, np.float32(-1)), np.float32(1)) * scratch.weight[i] / np.float32(batch)
+        slope = min(max(error, np.float32(-1)), np.float32(1)) * drawn.weight[i] / np.float32(batch)
         scratch.error[i] = error
-        total += scratch.weight[i] * huber
+        total += drawn.weight[i] * huber
         at = slopes + i * width
         scratch.d[at] = slope
         for a in range(1, width):
@@ -210,18 +275,17 @@ def _differentiate(weights, shape, scratch, batch):  # type: ignore[no-untyped-d
 
 
 @njit(nogil=True, cache=True)
-def _step(network, networks, scratch, rule, loss):  # type: ignore[no-untyped-def]
-    """Step by the clipped gradient; touches nothing and returns False unless all that enters is finite."""
-    square = squares(scratch.gradient)
-    weights = networks.weights[network]
-    if not (np.isfinite(loss) and np.isfinite(square) and np.isfinite(squares(weights))):
+def _step(network, networks, scratch, rule):  # type: ignore[no-untyped-def]
+    """Step by the clipped gradient; touches nothing and returns False unless it is finite."""
+    square = sum_of_squares(scratch.gradient)
+    if not np.isfinite(square):
         return False
     scale = np.float32(1)
     if rule.grad_clip > 0:  # as torch.nn.utils.clip_grad_norm_
         scale = np.float32(min(1.0, rule.grad_clip / (np.sqrt(square) + 1e-6)))
     networks.updates[network] += 1
     adam(
-        weights, networks.target[network], networks.moment1[network], networks.moment2[network],
+        networks.weights[network], networks.target[network], networks.moment1[network], networks.moment2[network],
         scratch.gradient, scale, rule.lr, np.float32(rule.tau), networks.updates[network],
     )  # fmt: skip
     return True
@@ -239,7 +303,6 @@ def act_agents(begin, stop, rows, shape, weights, observation, out):  # type: ig
         for i in range(count):
             h[i * inputs : (i + 1) * inputs] = observation[rows[first + i]]
         network = rows[first] if weights.shape[0] > 1 else 0
-        fetch(weights, rows[min(first+1, stop-1)])
         forward(weights[network], layers, places, h, block, 0, count)
         for i in range(count):
             at = places[-2] * block + i * width

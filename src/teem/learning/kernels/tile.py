@@ -1,22 +1,25 @@
 """The innermost loop of every layer: a tile of sums kept in vector registers while the depth is walked.
 
 Numba has no vector type and no fused multiply-add without fastmath, so these few loops are written as LLVM
-instructions. A fused multiply-add rounds once, on every processor alike, and every sum runs over the depth in
-rising order: so a sum has the same bits whatever the tile it was in, the thread, or the width of the registers.
+instructions. A fused multiply-add rounds once, on every processor alike, and every sum runs over the depth
+in rising order: a sum has the same bits whatever tile it was in, whatever the thread or the registers' width.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite.binding
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 LANES = 16
+GROUP = 64  # floats that sum_of_squares takes at once
 
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
@@ -31,12 +34,23 @@ def _wide_registers() -> bool:
     return bool(llvmlite.binding.get_host_cpu_features().get("avx512f", False))
 
 
+class Matrix(NamedTuple):
+    """A matrix in a flat array: element [r, c] is values[first + r * row + c * step]."""
+
+    values: NDArray[np.float32]
+    first: int
+    row: int
+    step: int  # 1, but for the factor on the left, which may be read transposed
+
+
 class _Floats:
-    """A float32 array inside a function being built: element addresses, loads and stores."""
+    """A float32 array inside a function being built: loads and stores, one number or 16."""
 
     def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
         self._builder = builder
-        self._data = context.make_array(kind)(context, builder, value).data
+        array = context.make_array(kind)(context, builder, value)
+        self._data = array.data
+        self.shape = array.shape
 
     def at(self, index: Any, kind: ir.Type) -> Any:
         """The address of element `index`, to be read or written as `kind`."""
@@ -46,10 +60,9 @@ class _Floats:
     def scalar(self, index: Any) -> Any:
         """Element `index` in every lane."""
         one = self._builder.load(self.at(index, _FLOAT), typ=_FLOAT, align=_ALIGN)
-        first = self._builder.insert_element(_VECTOR(ir.Undefined), one, _INT32(0))
-        return self._builder.shuffle_vector(first, _VECTOR(ir.Undefined), ir.VectorType(_INT32, LANES)([0] * LANES))
+        return _everywhere(self._builder, one, _VECTOR)
 
-    def vector(self, index: Any, mask: Any) -> Any:
+    def vector(self, index: Any, mask: Any = None) -> Any:
         """The elements from `index` on; lanes that `mask` leaves out are 0 and are not touched."""
         if mask is None:
             return self._builder.load(self.at(index, _VECTOR), typ=_VECTOR, align=_ALIGN)
@@ -67,8 +80,30 @@ class _Floats:
         self._builder.call(store, [vector, self.at(index, _VECTOR), _INT32(_ALIGN), mask])
 
 
+class _Operand(_Floats):
+    """A Matrix inside a function being built."""
+
+    def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
+        values, self._first, self._row, self._step = (builder.extract_value(value, i) for i in range(4))
+        super().__init__(context, builder, kind.types[0], values)
+
+    def place(self, row: Any, column: Any) -> Any:
+        """The index of element [row, column]."""
+        build = self._builder
+        return build.add(
+            build.add(self._first, build.mul(row, self._row)),
+            build.mul(column, self._step),
+        )
+
+
 def _zero() -> Any:
     return _VECTOR([0.0] * LANES)
+
+
+def _everywhere(builder: Any, value: Any, kind: Any) -> Any:
+    """A vector with `value` in every lane."""
+    first = builder.insert_element(kind(ir.Undefined), value, _INT32(0))
+    return builder.shuffle_vector(first, kind(ir.Undefined), ir.VectorType(_INT32, LANES)([0] * LANES))
 
 
 def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
@@ -80,52 +115,44 @@ def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
 def _first_lanes(builder: Any, count: Any) -> Any:
     """The mask of the first `count` lanes."""
     numbers = ir.VectorType(_INDEX, LANES)
-    first = builder.insert_element(numbers(ir.Undefined), count, _INT32(0))
-    everywhere = builder.shuffle_vector(first, numbers(ir.Undefined), ir.VectorType(_INT32, LANES)([0] * LANES))
-    return builder.icmp_signed("<", numbers(list(range(LANES))), everywhere)
+    return builder.icmp_signed("<", numbers(list(range(LANES))), _everywhere(builder, count, numbers))
 
 
 def _tile(rows: int, vectors: int, *, masked: bool) -> Callable[..., None]:
-    """Build out[r, v] = start[r, v] + sum over k of a[r, k] * b[k, v] for `rows` rows and `vectors` x 16 columns.
+    """Build out = start + a @ b for a tile of `rows` rows and `vectors` x 16 columns from [row, column] on.
 
-    Every array is flat and comes with the place of its first element and its strides; with `masked` only the
-    first `lanes` columns of the last vector are read and written.
+    start, a, b and out are whole matrices; with `masked` only the first `lanes` columns of the last vector are
+    read and written.
     """
 
     @intrinsic
-    def tile(typing, start, s0, s_row, a, a0, a_row, a_step, b, b0, b_row, out, o0, o_row, depth, lanes):  # type: ignore[no-untyped-def]
+    def tile(typing, start, a, b, out, row, column, depth, lanes):  # type: ignore[no-untyped-def]
         def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            s, a, b, out = (_Floats(context, builder, signature.args[i], args[i]) for i in (0, 3, 7, 10))
-            s0, s_row, a0, a_row, a_step, b0, b_row, o0, o_row = (args[i] for i in (1, 2, 4, 5, 6, 8, 9, 11, 12))
-            depth, lanes = args[13:]
+            start, a, b, out = (_Operand(context, builder, signature.args[i], args[i]) for i in range(4))
+            depth, lanes = args[6:]
             masks = [None] * (vectors - 1) + [_first_lanes(builder, lanes) if masked else None]
-
-            def place(first, row_stride, row, vector):  # type: ignore[no-untyped-def]
-                row_start = builder.add(first, builder.mul(row_stride, _INDEX(row)))
-                return builder.add(row_start, _INDEX(vector * LANES))
-
-            sums = {}
-            for r in range(rows):
-                for v in range(vectors):
-                    sums[r, v] = cgutils.alloca_once(builder, _VECTOR)
-                    builder.store(s.vector(place(s0, s_row, r, v), masks[v]), sums[r, v])
+            row = [builder.add(args[4], _INDEX(r)) for r in range(rows)]
+            column = [builder.add(args[5], _INDEX(v * LANES)) for v in range(vectors)]
+            tile = [(r, v) for r in range(rows) for v in range(vectors)]
+            sums = {place: cgutils.alloca_once(builder, _VECTOR) for place in tile}
+            for r, v in tile:
+                builder.store(start.vector(start.place(row[r], column[v]), masks[v]), sums[r, v])
             with cgutils.for_range(builder, depth) as loop:
-                b_start = builder.add(b0, builder.mul(b_row, loop.index))
-                a_start = builder.add(a0, builder.mul(a_step, loop.index))
-                columns = [b.vector(place(b_start, b_row, 0, v), masks[v]) for v in range(vectors)]
-                for r in range(rows):
-                    factor = a.scalar(place(a_start, a_row, r, 0))
-                    for v in range(vectors):
-                        now = builder.load(sums[r, v], typ=_VECTOR)
-                        builder.store(_fma(builder, factor, columns[v], now), sums[r, v])
-            for (r, v), total in sums.items():
-                out.put(builder.load(total, typ=_VECTOR), place(o0, o_row, r, v), masks[v])
+                k = loop.index
+                right = [b.vector(b.place(k, column[v]), masks[v]) for v in range(vectors)]
+                left = [a.scalar(a.place(row[r], k)) for r in range(rows)]
+                for r, v in tile:
+                    now = builder.load(sums[r, v], typ=_VECTOR)
+                    builder.store(_fma(builder, left[r], right[v], now), sums[r, v])
+            for r, v in tile:
+                out.put(builder.load(sums[r, v], typ=_VECTOR), out.place(row[r], column[v]), masks[v])
             return context.get_dummy_value()
 
         n = types.int64
-        return types.void(start, n, n, a, n, n, n, b, n, n, out, n, n, n, n), build
+        return types.void(start, a, b, out, n, n, n, n), build
 
-    return tile
+    built: Callable[..., None] = tile
+    return built
 
 
 TALL = 8 if _wide_registers() else 4  # rows of a tall tile
@@ -135,45 +162,58 @@ tall_wide = _tile(TALL, WIDE, masked=False)
 tall_narrow = _tile(TALL, 1, masked=False)
 tall_rest = _tile(TALL, 1, masked=True)
 flat_wide = _tile(1, 4, masked=False)
+flat_half = _tile(1, 2, masked=False)
 flat_narrow = _tile(1, 1, masked=False)
 flat_rest = _tile(1, 1, masked=True)
 
-
-@intrinsic
-def sum_of_squares(typing, values, first, vectors):  # type: ignore[no-untyped-def]
-    """16 partial sums over `vectors` whole vectors, added up in a fixed order."""
-
-    def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        values = _Floats(context, builder, signature.args[0], args[0])
-        first, vectors = args[1:]
-        total = cgutils.alloca_once(builder, _VECTOR)
-        builder.store(_zero(), total)
-        with cgutils.for_range(builder, vectors) as loop:
-            here = values.vector(builder.add(first, builder.mul(loop.index, _INDEX(LANES))), None)
-            builder.store(_fma(builder, here, here, builder.load(total, typ=_VECTOR)), total)
-        lanes = builder.load(total, typ=_VECTOR)
-        result = builder.extract_element(lanes, _INT32(0))
-        for lane in range(1, LANES):
-            result = builder.fadd(result, builder.extract_element(lanes, _INT32(lane)))
-        return result
-
-    return types.float32(values, types.int64, types.int64), build
+_CHAINS = 4  # sums kept side by side, so that one need not wait for the other
 
 
 @intrinsic
-def fetch(typing, values, row):  # type: ignore[no-untyped-def]
-    """Ask for a row of a 2-D array to be brought into the cache, without waiting for it; changes nothing."""
+def _sum_of_squares(typing, values):  # type: ignore[no-untyped-def]
+    """Squares of an array of whole groups of 64 summed in 64 lanes, and the lanes then in order."""
 
     def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        length = builder.extract_value(
+            context.make_array(signature.args[0])(context, builder, args[0]).shape, 0
+        )
         values = _Floats(context, builder, signature.args[0], args[0])
-        stride = builder.extract_value(context.make_array(signature.args[0])(context, builder, args[0]).shape, 1)
-        first = builder.mul(args[1], stride)
+        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(_CHAINS)]
+        for each in sums:
+            builder.store(_zero(), each)
+        with cgutils.for_range(builder, builder.udiv(length, _INDEX(GROUP))) as loop:
+            for chain, each in enumerate(sums):
+                first = builder.add(builder.mul(loop.index, _INDEX(GROUP)), _INDEX(chain * LANES))
+                here = values.vector(first)
+                builder.store(_fma(builder, here, here, builder.load(each, typ=_VECTOR)), each)
+        total = _FLOAT(0.0)
+        for each in sums:
+            lanes = builder.load(each, typ=_VECTOR)
+            for lane in range(LANES):
+                total = builder.fadd(total, builder.extract_element(lanes, _INT32(lane)))
+        return total
+
+    return types.float32(values), build
+
+
+@intrinsic
+def _fetch(typing, values, place):  # type: ignore[no-untyped-def]
+    """Ask for the cache line of element `place` of a flat or deeper array, without waiting for it."""
+
+    def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        element = context.get_data_type(signature.args[0].dtype)
         byte = ir.IntType(8)
+        here = builder.bitcast(builder.gep(data, [args[1]], source_etype=element), byte.as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), _INT32, _INT32, _INT32])
         prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        with cgutils.for_range(builder, builder.udiv(stride, _INDEX(LANES))) as loop:
-            line = builder.add(first, builder.mul(loop.index, _INDEX(LANES)))
-            builder.call(prefetch, [values.at(line, byte), _INT32(0), _INT32(2), _INT32(1)])
+        builder.call(
+            prefetch, [here, _INT32(0), _INT32(3), _INT32(1)]
+        )  # to read, into the second level, data
         return context.get_dummy_value()
 
     return types.void(values, types.int64), build
+
+
+sum_of_squares: Callable[..., np.float32] = _sum_of_squares
+fetch: Callable[..., None] = _fetch

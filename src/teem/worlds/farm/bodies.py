@@ -96,9 +96,14 @@ class Terms(NamedTuple):
     reward_damage: np.float32
     reward_offspring: np.float32
     reward_death: np.float32
-    kind_reward_share: NDArray[np.float32]  # [kinds]
-    kind_reward_harm: NDArray[np.float32]  # [kinds]
-    solitary: NDArray[np.bool_]  # [kinds]
+
+
+class Kinds(NamedTuple):
+    """What tells the kinds apart, `[kinds]` each."""
+
+    reward_share: NDArray[np.float32]
+    reward_harm: NDArray[np.float32]
+    solitary: NDArray[np.bool_]
 
 
 def terms_of(settings: FarmSettings, size: int) -> Terms:
@@ -112,7 +117,6 @@ def terms_of(settings: FarmSettings, size: int) -> Terms:
         f"reward_{name}": np.float32(getattr(settings.reward, name))
         for name in ("gather", "damage", "offspring", "death")
     }
-    kinds = settings.kinds
     return Terms(
         **plain,
         **rewards,
@@ -122,7 +126,14 @@ def terms_of(settings: FarmSettings, size: int) -> Terms:
         shield=np.float32(1.0 - settings.defence),
         age_max=settings.age_max,
         maturity=settings.maturity,
-        kind_reward_share=np.array([kind.reward_share for kind in kinds], np.float32),
-        kind_reward_harm=np.array([kind.reward_harm for kind in kinds], np.float32),
-        solitary=np.array([kind.solitary for kind in kinds], np.bool_),
+    )
+
+
+def kinds_of(settings: FarmSettings) -> Kinds:
+    """The settings of all kinds, as columns."""
+    kinds = settings.kinds
+    return Kinds(
+        np.array([kind.reward_share for kind in kinds], np.float32),
+        np.array([kind.reward_harm for kind in kinds], np.float32),
+        np.array([kind.solitary for kind in kinds], np.bool_),
     )

@@ -18,7 +18,7 @@ from teem.space.grid import Grid
 from teem.state import State, expect_same_shape
 from teem.threads import Threads
 from teem.worlds.base import Births, Deaths, Observation, Outcome
-from teem.worlds.farm.bodies import ACTIONS, CAUSES, OWN, PASS, TRAITS, bodies_of, terms_of
+from teem.worlds.farm.bodies import ACTIONS, CAUSES, OWN, PASS, TRAITS, bodies_of, kinds_of, terms_of
 from teem.worlds.farm.channels import registered
 from teem.worlds.farm.fields import Fields, empty_map
 from teem.worlds.farm.heuristic import farm_by_rule
@@ -71,7 +71,8 @@ class Farm:
         self.fields = _make_fields(config, side, folder)
         self.bodies = bodies_of(self.population)
         self._terms = terms_of(settings, side)
-        self._view = make_view(settings, self.fields)
+        self._kinds = kinds_of(settings)
+        self._view, self._charts = make_view(settings, self.fields)
         self._grid = Grid(side, settings.edge == "torus", capacity, settings.sight + 1, threads)
         self._memory = _make_memory(capacity, settings.sight, self._view.known_empty >= 0)
         self._demand = np.zeros((side, side), np.float32)
@@ -97,11 +98,12 @@ class Farm:
         living = population.living
         with self._spans("world.index"):
             grid.rebuild(population.x, population.y, living)
+        nearby = grid.cells[-1]  # the living by place: neighbours look at the same part of the map
         with self._spans("world.look"):
             self._threads.share(
-                look, len(living), living, self.step_count, population.room_next, self.bodies,
-                self.fields.planes, self.fields.scale, self.fields.capacity, (grid.plane, grid.cells), self._view, self._terms,
-                self._memory, self._values.reshape(population.capacity, -1), self._mask,
+                look, len(living), nearby, self.step_count, population.room_next, self.bodies,
+                self.fields.planes, self.fields.scale, self.fields.capacity, (grid.plane, grid.cells), self._view, self._charts,
+                self._terms, self._kinds, self._memory, self._values.reshape(population.capacity, -1), self._mask,
             )  # fmt: skip
         self._observed_step = self.step_count
         return Observation(living, self._values, self._mask)
@@ -180,14 +182,15 @@ class Farm:
         with self._spans("world.fight"):
             return float(
                 fight(
-                    acted, self._action, self._target, self.bodies, self.fields.planes, self._terms, heat,
+                    acted, self._action, self._target, self.bodies, self.fields.planes, self._terms,
+                    self._kinds, heat,
                     self.fields.scale[heat],
                 )
             )  # fmt: skip
 
     def _share(self, acted: Slots) -> float:
         with self._spans("world.share"):
-            shared = share(acted, self._action, self._target, self.bodies, self._terms)
+            shared = share(acted, self._action, self._target, self.bodies, self._terms, self._kinds)
             communicate(acted, self._action, self.bodies, self.fields.planes, self._terms)
         return float(shared)
 

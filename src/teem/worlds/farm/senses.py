@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 
 from teem.worlds.farm.bodies import (
-    ATTACK, COMMUNICATE, DEFEND, GATHER, PASS, REPRODUCE, SHARE,
+    ATTACK, COMMUNICATE, DEFEND, GATHER, PASS, REPRODUCE, SHARE, SPEED,
 )  # fmt: skip
-from teem.worlds.farm.fields import ROCK
+from teem.worlds.farm.fields import RESOURCES, ROCK
 from teem.worlds.farm.rules.gather import on_offer
 from teem.worlds.farm.rules.move import destination
 
@@ -20,37 +20,43 @@ _MOVES = 8
 
 
 @njit(nogil=True, cache=True)
-def feel(i, step, bodies, terms, out):  # type: ignore[no-untyped-def]
-    """Write the own senses, in the order of `view.OWN_SENSES`."""
-    age = step - bodies.born[i]
-    energy = bodies.energy[i]
-    out[0] = energy / terms.energy_max
-    out[1] = bodies.health[i]
-    out[2] = np.float32(age) / np.float32(terms.age_max)
-    out[3] = bodies.gathered[i] / terms.gather_rate
-    out[4] = bodies.hurt[i]
-    out[5] = _ONE if energy >= terms.breed_energy and age >= terms.maturity else _ZERO
-    out[6] = bodies.signal[i]
-    out[7] = bodies.x[i] - np.floor(bodies.x[i]) - _HALF
-    out[8] = bodies.y[i] - np.floor(bodies.y[i]) - _HALF
-    ally, enemy = bodies.ally[i], bodies.enemy[i]
-    out[9] = bodies.energy[ally] / terms.energy_max if ally >= 0 else _ZERO
-    out[10] = bodies.health[enemy] if enemy >= 0 else _ZERO
+def feel(who, step, bodies, terms, out, first):  # type: ignore[no-untyped-def]
+    """Write the own senses from column `first` on, in the order of `view.OWN_SENSES`."""
+    x, y, energy, health, born = bodies.x, bodies.y, bodies.energy, bodies.health, bodies.born
+    gathered, hurt, signal, ally, enemy = bodies.gathered, bodies.hurt, bodies.signal, bodies.ally, bodies.enemy
+    for i in who:
+        age = step - born[i]
+        ripe = energy[i] >= terms.breed_energy and age >= terms.maturity
+        out[i, first] = energy[i] / terms.energy_max
+        out[i, first + 1] = health[i]
+        out[i, first + 2] = np.float32(age) / np.float32(terms.age_max)
+        out[i, first + 3] = gathered[i] / terms.gather_rate
+        out[i, first + 4] = hurt[i]
+        out[i, first + 5] = _ONE if ripe else _ZERO
+        out[i, first + 6] = signal[i]
+        out[i, first + 7] = x[i] - np.floor(x[i]) - _HALF
+        out[i, first + 8] = y[i] - np.floor(y[i]) - _HALF
+        out[i, first + 9] = energy[ally[i]] / terms.energy_max if ally[i] >= 0 else _ZERO
+        out[i, first + 10] = health[enemy[i]] if enemy[i] >= 0 else _ZERO
 
 
 @njit(nogil=True, cache=True)
-def find_legal(i, step, room, bodies, planes, capacity, terms, mask):  # type: ignore[no-untyped-def]
+def find_legal(who, step, room, bodies, planes, capacity, terms, mask):  # type: ignore[no-untyped-def]
     """Mark the actions that would do something; to defend, to communicate and to pass are always legal."""
-    x, y, energy = bodies.x[i], bodies.y[i], bodies.energy[i]
-    for way in range(_MOVES):
-        to_x, to_y, inside = destination(i, way, bodies, terms)
-        mask[way] = inside and planes[np.int32(to_y), np.int32(to_x), ROCK] == _ZERO
-    offer = on_offer(np.int32(y), np.int32(x), planes, capacity, terms)
-    mask[GATHER] = offer > _ENOUGH and energy < terms.energy_max
-    mask[SHARE] = bodies.ally[i] >= 0 and energy > _ZERO
-    mask[ATTACK] = bodies.enemy[i] >= 0
-    mask[DEFEND] = True
-    ripe = step - bodies.born[i] >= terms.maturity and energy >= terms.breed_energy
-    mask[REPRODUCE] = room > 0 and ripe
-    mask[COMMUNICATE] = True
-    mask[PASS] = True
+    xs, ys, energy, genome, born = bodies.x, bodies.y, bodies.energy, bodies.genome, bodies.born
+    ally, enemy = bodies.ally, bodies.enemy
+    for i in who:
+        x, y = xs[i], ys[i]
+        for way in range(_MOVES):
+            to_x, to_y, inside = destination(x, y, way, genome[i, SPEED], terms)
+            mask[i, way] = inside and planes[np.int32(to_y), np.int32(to_x), ROCK] == _ZERO
+        row, column = np.int32(y), np.int32(x)
+        offer = on_offer(planes[row, column, RESOURCES], capacity[row, column], terms)
+        mask[i, GATHER] = offer > _ENOUGH and energy[i] < terms.energy_max
+        mask[i, SHARE] = ally[i] >= 0 and energy[i] > _ZERO
+        mask[i, ATTACK] = enemy[i] >= 0
+        mask[i, DEFEND] = True
+        ripe = step - born[i] >= terms.maturity and energy[i] >= terms.breed_energy
+        mask[i, REPRODUCE] = room > 0 and ripe
+        mask[i, COMMUNICATE] = True
+        mask[i, PASS] = True

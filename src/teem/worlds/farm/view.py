@@ -20,15 +20,13 @@ OWN_SENSES = (
 
 
 class View(NamedTuple):
-    """What the looking kernel needs to know; channel numbers are -1 for what is not perceived.
+    """What the looking kernels need to know; channel numbers are -1 for what is not perceived.
 
     Channels that are planes of the map come first, so that a cell's values are copied in one go.
     """
 
     radius: int
     channels: int
-    plane: NDArray[np.int32]  # [planes perceived] their numbers
-    unit: NDArray[np.float32]  # [planes perceived] what each is divided by
     rock_channel: int  # so that what lies beyond a wall looks like rock
     allies: int
     enemies: int
@@ -40,14 +38,21 @@ class View(NamedTuple):
     bilinear: bool
     occlusion: bool
     full: bool
+    traces: bool  # lines of sight matter: a window is filled first, whatever the view
+    stride: int  # how far apart a cell's channels are written: 1 in a window, the zones in a compact view
+
+
+class Charts(NamedTuple):
+    """The tables of a view. They stand apart, because handing an array on costs a kernel more than a number."""
+
+    plane: NDArray[np.int32]  # [planes perceived] their numbers
+    unit: NDArray[np.float32]  # [planes perceived] what each is divided by
     order: NDArray[np.int32]  # [cells of the window] from the middle outwards
     before: NDArray[np.int32]  # [cells of the window] the cell that a line of sight passes last
-    traces: bool  # lines of sight matter: a window is filled first, whatever the view
     zone: NDArray[np.int32]  # [cells of the window] its zone in the compact view
     zone_weight: NDArray[np.float32]  # [channels, zones] 1 for points, 1/cells for what is averaged
     block: NDArray[np.int32]  # [zones, 4] first and last row and column of each zone, from the middle
-    place: NDArray[np.int32]  # [cells of the window] where a cell's first value is written ...
-    stride: int  # ... and how far apart its channels lie: by cell in a window, by channel in zones
+    place: NDArray[np.int32]  # [cells of the window] where a cell's first value is written
 
 
 def channel_order(settings: FarmSettings) -> tuple[str, ...]:
@@ -56,8 +61,8 @@ def channel_order(settings: FarmSettings) -> tuple[str, ...]:
     return (*planes, *(name for name in settings.channels if name not in planes))
 
 
-def make_view(settings: FarmSettings, fields: Fields) -> View:
-    """Prepare the tables for a farm's settings."""
+def make_view(settings: FarmSettings, fields: Fields) -> tuple[View, Charts]:
+    """Prepare what the looking kernels need for a farm's settings."""
     names = channel_order(settings)
     numbers = {name: number for number, name in enumerate(names)}
     planes = [_PLANE_OF.get(name, name) for name in names if name in PLANE_CHANNELS or name in registered]
@@ -69,25 +74,28 @@ def make_view(settings: FarmSettings, fields: Fields) -> View:
     traces = settings.occlusion or "visibility" in names or "known_empty" in names
     direct = not (full or traces)
     agent_channels = ("allies", "enemies", "ally_signal", "self_health", "goal", "visibility", "known_empty")
-    return View(
+    view = View(
         radius=settings.sight,
         channels=len(names),
-        plane=np.array([fields.index(name) for name in planes], np.int32),
-        unit=np.array([settings.cell_capacity if name == "resources" else 1.0 for name in planes], np.float32),
         rock_channel=numbers.get("obstacles", -1),
         bilinear=settings.deposit == "bilinear",
         occlusion=settings.occlusion,
         full=full,
         traces=traces,
-        block=zone_blocks(settings.sight),
-        place=zone if direct else np.arange(len(zone), dtype=np.int32) * np.int32(len(names)),
         stride=len(ZONES) if direct else 1,
+        **{name: numbers.get(name, -1) for name in agent_channels},
+    )
+    charts = Charts(
+        plane=np.array([fields.index(name) for name in planes], np.int32),
+        unit=np.array([settings.cell_capacity if name == "resources" else 1.0 for name in planes], np.float32),
         order=order,
         before=before,
         zone=zone,
         zone_weight=np.where(points[:, None], 1.0, 1.0 / cells).astype(np.float32),
-        **{name: numbers.get(name, -1) for name in agent_channels},
+        block=zone_blocks(settings.sight),
+        place=zone if direct else np.arange(len(zone), dtype=np.int32) * np.int32(len(names)),
     )
+    return view, charts
 
 
 _PLANE_OF = {"obstacles": "rock", "terrain_cost": "terrain"}

@@ -15,16 +15,15 @@ _GOAL_FADES = np.float32(0.995)
 
 
 @njit(nogil=True, cache=True, inline="always")
-def on_offer(y, x, planes, capacity, terms):  # type: ignore[no-untyped-def]
-    """Joules that can be taken from a cell: all but its roots, from which it grows again."""
-    return max(_ZERO, planes[y, x, RESOURCES] - terms.roots * capacity[y, x])
+def on_offer(here, full, terms):  # type: ignore[no-untyped-def]
+    """Joules that can be taken from a cell that holds `here`: all but its roots, from which it grows again."""
+    return max(_ZERO, here - terms.roots * full)
 
 
 @njit(nogil=True, cache=True, inline="always")
-def appetite(i, bodies, terms):  # type: ignore[no-untyped-def]
-    """Joules the agent in slot i can take in one step."""
-    rate = terms.gather_rate * (_HALF + bodies.genome[i, METABOLISM])
-    return min(rate, terms.energy_max - bodies.energy[i])
+def appetite(energy, metabolism, terms):  # type: ignore[no-untyped-def]
+    """Joules an agent can take in one step."""
+    return min(terms.gather_rate * (_HALF + metabolism), terms.energy_max - energy)
 
 
 @njit(nogil=True, cache=True)
@@ -34,40 +33,44 @@ def gather(living, action, bodies, planes, capacity, terms, demand):  # type: ig
     Where more is wanted than offered, each gets the same part of what it wants, so that nobody is served first.
     `demand[side, side]` is scratch, all zero before and after. Returns the joules gathered.
     """
+    xs, ys, energy, genome, gathered = bodies.x, bodies.y, bodies.energy, bodies.genome, bodies.gathered
     for i in living:
-        bodies.gathered[i] = _ZERO
-        bodies.goal_worth[i] *= _GOAL_FADES
+        gathered[i] = _ZERO
         if action[i] == GATHER:
-            demand[np.int32(bodies.y[i]), np.int32(bodies.x[i])] += appetite(i, bodies, terms)
+            demand[np.int32(ys[i]), np.int32(xs[i])] += appetite(energy[i], genome[i, METABOLISM], terms)
     for i in living:
         if action[i] == GATHER:
-            y, x = np.int32(bodies.y[i]), np.int32(bodies.x[i])
-            offer = on_offer(y, x, planes, capacity, terms)
+            y, x = np.int32(ys[i]), np.int32(xs[i])
+            offer = on_offer(planes[y, x, RESOURCES], capacity[y, x], terms)
             wanted = demand[y, x]
             part = min(_ONE, offer / wanted) if wanted > _ZERO else _ZERO
-            bodies.gathered[i] = part * appetite(i, bodies, terms)
+            gathered[i] = part * appetite(energy[i], genome[i, METABOLISM], terms)
     total = 0.0
     for i in living:
         if action[i] == GATHER:
-            y, x = np.int32(bodies.y[i]), np.int32(bodies.x[i])
+            y, x = np.int32(ys[i]), np.int32(xs[i])
             demand[y, x] = _ZERO
-            got = min(bodies.gathered[i], planes[y, x, RESOURCES])
-            planes[y, x, RESOURCES] -= got
-            total += got
-            _enjoy(i, got, bodies, terms)
+            gathered[i] = min(gathered[i], planes[y, x, RESOURCES])
+            planes[y, x, RESOURCES] -= gathered[i]
+            energy[i] += gathered[i]
+            total += gathered[i]
+    _enjoy(living, bodies, terms)
     return total
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _enjoy(i, got, bodies, terms):  # type: ignore[no-untyped-def]
-    bodies.gathered[i] = got
-    bodies.energy[i] += got
-    bodies.feats[i] += got
-    bodies.reward[i] += terms.reward_gather * got
-    if got > bodies.goal_worth[i]:
-        bodies.goal_worth[i] = got
-        bodies.goal_x[i] = bodies.x[i]
-        bodies.goal_y[i] = bodies.y[i]
+@njit(nogil=True, cache=True)
+def _enjoy(living, bodies, terms):  # type: ignore[no-untyped-def]
+    """Reward what was gathered, and make the best place so far the goal; goals fade."""
+    gathered, feats, reward, worth = bodies.gathered, bodies.feats, bodies.reward, bodies.goal_worth
+    goal_x, goal_y, xs, ys = bodies.goal_x, bodies.goal_y, bodies.x, bodies.y
+    for i in living:
+        feats[i] += gathered[i]
+        reward[i] += terms.reward_gather * gathered[i]
+        worth[i] *= _GOAL_FADES
+        if gathered[i] > worth[i]:
+            worth[i] = gathered[i]
+            goal_x[i] = xs[i]
+            goal_y[i] = ys[i]
 
 
 def gather_plain(living, action, bodies, planes, capacity, terms):  # type: ignore[no-untyped-def]

@@ -18,15 +18,16 @@ def metabolise(living, bodies, terms):  # type: ignore[no-untyped-def]
 
     Changes energy and health. Returns the joules spent.
     """
+    energy, health, genome = bodies.energy, bodies.health, bodies.genome
     spent = 0.0
     for i in living:
-        cost = min(bodies.energy[i], terms.upkeep * (_HALF + bodies.genome[i, METABOLISM]))
-        bodies.energy[i] -= cost
+        cost = min(energy[i], terms.upkeep * (_HALF + genome[i, METABOLISM]))
+        energy[i] -= cost
         spent += cost
-        if bodies.energy[i] <= _ZERO:
-            bodies.health[i] -= terms.starvation
-        elif bodies.health[i] > _ZERO:
-            bodies.health[i] = min(_ONE, bodies.health[i] + terms.healing)
+        if energy[i] <= _ZERO:
+            health[i] -= terms.starvation
+        elif health[i] > _ZERO:
+            health[i] = min(_ONE, health[i] + terms.healing)
     return spent
 
 
@@ -36,14 +37,15 @@ def die(living, bodies, terms, step, terminated, dead, cause):  # type: ignore[n
 
     Returns (how many, the joules they leave behind, which are lost).
     """
+    health, born = bodies.health, bodies.born
     count = 0
     lost = 0.0
     for i in living:
-        old = step - bodies.born[i] >= terms.age_max
-        terminated[i] = old or bodies.health[i] <= _ZERO
+        old = step - born[i] >= terms.age_max
+        terminated[i] = old or health[i] <= _ZERO
         if not terminated[i]:
             continue
-        if bodies.health[i] > _ZERO:
+        if health[i] > _ZERO:
             cause[count] = AGE
         else:
             cause[count] = COMBAT if bodies.hurt[i] > _ZERO else STARVATION

@@ -24,11 +24,11 @@ def wrapped(place, size):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, inline="always")
-def destination(i, way, bodies, terms):  # type: ignore[no-untyped-def]
-    """Where direction `way` leads the agent in slot i: (x, y, inside); outside only on a bounded farm."""
-    distance = terms.move_distance * (_HALF + _HALF * bodies.genome[i, SPEED])
-    x = bodies.x[i] + distance * WAY_X[way]
-    y = bodies.y[i] + distance * WAY_Y[way]
+def destination(x, y, way, speed, terms):  # type: ignore[no-untyped-def]
+    """Where direction `way` leads from (x, y): (x, y, inside); outside only on a bounded farm."""
+    distance = terms.move_distance * (_HALF + _HALF * speed)
+    x = x + distance * WAY_X[way]
+    y = y + distance * WAY_Y[way]
     if terms.torus:
         return wrapped(x, terms.size), wrapped(y, terms.size), True
     inside = x >= _ZERO and y >= _ZERO and x < terms.size and y < terms.size
@@ -41,20 +41,20 @@ def move(living, action, bodies, planes, terms, trails, trail_scale):  # type: i
 
     A way that ends on rock or beyond the wall is not taken and costs nothing.
     """
+    xs, ys, energy, genome = bodies.x, bodies.y, bodies.energy, bodies.genome
     spent = 0.0
     for i in living:
-        way = action[i]
-        if way >= 8:
+        if action[i] >= 8:
             continue
-        x, y, inside = destination(i, way, bodies, terms)
+        x, y, inside = destination(xs[i], ys[i], action[i], genome[i, SPEED], terms)
         if not inside or planes[np.int32(y), np.int32(x), ROCK] > _ZERO:
             continue
-        distance = terms.move_distance * (_HALF + _HALF * bodies.genome[i, SPEED])
-        steepness = planes[np.int32(bodies.y[i]), np.int32(bodies.x[i]), TERRAIN]
-        cost = min(bodies.energy[i], terms.move_cost * distance * (_ONE + terms.roughness * steepness))
-        bodies.x[i] = x
-        bodies.y[i] = y
-        bodies.energy[i] -= cost
+        distance = terms.move_distance * (_HALF + _HALF * genome[i, SPEED])
+        steepness = planes[np.int32(ys[i]), np.int32(xs[i]), TERRAIN]
+        cost = min(energy[i], terms.move_cost * distance * (_ONE + terms.roughness * steepness))
+        xs[i] = x
+        ys[i] = y
+        energy[i] -= cost
         spent += cost
         if trails >= 0:
             planes[np.int32(y), np.int32(x), trails] += _ONE / trail_scale

@@ -13,23 +13,24 @@ _HALF = np.float32(0.5)
 
 
 @njit(nogil=True, cache=True)
-def share(living, action, target, bodies, terms):  # type: ignore[no-untyped-def]
+def share(living, action, target, bodies, terms, kinds):  # type: ignore[no-untyped-def]
     """Give joules to the ally in reach, by rising id; changes energy, reward and `target`. Returns the joules given.
 
     The sharing trait sets how much; nobody gives more than half of what it has, or more than the ally can hold.
     """
+    x, y, energy = bodies.x, bodies.y, bodies.energy
     total = 0.0
     for i in living:
         if action[i] != SHARE:
             continue
         j = bodies.ally[i]
-        if not within_reach(i, j, bodies, terms):
+        if not within_reach(x[i], y[i], x[j], y[j], terms):
             continue
-        given = min(terms.share_amount * bodies.genome[i, SHARING], _HALF * bodies.energy[i])
-        given = min(given, terms.energy_max - bodies.energy[j])
-        bodies.energy[i] -= given
-        bodies.energy[j] += given
-        bodies.reward[i] += terms.kind_reward_share[bodies.kind[i]] * given
+        given = min(terms.share_amount * bodies.genome[i, SHARING], _HALF * energy[i])
+        given = min(given, terms.energy_max - energy[j])
+        energy[i] -= given
+        energy[j] += given
+        bodies.reward[i] += kinds.reward_share[bodies.kind[i]] * given
         target[i] = bodies.id[j]
         total += given
     return total
@@ -38,14 +39,15 @@ def share(living, action, target, bodies, terms):  # type: ignore[no-untyped-def
 @njit(nogil=True, cache=True)
 def communicate(living, action, bodies, planes, terms):  # type: ignore[no-untyped-def]
     """Tell allies how rich the ground underfoot is; signals fade. Changes `signal` alone."""
+    x, y, signal = bodies.x, bodies.y, bodies.signal
     for i in living:
-        bodies.signal[i] *= terms.decay
+        signal[i] *= terms.decay
         if action[i] == COMMUNICATE:
-            wealth = planes[np.int32(bodies.y[i]), np.int32(bodies.x[i]), RESOURCES] / terms.cell_capacity
-            bodies.signal[i] = max(bodies.signal[i], wealth)
+            wealth = planes[np.int32(y[i]), np.int32(x[i]), RESOURCES] / terms.cell_capacity
+            signal[i] = max(signal[i], wealth)
 
 
-def share_plain(living, action, target, bodies, terms):  # type: ignore[no-untyped-def]
+def share_plain(living, action, target, bodies, terms, kinds):  # type: ignore[no-untyped-def]
     """The specification of `share`."""
     total = 0.0
     size = float(terms.size)
@@ -62,7 +64,7 @@ def share_plain(living, action, target, bodies, terms):  # type: ignore[no-untyp
         )
         bodies.energy[i] -= given
         bodies.energy[j] += given
-        bodies.reward[i] += terms.kind_reward_share[bodies.kind[i]] * given
+        bodies.reward[i] += kinds.reward_share[bodies.kind[i]] * given
         target[i] = bodies.id[j]
         total += float(given)
     return total

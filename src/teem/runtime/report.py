@@ -1,0 +1,103 @@
+"""The report of a run: what was done, how fast, and on what machine; a number that isn't known is None."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from teem.measure.machine import machine, rss_mb_peak
+from teem.measure.spans import Spans
+from teem.runtime import words
+from teem.version import __version__
+
+if TYPE_CHECKING:
+    from teem.runtime.loop import Run
+
+
+def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
+    """Return the report of a run that ended for `reason`, `wall_seconds` after this process took it up.
+
+    `steps`, `agent_steps` and `seconds` (spent in steps) count from the run's first step, also if it was resumed;
+    percentiles are over the last steps that the spans remember.
+    """
+    from teem.runtime.loop import summary
+
+    totals = run.totals
+    return finite(
+        {
+            "world": msgspec.to_builtins(run.config.world)["name"],
+            "seed": run.config.seed,
+            "version": __version__,
+            "reason": reason,
+            "steps": run.step,
+            "seconds": totals.seconds,
+            "wall_seconds": wall_seconds,
+            "agent_steps": totals.agent_steps,
+            "agent_steps_per_s": totals.agent_steps / totals.seconds if totals.seconds else None,
+            "step_ms": step_ms(run.spans),
+            "spans": span_shares(run.spans),
+            **summary(run),
+            "record": None
+            if run.recorder is None
+            else {"rows": run.recorder.rows, "dropped": run.recorder.dropped, "waited_s": run.recorder.waited_s},
+            "rss_mb_peak": rss_mb_peak(),
+            "machine": machine(),
+        }
+    )
+
+
+def step_ms(spans: Spans) -> dict[str, float | None]:
+    """The percentiles of a whole step; None before the first one."""
+    if "step" not in spans.names:
+        return {"p50": None, "p95": None, "p99": None}
+    return {name.removesuffix("_ms"): value for name, value in spans.percentiles("step").items()}
+
+
+def span_shares(spans: Spans) -> dict[str, dict[str, float | None]]:
+    """Each span's share of all steps' time, and its percentiles."""
+    whole = spans.total_s("step") if "step" in spans.names else 0.0
+    return {
+        name: {"share": spans.total_s(name) / whole if whole else None, **spans.percentiles(name)}
+        for name in spans.names
+        if name != "step"
+    }
+
+
+def finite(value: Any) -> Any:
+    """The same nested value with None for every number that is not finite, so that it is JSON."""
+    if isinstance(value, dict):
+        return {name: finite(inner) for name, inner in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def in_words(report: dict[str, Any], folder: str) -> str:
+    """The report as a person reads it after a run."""
+    step, agents, learning = report["step_ms"], report["agents"], report["learning"]
+    lines = [
+        ("ended", f"{_REASONS[report['reason']]} at step {words.count(report['steps'])}"),
+        (
+            "speed",
+            f"{words.number(report['agent_steps_per_s'])} agent-steps/s; "
+            f"step {words.number(step['p50'])} ms p50, {words.number(step['p95'])} ms p95",
+        ),
+        (
+            "agents",
+            f"{words.count(agents['alive'])} alive, {words.count(agents['born'])} born, "
+            f"{words.count(agents['died'])} died",
+        ),
+        (
+            "learning",
+            f"{words.count(learning['updates'])} updates, {words.number(learning['updates_per_s'])}/s; "
+            f"least trained {words.count(learning['least_trained_updates'])}",
+        ),
+        ("memory", f"{words.number(report['rss_mb_peak'])} MB at most"),
+        ("kept in", folder),
+    ]
+    return "\n".join(f"{name:9} {text}" for name, text in lines)
+
+
+_REASONS = {"steps": "done", "interrupted": "interrupted", "extinct": "nobody is left:"}
