@@ -1,7 +1,7 @@
 """Where compiled kernels are kept, so that none outlives the source it came from.
 
 numba renews a cached kernel when the file it stands in changes, but not when a kernel it calls, in another file,
-does: the old machine code would go on running. So the cache's folder carries a digest of all of teem's sources.
+does: the old machine code would go on running. So the cache's folder carries a digest of all sources with kernels.
 It lies in the user's cache, since an installed package may be read-only.
 """
 
@@ -34,12 +34,13 @@ def home() -> Path:
 
 
 def digest() -> str:
-    """A short digest of the paths, sizes and times of teem's sources; under a millisecond."""
+    """A short digest of the sources that hold kernels, so that editing others recompiles nothing."""
     here = Path(__file__).parent
     seen = blake2b(digest_size=8)
     for path in sorted(here.rglob("*.py")):
-        stat = path.stat()
-        seen.update(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode())
+        source = path.read_bytes()
+        if b"njit" in source or b"@intrinsic" in source:
+            seen.update(path.relative_to(here).as_posix().encode() + source)
     return seen.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Who belongs to which cohort, how newborns come to their networks, and that a saved population goes on the same."""
+"""Who belongs to which cohort, how newborns come to their networks, and that the saved go on the same."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_cohorts_share_a_world_and_children_join_their_parents(line_world, live,
     world, threads = line_world(8, capacity=12, lifetime=60), Threads(1)
     names = ("dqn", "random", "resting", "heuristic")
     cohorts = [build_cohort(config_of(), world, threads, name) for name in names]
-    member = (np.arange(12) % 4).astype(np.int8)
+    member = np.array([0, 1, 2, 3, 0, 1, 2, 3, 3, 3, 3, 2], np.int8)  # of empty slots it means nothing
     policies = Policies(world, cohorts, threads, cohort_of=member)
     observation = world.observe()
     action = policies.act(observation)
@@ -112,3 +112,15 @@ def test_greedy_agents_try_nothing_at_random(settle) -> None:
     best = np.where(observation.mask, values, -np.inf).argmax(1)
     assert (policies.act(observation, greedy=True) == best).all()
     assert (policies.act(observation) != best).any()
+
+
+@pytest.mark.parametrize("learning", [*LEARNERS, {"algorithm": "random"}, {"algorithm": "heuristic"}])
+def test_when_nobody_is_left_nothing_breaks_and_founders_begin_afresh(settle, live, learning: dict) -> None:
+    world, policies = settle(**learning)
+    live(world, policies, 3)
+    world.population.release(world.population.living.copy())
+    live(world, policies, 2)
+    world.population.recycle()
+    assert _bear(world, policies, parent=-1) >= 0
+    live(world, policies, 2)
+    assert policies.gauges.decisions[world.population.living].tolist() == [2]

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from teem.config.settings import PpoSettings
 from teem.errors import UsageError
 from teem.learning.sharing import shared_names
 from teem.learning.stack import Layout
@@ -51,6 +52,11 @@ class Empty(nn.Module):
         super().__init__()
 
 
+class Branching(TwoHeads):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) * (1 if x.sum().item() > 0 else 2)
+
+
 class Alone(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +66,7 @@ class Alone(nn.Module):
 def networks(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a module where these classes can be imported from."""
     module = ModuleType("users_networks")
-    for each in (TwoHeads, Stateful, TooWide, Deaf, Empty, Alone):
+    for each in (TwoHeads, Stateful, TooWide, Deaf, Empty, Alone, Branching):
         setattr(module, each.__name__, each)
     module.number = 3
     monkeypatch.setitem(sys.modules, "users_networks", module)
@@ -115,11 +121,13 @@ def test_one_network_takes_one_update_a_step_from_some_members(settle, live) -> 
     assert np.ptp(policies.gauges.updates) <= 1
 
 
-@pytest.mark.parametrize("learning", [{}, {"sharing": "shared"}, {"algorithm": "ppo"}])
+@pytest.mark.parametrize(
+    "learning", [{}, {"sharing": "shared"}, {"algorithm": "ppo", "ppo": PpoSettings(horizon=16)}]
+)
 def test_a_users_network_learns_the_line(settle, live, networks: str, learning: dict) -> None:
     world, policies = settle(network=f"{networks}:TwoHeads", hidden=(64, 32), **learning)
     live(world, policies, 700)
-    assert live(world, policies, 100) > 0.12
+    assert live(world, policies, 100) > 0.1  # 0.2 is the best, 0.014 chance
 
 
 def test_a_users_network_initialises_itself_by_seed_and_id(settle, networks: str) -> None:
@@ -146,6 +154,7 @@ def test_a_users_network_initialises_itself_by_seed_and_id(settle, networks: str
         ("users_networks:TooWide", r"makes \[2, 6\].*must return \[2, 4\]"),
         ("users_networks:Deaf", r"can't read observations \[n, 5\]"),
         ("users_networks:Empty", "no parameters"),
+        ("users_networks:Branching", "can't stack"),
         ("builtins:range", "not a torch.nn.Module"),
     ],
 )
@@ -177,5 +186,5 @@ def test_settings_that_contradict_each_other_are_refused(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_missing_gpu_is_named(settle) -> None:
-    with pytest.raises(UsageError, match="learning.device is cuda, but torch finds no GPU"):
+    with pytest.raises(UsageError, match=r"learning.device is cuda, but torch finds no GPU"):
         settle(device="cuda", backend="torch")

@@ -114,14 +114,18 @@ def test_an_incident_is_recorded_when_health_begins_to_fall_and_not_again_while_
     empty = outcome.births.slot[:0]
     outcome.births.slot = outcome.births.parent_slot = outcome.births.fame = outcome.deaths.slot = empty
     outcome.deaths.id, outcome.deaths.cause = empty.astype(np.int64), empty
+    collector.step(outcome)
     for step, (health, energy) in enumerate([(0.75, 1), (0.5, 1), (0.5, 0), (0.25, 0), (0.5, 0), (0.25, 2)]):
-        p.health[slot], p.energy[slot], outcome.step = health, energy, step
+        saved = collector.state()
+        collector = Collector(world, config, recorder)  # as if stopped and resumed here
+        collector.load_state(saved)
+        p.health[slot], p.energy[slot], outcome.step = health, energy, step + 1
         collector.step(outcome)
     recorder.close()
     connection = sqlite3.connect(tmp_path / "run.db")
     rows = connection.execute("SELECT step, incident, lost, health FROM health_incidents").fetchall()
     connection.close()
-    assert rows == [(0, "wounded", 0.25, 0.75), (3, "starving", 0.25, 0.25), (5, "wounded", 0.25, 0.25)]
+    assert rows == [(1, "wounded", 0.25, 0.75), (4, "starving", 0.25, 0.25), (6, "wounded", 0.25, 0.25)]
 
 
 def test_learning_is_recorded_with_its_replay_ratio(story):

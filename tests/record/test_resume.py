@@ -84,7 +84,7 @@ def test_a_run_killed_twice_and_resumed_from_an_older_checkpoint_equals_one_that
     assert content(broken) == content(whole)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_rewinding_any_stream_equals_never_having_gone_further(data):
     steps = data.draw(st.integers(1, 25))

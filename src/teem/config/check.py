@@ -72,6 +72,13 @@ def _learning(learning: LearningSettings) -> Iterator[Fault]:
         )
     if learning.backend == "kernel":
         yield from _kernel(learning)
+    if learning.backend == "compiled" and learning.sharing != "own":
+        yield Fault(
+            f"learning.backend is compiled but learning.sharing is {learning.sharing}: "
+            "compiled networks are own ones, so give learning.backend torch",
+            "learning.backend",
+            ("learning.sharing",),
+        )
     if learning.epsilon.end > learning.epsilon.start:
         yield Fault(
             f"learning.epsilon.end is {learning.epsilon.end} but learning.epsilon.start is "

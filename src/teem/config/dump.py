@@ -18,6 +18,13 @@ def dump_config(config: Config) -> str:
     return "\n".join(_table(config_type(), msgspec.to_builtins(config), "")).lstrip("\n") + "\n"
 
 
+def written(value: Any) -> str:
+    """A value as it is typed on the command line: 64,32 for a list."""
+    if isinstance(value, list | tuple):
+        return ",".join(written(item) for item in value)
+    return value if isinstance(value, str) else _value(value)
+
+
 def _table(kind: inspect.StructType, values: dict[str, Any], path: str) -> Iterator[str]:
     """The lines of a table: its own values, then the tables within."""
     rows = fields_of(kind)

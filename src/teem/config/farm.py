@@ -56,7 +56,7 @@ class FarmSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = "clustered"
     density: Annotated[float, Meta(gt=0, le=1, description="part of the cells where something grows")] = 0.25
     cell_capacity: Annotated[float, Meta(gt=0, description="most joules a cell holds")] = 2.0
-    growth: Annotated[float, Meta(ge=0, le=1, description="logistic growth rate")] = 0.02
+    growth: Annotated[float, Meta(ge=0, le=1, description="logistic growth rate")] = 0.015
     roots: Annotated[float, Meta(ge=0, lt=1, description="part of the capacity that can't be gathered")] = 0.1
     regrow_every: Annotated[int, Meta(ge=1, le=256, description="steps between two growths of a row of the map")] = 16
     obstacles: Annotated[float, Meta(ge=0, le=0.5, description="part of the cells that are rock")] = 0.03
@@ -72,8 +72,8 @@ class FarmSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     deposit: Annotated[Literal["nearest", "bilinear"], Meta(description="how a point falls onto cells")] = "nearest"
     occlusion: Annotated[bool, Meta(description="rock hides what is behind it")] = False
 
-    energy: Annotated[float, Meta(gt=0, description="joules a founder starts with")] = 5.0
-    energy_max: Annotated[float, Meta(gt=0, description="most joules an agent holds")] = 20.0
+    energy: Annotated[float, Meta(gt=0, description="joules a founder starts with")] = 12.0
+    energy_max: Annotated[float, Meta(gt=0, description="most joules an agent holds")] = 40.0
     upkeep: Annotated[float, Meta(ge=0, description="joules living takes a step")] = 0.05
     move_cost: Annotated[float, Meta(ge=0, description="joules a cell of way takes on even ground")] = 0.03
     move_distance: Annotated[float, Meta(gt=0, le=8, description="farthest move a step, in cells")] = 1.5
@@ -85,10 +85,10 @@ class FarmSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     defence: Annotated[float, Meta(ge=0, le=1, description="part of the damage that defending keeps off")] = 0.7
     starvation: Annotated[float, Meta(gt=0, le=1, description="health lost a step without energy")] = 0.1
     healing: Annotated[float, Meta(ge=0, le=1, description="health regained a step with energy")] = 0.01
-    age_max: Annotated[int, Meta(ge=1, description="steps an agent lives at most")] = 4000
+    age_max: Annotated[int, Meta(ge=1, description="steps an agent lives at most")] = 2500
     maturity: Annotated[int, Meta(ge=0, description="steps before an agent breeds")] = 100
-    breed_energy: Annotated[float, Meta(gt=0, description="joules an agent needs to breed")] = 10.0
-    birth_energy: Annotated[float, Meta(gt=0, description="joules a child is given by its parent")] = 5.0
+    breed_energy: Annotated[float, Meta(gt=0, description="joules an agent needs to breed")] = 15.0
+    birth_energy: Annotated[float, Meta(gt=0, description="joules a child is given by its parent")] = 8.0
     crossover: Annotated[float, Meta(ge=0, le=1, description="part of births with a second parent, the nearest ally")] = 0.0
     mutation: Annotated[float, Meta(ge=0, le=1, description="standard deviation of a child's traits")] = 0.05
     decay: Annotated[float, Meta(ge=0, lt=1, description="what a step leaves of heat, trails, signals and memory")] = 0.9

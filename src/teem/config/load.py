@@ -42,10 +42,10 @@ def load_config(
     names registered beside the built-in ones. Raises UsageError with every fault at once.
     """
     faults: list[Fault] = []
-    table = {} if source is None else read_table(find_source(source))
+    table, from_file = _given(source, faults)
     for path, value in (overrides or {}).items():
         _override(table, path, value, faults)
-    config = _build(table, source is not None, faults)
+    config = _build(table, from_file, faults)
     faulty = {fault.path for fault in faults}
     faults.extend(
         fault
@@ -55,6 +55,17 @@ def load_config(
     if faults:
         raise UsageError([fault.text for fault in faults])
     return config
+
+
+def _given(source: str | Path | None, faults: list[Fault]) -> tuple[Table, bool]:
+    """The table to start from, and whether a file gave it; a file that can't be read is one fault of many."""
+    if source is None:
+        return {}, False
+    try:
+        return read_table(find_source(source)), True
+    except UsageError as error:
+        faults.extend(Fault(text, "source") for text in error.faults)
+        return {}, False
 
 
 def find_source(source: str | Path) -> Path:
@@ -67,9 +78,7 @@ def find_source(source: str | Path) -> Path:
         if path.is_file():
             return path
         raise UsageError(f"{source} is no file: give a TOML file, or one of {', '.join(ready)}")
-    raise UsageError(
-        f"{str(source)!r} is an unknown world: {nearest(str(source), ready)}; or give a TOML file"
-    )
+    raise UsageError(f'"{source}" is an unknown world: {nearest(str(source), ready)} (or give a TOML file)')
 
 
 def read_table(path: Path) -> Table:
@@ -159,7 +168,7 @@ def _read_struct(kind: inspect.StructType, table: Any, path: str, faults: list[F
     """The Struct a table describes."""
     if not isinstance(table, dict):
         faults.append(Fault(f"{path} is {show(table)}: give a table, [{path}]", path))
-        table = {}
+        return kind.cls(**{name: "" for name, row in fields_of(kind).items() if is_required(row)})
     known = fields_of(kind)
     values = _read_fields(table, known, path + ".", faults, [])
     for name, setting in known.items():

@@ -30,7 +30,7 @@ class ReplaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What an agent remembers to learn from."""
 
     length: Annotated[int, Meta(ge=16, le=1_000_000, description="decisions an agent remembers")] = 512
-    warmup: Annotated[int, Meta(ge=1, description="decisions remembered before the first update")] = 64
+    warmup: Annotated[int, Meta(ge=1, description="decisions remembered before the first update")] = 32
     prioritised: Annotated[bool, Meta(description="draw by TD error (Schaul 2016) instead of uniformly")] = False
     alpha: Annotated[float, Meta(ge=0, le=1, description="how strongly priority counts")] = 0.6
     beta: Annotated[float, Meta(ge=0, le=1, description="how fully the bias of priority is corrected")] = 0.4
@@ -42,7 +42,7 @@ class EpsilonSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     start: Annotated[float, Meta(ge=0, le=1, description="a founder's first epsilon")] = 1.0
     newborn: Annotated[float, Meta(ge=0, le=1, description="first epsilon of an agent with inherited weights")] = 0.2
     end: Annotated[float, Meta(ge=0, le=1, description="epsilon it ends at")] = 0.02
-    decay: Annotated[int, Meta(ge=1, description="decisions from epsilon 1 down to the end")] = 1000
+    decay: Annotated[int, Meta(ge=1, description="decisions from epsilon 1 down to the end")] = 250
 
 
 class PpoSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from math import prod
 from typing import Literal
@@ -100,6 +101,7 @@ def _dqn(config: Config, capacity: int, inputs: int, actions: int, threads: Thre
         networks = Networks(layout, "own", capacity, config.seed, _noise(settings))
         backend = KernelQ(networks.own, inputs, settings.hidden, actions, settings, threads)
     else:
+        _before_torch()
         from teem.learning.torch_network import load_network, pick_device
         from teem.learning.torch_q import TorchQ
 
@@ -115,6 +117,7 @@ def _dqn(config: Config, capacity: int, inputs: int, actions: int, threads: Thre
 
 def _ppo(config: Config, capacity: int, inputs: int, actions: int, threads: Threads) -> PPO:
     """Policies on torch."""
+    _before_torch()
     from teem.learning.torch_network import load_network, pick_device
     from teem.learning.torch_policy import torch_policy
 
@@ -127,6 +130,11 @@ def _ppo(config: Config, capacity: int, inputs: int, actions: int, threads: Thre
     compiled = settings.backend == "compiled"
     backend = torch_policy(network, networks, settings, inputs, actions, device, compiled=compiled)
     return PPO(capacity, inputs, actions, settings, config.seed, threads, networks, backend)
+
+
+def _before_torch() -> None:
+    """Let torch's threads sleep while they wait; spinning, they are many times slower on a busy machine."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _noise(settings: LearningSettings) -> float:

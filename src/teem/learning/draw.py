@@ -1,8 +1,8 @@
 """Which transitions an update learns from: drawn by one device function, whatever the backend.
 
-An entry of a ring is a decision: what was seen, done and gained. A start's window is the `n_step` decisions from
-it on; it is complete when the state after them is known, or when the life or the episode ended within it. Entries
-are numbered by rising age order: entry `i` of a row lies at place `i % length`.
+An entry of a ring is a decision: what was seen, done and gained. A start's window is the `n_step` decisions
+from it on; it is complete when the state after them is known, or when the life or the episode ended in it.
+Entries are counted from the life's first: entry `i` of a row lies at place `i % length`.
 """
 
 from __future__ import annotations
@@ -36,13 +36,15 @@ def draw_uniform(end, first, count, seed, step, agent, start):  # type: ignore[n
     """Draw `start[batch]`, entries of equal chance that aren't CUT; False when there is none to draw."""
     length = end.shape[0]
     batch = start.shape[0]
+    words = bits(seed, _REPLAY, step, agent, 0)
     for i in range(batch):
-        entry = first
-        for attempt in range(_TRIES):
-            word = bits(seed, _REPLAY, step, agent, attempt * batch + i)[0]
-            entry = first + np.int64((np.uint64(word) * np.uint64(count)) >> np.uint64(32))
+        if i % 4 == 0:  # a block of bits is four words
+            words = bits(seed, _REPLAY, step, agent, i // 4)
+        entry = first + _below(words[i % 4], count)
+        for again in range(1, _TRIES):
             if end[entry % length] != CUT:
                 break
+            entry = first + _below(bits(seed, _REPLAY, step, agent, again * batch + i)[0], count)
         for _ in range(count):  # a ring almost all CUT: the next one that isn't
             if end[entry % length] != CUT:
                 break
@@ -53,9 +55,15 @@ def draw_uniform(end, first, count, seed, step, agent, start):  # type: ignore[n
     return True
 
 
+@njit(nogil=True, cache=True, inline="always")
+def _below(word, count):  # type: ignore[no-untyped-def]
+    """An integer in [0, count) from one word."""
+    return np.int64((np.uint64(word) * np.uint64(count)) >> np.uint64(32))
+
+
 @njit(nogil=True, cache=True)
 def draw_prioritised(end, priority, first, count, beta, seed, step, agent, mass, start, weight):  # type: ignore[no-untyped-def]
-    """Draw `start[batch]` in proportion to priority, one from each equal part of the total, with their weights.
+    """Draw `start[batch]` in proportion to priority, one from each equal part of the total, and weigh them.
 
     Weights are (count x chance)^-beta over the batch's largest (Schaul et al. 2016, section 3.4,
     https://arxiv.org/abs/1511.05952). `mass[length]` is scratch. False when nothing has a priority.

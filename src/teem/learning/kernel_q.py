@@ -17,8 +17,8 @@ Rows = NDArray[np.int32] | NDArray[np.int64]
 class KernelQ:
     """Dueling Q-networks of one shape, acted and updated by fused kernels.
 
-    A row's network is the stack's row of the same number; a stack of one row is shared by all, and then updated
-    by one agent after the other.
+    A row's network is the stack's row of the same number; a stack of one row is shared by all, and then
+    updated by one agent after the other.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class KernelQ:
         self._shape = _shape(stack.layout, (inputs, *hidden, 1 + actions))
 
     def values(self, observation: NDArray[np.float32], rows: Rows, out: NDArray[np.float32]) -> None:
-        """Write the action values of each row's observation [capacity, size] into `out[capacity, actions]`."""
+        """Write the values of each row's `observation[capacity, size]` into `out[capacity, actions]`."""
         self.threads.share(
             act_agents,
             len(rows),
@@ -65,8 +65,8 @@ class KernelQ:
     ) -> None:
         """Update each row's network once from its own replay: draw, value, compare, differentiate, step.
 
-        `loss[capacity]` takes the weighted Huber loss. A row whose loss, gradient or weights aren't finite keeps
-        its weights, and `faults[capacity]` counts it. Raises ValueError when a row has nothing to draw.
+        `loss[capacity]` takes the weighted Huber loss. A row whose loss, gradient or weights aren't finite
+        keeps its weights, and `faults[capacity]` counts it. Raises ValueError when a row has nothing to draw.
         """
         empty = np.flatnonzero(replay.drawable(rows, self.settings.n_step) == 0)
         if len(empty):
@@ -81,7 +81,7 @@ class KernelQ:
             ids,
             self._shape,
             Networks(*self.stack.padded, self.stack.updates),
-            replay.columns(),
+            replay.ring(),
             self._rule(replay),
             seed,
             step,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -26,7 +28,7 @@ class _MLP(nn.Module):
     def __init__(self, inputs: int, outputs: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
         widths = (inputs, *hidden, outputs)
-        self.layers = nn.ModuleList(Dense(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(Dense(a, b) for a, b in pairwise(widths))
 
     def _run(self, x: Tensor) -> Tensor:
         for layer in self.layers[:-1]:

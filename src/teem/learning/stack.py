@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.learning.memory import zeros_on_a_line
 from teem.rng import Stream, bits, to_normal, to_unit
 from teem.state import State, expect_same_shape
 
 Rows = NDArray[np.int32] | NDArray[np.int64]
 Floats = NDArray[np.float32]
+Four = tuple[Floats, Floats, Floats, Floats]
 
-LINE = 16  # floats in a cache line
-GROUP = 64  # floats that a row is a multiple of
+GROUP = 64  # floats a row is padded to a multiple of, as the kernels sum squares
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Layout:
         widths = (inputs, *hidden, outputs)
         named: list[tuple[str, tuple[int, ...]]] = []
         fans: list[int] = []
-        for layer, (fan, width) in enumerate(zip(widths, widths[1:], strict=False)):
+        for layer, (fan, width) in enumerate(pairwise(widths)):
             named += [(f"layers.{layer}.weight", (fan, width)), (f"layers.{layer}.bias", (width,))]
             fans += [fan, fan]
         return _laid_out(named, fans)
@@ -76,12 +78,18 @@ class Stack:
     moment1: Floats  # [rows, size]
     moment2: Floats  # [rows, size]
     updates: NDArray[np.int64]  # [rows] since the weights were given; Adam's t
-    padded: tuple[Floats, ...]  # those four as they lie in memory, rows padded with zeros, for the kernels
+    padded: Four  # those four as they lie in memory, rows padded with zeros, for the kernels
 
     def __init__(self, layout: Layout, rows: int) -> None:
         self.layout = layout
         self.rows = rows
-        self.padded = tuple(_whole_lines(rows, layout.size) for _ in range(4))
+        padded = (rows, -(-layout.size // GROUP) * GROUP)
+        self.padded = (
+            zeros_on_a_line(padded, np.float32),
+            zeros_on_a_line(padded, np.float32),
+            zeros_on_a_line(padded, np.float32),
+            zeros_on_a_line(padded, np.float32),
+        )
         self.weights, self.target, self.moment1, self.moment2 = (
             each[:, : layout.size] for each in self.padded
         )
@@ -150,17 +158,6 @@ class Stack:
         fans = np.array(self.layout.fans, np.float32)
         sizes = [prod(shape) for shape in self.layout.shapes]
         return np.repeat(np.float32(1) / np.sqrt(fans), sizes)
-
-
-def _whole_lines(rows: int, size: int) -> Floats:
-    """Zeros [rows, size or a little more], each row whole groups from a cache line on: vectors never straddle two.
-
-    Zeros, not empty: the system hands out a page only when it is first written.
-    """
-    stride = -(-size // GROUP) * GROUP
-    memory = np.zeros(rows * stride + LINE, np.float32)
-    skip = -(memory.ctypes.data // memory.itemsize) % LINE
-    return memory[skip : skip + rows * stride].reshape(rows, stride)
 
 
 _WEIGHTS = int(Stream.WEIGHTS)

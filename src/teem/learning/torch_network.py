@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.func import functional_call
+from torch.func import functional_call, vmap
 
 from teem.config.settings import LearningSettings
 from teem.errors import UsageError
@@ -128,6 +128,19 @@ def _check(module: nn.Module, inputs: int, outputs: int, path: str) -> None:
             f"learning.network is '{path}', which makes {shape} of observations [2, {inputs}]: "
             f"it must return [2, {outputs}]"
         )
+    try:
+        _stacked(module, inputs)
+    except RuntimeError as error:
+        raise UsageError(
+            f"learning.network is '{path}', which torch.vmap can't stack ({error}): "
+            "leave out .item(), branches on values and changes in place"
+        ) from error
+
+
+def _stacked(module: nn.Module, inputs: int) -> None:
+    """Call two agents' networks at once, as every step will."""
+    two = {name: torch.stack([each.detach()] * 2) for name, each in module.named_parameters()}
+    vmap(lambda one, x: functional_call(module, one, (x,)))(two, torch.zeros(2, 1, inputs))
 
 
 def _initial(make: Callable[[], nn.Module]) -> Initial:

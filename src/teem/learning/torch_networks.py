@@ -19,7 +19,7 @@ from teem.learning.torch_stack import Loss, Pace, Rows, TorchStack, adam, flat, 
 Call = Callable[[dict[str, Tensor], Tensor], Any]
 Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 
-_CPU_BLOCK = 256  # agents in one call: their weights and moments together stay near the caches
+_CPU_BLOCK = 128  # agents in one call: their weights and moments together stay near the caches
 _CUDA_BLOCK = 1 << 20
 _COMPILED_BLOCK = 64
 
@@ -68,7 +68,7 @@ class TorchNetworks:
 
         Its shapes are fixed, so every block of agents is filled up to the same size from here on.
         """
-        self._pad = self.block = min(_COMPILED_BLOCK, self.own.stack.rows)
+        self._pad = min(_COMPILED_BLOCK, self.own.stack.rows)
         self._step = torch.compile(self._improve, dynamic=False)
         nobody = np.zeros(self._pad, np.int32)
         for example in examples:
@@ -82,7 +82,7 @@ class TorchNetworks:
 
         What is beyond the count fills a compiled block up. Who shares weights is in one block.
         """
-        block = max(1, len(rows)) if self.common.layout.size else self.block
+        block = max(1, len(rows)) if self.common.layout.size else self._pad or self.block
         for start in range(0, len(rows), block):
             some, their = rows[start : start + block], ids[start : start + block]
             missing = (0, max(0, self._pad - len(some)))

@@ -42,13 +42,13 @@ class Pace(NamedTuple):
 class TorchStack:
     """A stack's arrays as tensors on a device."""
 
-    def __init__(self, stack: Stack, device: torch.device) -> None:
+    def __init__(self, stack: Stack, device: torch.device, *, copied: bool | None = None) -> None:
         self.stack = stack
         self.layout = stack.layout
         self.device = device
         arrays = (stack.weights, stack.target, stack.moment1, stack.moment2)
-        self.all = Rows(*(torch.from_numpy(array).to(device) for array in arrays))
-        self._copied = device.type != "cpu"
+        self._copied = device.type != "cpu" if copied is None else copied
+        self.all = Rows(*(torch.from_numpy(array).to(device, copy=self._copied) for array in arrays))
 
     def push(self, rows: NDArray[np.int32]) -> None:
         """The stack's rows were written: bring them to the device."""

@@ -14,7 +14,7 @@ PACKAGES = ("numpy", "numba", "torch")
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, system and versions: what a figure depends on, and nothing that names a person or a host."""
+    """Processor, cores, system and versions: what a figure depends on; nothing names a person or a host."""
     return {
         "cpu": _cpu(),
         "cores": cores(),

@@ -164,7 +164,8 @@ def _read_file(path: Path) -> bytearray:
     content = bytearray(path.stat().st_size)
     with path.open("rb") as file:
         filled = file.readinto(content)
-    return content[:filled]
+    del content[filled:]
+    return content
 
 
 def _write_file(path: Path, parts: Iterable[bytes | memoryview]) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from teem.record.schema import STATEMENTS, expect_run_database
 from teem.record.writer import FRAME_ROWS, PREFIX, Header
 
 BUNCH_BYTES = 1 << 16
-BUNCH_FRAMES = 128  # a frame is at most 8 buffers when it is handed over, and writev takes 1024
+BUNCH_FRAMES = 128  # writev takes 1024 buffers
 HELD_BYTES = 1 << 20  # of births and deaths, held back by `when_full="drop"` before it waits after all
 HOLD_S = 0.2  # most that a row is held back, as long as the run goes on
 FLUSH_S = 60.0
@@ -174,7 +174,8 @@ class Recorder:
         else:
             self.dropped += sum(frame.rows for frame in self._held if not frame.essential)
             kept = [frame for frame in self._held if frame.essential]
-            self._held = [_Frame([b"".join(frame.buffers)], frame.rows, True) for frame in kept]
+            joined = b"".join(buffer for frame in kept for buffer in frame.buffers)
+            self._held = [_Frame([joined], sum(frame.rows for frame in kept), True)] if kept else []
         self._held_bytes = sum(len(frame.buffers[0]) for frame in self._held)
 
 

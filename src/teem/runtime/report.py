@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
     """Return the report of a run that ended for `reason`, `wall_seconds` after this process took it up.
 
-    `steps`, `agent_steps` and `seconds` (spent in steps) count from the run's first step, also if it was resumed;
-    percentiles are over the last steps that the spans remember.
+    `steps`, `agent_steps` and `seconds` (spent in steps) count from the run's first step, also if it was
+    resumed; percentiles are over the last steps that the spans remember.
     """
     from teem.runtime.loop import summary
 
@@ -41,7 +41,11 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
             **summary(run),
             "record": None
             if run.recorder is None
-            else {"rows": run.recorder.rows, "dropped": run.recorder.dropped, "waited_s": run.recorder.waited_s},
+            else {
+                "rows": run.recorder.rows,
+                "dropped": run.recorder.dropped,
+                "waited_s": run.recorder.waited_s,
+            },
             "rss_mb_peak": rss_mb_peak(),
             "machine": machine(),
         }

@@ -33,7 +33,7 @@ def _digits(value: float) -> str:
         return f"{value:.0f}"
     if size >= 9.995:
         return f"{value:.1f}"
-    return f"{value:.2f}" if size >= 0.9995 else f"{value:.3g}"
+    return f"{value:.2f}" if size >= 0.9995 else f"{value:#.3g}"
 
 
 def duration(seconds: float | None) -> str:

@@ -11,6 +11,7 @@ from teem.learning.kernels.tile import (
     TALL,
     WIDE,
     Matrix,
+    address,
     flat_half,
     flat_narrow,
     flat_rest,
@@ -74,15 +75,16 @@ def forward(weights, layers, places, h, height, first, rows):  # type: ignore[no
     """Run `rows` rows from row `first` on through dense layers with ReLU between them.
 
     `layers[layer]` is (inputs, outputs, place of the weight, place of the bias) in the flat `weights`. `h`
-    holds each layer's input, then the output, `height` rows each: that of layer k begins at places[k] * height.
+    holds each layer's input, then the output, `height` rows each: layer k's begins at places[k] * height.
     """
     last = layers.shape[0] - 1
     for layer in range(last + 1):
         inputs, outputs, w0, b0 = layers[layer]
         y0 = places[layer + 1] * height + first * outputs
-        x = Matrix(h, places[layer] * height + first * inputs, inputs, 1)
-        y = Matrix(h, y0, outputs, 1)
-        multiply(Matrix(weights, b0, 0, 1), x, Matrix(weights, w0, outputs, 1), y, rows, outputs, inputs)
+        x = Matrix(address(h, places[layer] * height + first * inputs), inputs, 1)
+        y = Matrix(address(h, y0), outputs, 1)
+        bias, weight = Matrix(address(weights, b0), 0, 1), Matrix(address(weights, w0), outputs, 1)
+        multiply(bias, x, weight, y, rows, outputs, inputs)
         if layer < last:
             _rectify(h[y0 : y0 + rows * outputs])
 
@@ -94,18 +96,20 @@ def backward(weights, layers, places, h, height, d, rows, zeros, turned, gradien
     `d` is laid out as `h` is but `rows` rows high; `zeros` is as long as the widest layer and `turned` as the
     largest weight, which is read by columns here.
     """
-    nothing = Matrix(zeros, 0, 0, 1)
+    nothing = Matrix(address(zeros, 0), 0, 1)
     for layer in range(layers.shape[0] - 1, -1, -1):
         inputs, outputs, w0, b0 = layers[layer]
         x0, above, below = places[layer] * height, places[layer + 1] * rows, places[layer] * rows
-        slope = Matrix(d, above, outputs, 1)
+        slope = Matrix(address(d, above), outputs, 1)
         _sum_rows(d[above : above + rows * outputs], gradient[b0 : b0 + outputs])
-        x_turned = Matrix(h, x0, 1, inputs)
-        multiply(nothing, x_turned, slope, Matrix(gradient, w0, outputs, 1), inputs, outputs, rows)
+        x_turned = Matrix(address(h, x0), 1, inputs)
+        weight_slope = Matrix(address(gradient, w0), outputs, 1)
+        multiply(nothing, x_turned, slope, weight_slope, inputs, outputs, rows)
         if layer > 0:
             _turn(weights[w0 : w0 + inputs * outputs], inputs, outputs, turned)
-            weight_turned = Matrix(turned, 0, inputs, 1)
-            multiply(nothing, slope, weight_turned, Matrix(d, below, inputs, 1), rows, inputs, outputs)
+            weight_turned = Matrix(address(turned, 0), inputs, 1)
+            slope_below = Matrix(address(d, below), inputs, 1)
+            multiply(nothing, slope, weight_turned, slope_below, rows, inputs, outputs)
             _stop_where_flat(d[below : below + rows * inputs], h[x0 : x0 + rows * inputs])
 
 
@@ -127,7 +131,8 @@ def _stop_where_flat(d, h):  # type: ignore[no-untyped-def]
 def _sum_rows(d, out):  # type: ignore[no-untyped-def]
     """out[columns] = the sum over the rows of d, flat."""
     columns = out.shape[0]
-    out[:] = d[:columns]
+    for j in range(columns):
+        out[j] = d[j]
     for first in range(columns, d.shape[0], columns):
         row = d[first : first + columns]
         for j in range(columns):

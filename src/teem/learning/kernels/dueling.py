@@ -1,8 +1,8 @@
 """A dueling Q-network, acted and updated: one agent after the other, each update in one go.
 
 Dueling: Wang et al. 2016, https://arxiv.org/abs/1511.06581. Double: van Hasselt et al. 2016,
-https://arxiv.org/abs/1509.06461. An agent's whole update happens while its weights are in the cache; nothing is
-shared between agents, so neither threads nor the order of rows change a bit.
+https://arxiv.org/abs/1509.06461. An agent's whole update happens while its weights are in the cache; nothing
+is shared between agents, so neither threads nor the order of rows change a bit.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from teem.learning.kernels.adam import adam
 from teem.learning.kernels.dense import aligned, backward, forward
 from teem.learning.kernels.tile import LANES, fetch, sum_of_squares
-from teem.learning.replay import draw_row, load_row, write_priority
+from teem.learning.ring import draw_row, room_to_draw, widen_row, write_priority
 
 _WORDS = 32  # bfloat16 in a cache line
 _MOST_LINES = 64  # of a column that are fetched before the draw; longer rings are drawn from too thinly
@@ -53,16 +53,6 @@ class Rule(NamedTuple):
     beta: float
 
 
-class _Drawn(NamedTuple):
-    """One agent's batch: which entries, and what the window after each brought."""
-
-    before: NDArray[np.int64]  # [batch] place of the state
-    after: NDArray[np.int64]  # [batch] place of the next state
-    reward: NDArray[np.float32]  # [batch]
-    discount: NDArray[np.float32]  # [batch]
-    weight: NDArray[np.float32]  # [batch]
-
-
 class _Scratch(NamedTuple):
     """What one thread needs to update one agent after the other."""
 
@@ -74,17 +64,6 @@ class _Scratch(NamedTuple):
     best: NDArray[np.int64]  # [batch] action to bootstrap from; -1: none is legal
     error: NDArray[np.float32]  # [batch] TD error
     mass: NDArray[np.float64]  # [length], for prioritised draws
-
-
-@njit(nogil=True, cache=True)
-def _room_to_draw(batch):  # type: ignore[no-untyped-def]
-    return _Drawn(
-        np.empty(batch, np.int64),
-        np.empty(batch, np.int64),
-        np.empty(batch, np.float32),
-        np.empty(batch, np.float32),
-        np.empty(batch, np.float32),
-    )
 
 
 @njit(nogil=True, cache=True)
@@ -107,61 +86,60 @@ def _scratch(shape, size, batch, length):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def update_agents(begin, stop, rows, ids, shape, networks, columns, rule, seed, step, loss, faults):  # type: ignore[no-untyped-def]
+def update_agents(begin, stop, rows, ids, shape, networks, ring, rule, seed, step, loss, faults):  # type: ignore[no-untyped-def]
     """Update the networks of rows[begin:stop] from their own replay rows; see KernelQ.update.
 
-    The next agent's batch is drawn before this agent's is used, so that its entries are on their way meanwhile.
+    The next agent's batch is drawn before this agent's is used: its entries are on their way meanwhile.
     """
-    scratch = _scratch(shape, networks.weights.shape[1], rule.batch, columns[5].shape[1])
-    drawn, ahead = _room_to_draw(rule.batch), _room_to_draw(rule.batch)
-    found_ahead = _draw(begin, stop, rows, ids, columns, scratch, ahead, rule, seed, step)
+    scratch = _scratch(shape, networks.weights.shape[1], rule.batch, ring.priority.shape[1])
+    drawn, ahead = room_to_draw(rule.batch), room_to_draw(rule.batch)
+    found_ahead = _draw(begin, stop, rows, ids, ring, scratch, ahead, rule, seed, step)
     for i in range(begin, stop):
         row = rows[i]
         network = row if networks.weights.shape[0] > 1 else 0  # one row: shared by all
         drawn, ahead, found = ahead, drawn, found_ahead
-        found_ahead = _draw(i + 1, stop, rows, ids, columns, scratch, ahead, rule, seed, step)
+        found_ahead = _draw(i + 1, stop, rows, ids, ring, scratch, ahead, rule, seed, step)
         mean_loss = np.float32(np.nan)
         if found and _finite(networks, network):
-            _load_states(row, shape, columns, scratch, drawn)
-            _value(
-                networks.weights[network], networks.target[network], row, shape, columns, scratch, drawn, rule
-            )
-            mean_loss = _compare(row, shape, columns, scratch, drawn)
+            _load_states(row, shape, ring, scratch, drawn)
+            _value(network, networks, row, shape, ring, scratch, drawn, rule)
+            mean_loss = _compare(row, shape, ring, scratch, drawn)
             _differentiate(networks.weights[network], shape, scratch, rule.batch)
         if not (np.isfinite(mean_loss) and _step(network, networks, scratch, rule)):
             faults[row] += 1
             continue
         loss[row] = mean_loss
-        if columns[5].shape[1] > 0:
-            write_priority(
-                columns[5][row], columns[8], row, drawn.before, scratch.error, np.float32(rule.alpha)
-            )
+        if ring.priority.shape[1] > 0:
+            write_priority(row, drawn.before, scratch.error, np.float32(rule.alpha), ring)
 
 
 @njit(nogil=True, cache=True)
-def _draw(i, stop, rows, ids, columns, scratch, drawn, rule, seed, step):  # type: ignore[no-untyped-def]
+def _draw(i, stop, rows, ids, ring, scratch, drawn, rule, seed, step):  # type: ignore[no-untyped-def]
     """Draw the batch of rows[i], if there is one, and send for what it will be read from."""
     if i >= stop:
         return False
     row = rows[i]
-    found = draw_row(
-        row, ids[i], seed, step, rule.n_step, np.float32(rule.gamma), columns, rule.beta,
-        scratch.mass, drawn.before, drawn.after, drawn.reward, drawn.discount, drawn.weight,
-    )  # fmt: skip
+    gamma = np.float32(rule.gamma)
+    found = draw_row(row, ids[i], seed, step, rule.n_step, gamma, rule.beta, ring, scratch.mass, drawn)
     if found:
-        observation, mask, action = columns[0], columns[1], columns[2]
-        length, inputs = observation.shape[1], observation.shape[2]
-        for k in range(rule.batch):
-            before, after = row * length + drawn.before[k], row * length + drawn.after[k]
-            fetch(mask, after)
-            fetch(action, before)
-            for j in range(0, inputs, _WORDS):
-                fetch(observation, before * inputs + j)
-                fetch(observation, after * inputs + j)
+        _fetch_entries(row, ring, drawn)
     if i + 1 < stop:
-        _fetch_row(columns[4], rows[i + 1], 64)  # ends and rewards, which the next draw walks
-        _fetch_row(columns[3], rows[i + 1], LANES)
+        _fetch_row(ring.end, rows[i + 1], 64)  # ends and rewards, which the next draw walks
+        _fetch_row(ring.reward, rows[i + 1], LANES)
     return found
+
+
+@njit(nogil=True, cache=True)
+def _fetch_entries(row, ring, drawn):  # type: ignore[no-untyped-def]
+    """Send for the drawn entries."""
+    _, length, inputs = ring.observation.shape
+    for k in range(drawn.before.shape[0]):
+        before, after = row * length + drawn.before[k], row * length + drawn.after[k]
+        fetch(ring.mask, after)
+        fetch(ring.action, before)
+        for j in range(0, inputs, _WORDS):
+            fetch(ring.observation, before * inputs + j)
+            fetch(ring.observation, after * inputs + j)
 
 
 @njit(nogil=True, cache=True)
@@ -181,40 +159,41 @@ def _finite(networks, network):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _load_states(row, shape, columns, scratch, drawn):  # type: ignore[no-untyped-def]
-    """Widen the states into rows 0..batch of the first layer's input and the next states into the rows below."""
-    observation = columns[0]
+def _load_states(row, shape, ring, scratch, drawn):  # type: ignore[no-untyped-def]
+    """Widen the states into the upper rows of the first layer's input, the next states into the lower."""
     inputs = shape.layers[0, 0]
     words = scratch.h.view(np.uint32)
     batch = drawn.before.shape[0]
     for i in range(batch):
-        load_row(observation[row, drawn.before[i]], words[i * inputs : (i + 1) * inputs])
-        load_row(observation[row, drawn.after[i]], words[(batch + i) * inputs : (batch + i + 1) * inputs])
+        widen_row(ring.observation[row, drawn.before[i]], words[i * inputs : (i + 1) * inputs])
+        widen_row(
+            ring.observation[row, drawn.after[i]], words[(batch + i) * inputs : (batch + i + 1) * inputs]
+        )
 
 
 @njit(nogil=True, cache=True)
-def _value(weights, target, row, shape, columns, scratch, drawn, rule):  # type: ignore[no-untyped-def]
+def _value(network, networks, row, shape, ring, scratch, drawn, rule):  # type: ignore[no-untyped-def]
     """Value the states by the network and the next states by the target, at the action either finds best."""
     batch = rule.batch
     layers, places = shape
+    weights, target = networks.weights[network], networks.target[network]
     if rule.double:
         forward(weights, layers, places, scratch.h, 2 * batch, 0, 2 * batch)
-        _find_best(row, shape, columns, scratch, drawn)
+        _find_best(row, shape, ring, scratch, drawn)
         forward(target, layers, places, scratch.h, 2 * batch, batch, batch)
     else:
         forward(weights, layers, places, scratch.h, 2 * batch, 0, batch)
         forward(target, layers, places, scratch.h, 2 * batch, batch, batch)
-        _find_best(row, shape, columns, scratch, drawn)
+        _find_best(row, shape, ring, scratch, drawn)
 
 
 @njit(nogil=True, cache=True)
-def _find_best(row, shape, columns, scratch, drawn):  # type: ignore[no-untyped-def]
+def _find_best(row, shape, ring, scratch, drawn):  # type: ignore[no-untyped-def]
     """The legal action of the largest advantage in each next state."""
-    mask = columns[1]
     width = shape.layers[-1, 1]
     batch = drawn.after.shape[0]
     for i in range(batch):
-        legal = mask[row, drawn.after[i]]
+        legal = ring.mask[row, drawn.after[i]]
         at = shape.places[-2] * 2 * batch + (batch + i) * width + 1
         best = -1
         for a in range(width - 1):
@@ -235,9 +214,8 @@ def _dueling(h, at, width, action):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _compare(row, shape, columns, scratch, drawn):  # type: ignore[no-untyped-def]
+def _compare(row, shape, ring, scratch, drawn):  # type: ignore[no-untyped-def]
     """TD errors, the weighted mean of their Huber losses, and its slope at the network's output."""
-    action = columns[2]
     width = shape.layers[-1, 1]
     batch = drawn.before.shape[0]
     out = shape.places[-2] * 2 * batch
@@ -249,7 +227,7 @@ def _compare(row, shape, columns, scratch, drawn):  # type: ignore[no-untyped-de
             wanted += drawn.discount[i] * _dueling(
                 scratch.h, out + (batch + i) * width, width, scratch.best[i]
             )
-        taken = np.int64(action[row, drawn.before[i]])
+        taken = np.int64(ring.action[row, drawn.before[i]])
         error = _dueling(scratch.h, out + i * width, width, taken) - wanted
         size = abs(error)
         huber = np.float32(0.5) * error * error if size < np.float32(1) else size - np.float32(0.5)
@@ -285,15 +263,22 @@ def _step(network, networks, scratch, rule):  # type: ignore[no-untyped-def]
         scale = np.float32(min(1.0, rule.grad_clip / (np.sqrt(square) + 1e-6)))
     networks.updates[network] += 1
     adam(
-        networks.weights[network], networks.target[network], networks.moment1[network], networks.moment2[network],
-        scratch.gradient, scale, rule.lr, np.float32(rule.tau), networks.updates[network],
-    )  # fmt: skip
+        networks.weights[network],
+        networks.target[network],
+        networks.moment1[network],
+        networks.moment2[network],
+        scratch.gradient,
+        scale,
+        rule.lr,
+        np.float32(rule.tau),
+        networks.updates[network],
+    )
     return True
 
 
 @njit(nogil=True, cache=True)
 def act_agents(begin, stop, rows, shape, weights, observation, out):  # type: ignore[no-untyped-def]
-    """out[row, actions] = the action values of rows[begin:stop]; rows that share one network go 32 at a time."""
+    """out[row] = the action values of rows[begin:stop]; rows that share one network go 32 at a time."""
     block = 1 if weights.shape[0] > 1 else 32
     layers, places = shape
     inputs, width = layers[0, 0], layers[-1, 1]
@@ -301,7 +286,9 @@ def act_agents(begin, stop, rows, shape, weights, observation, out):  # type: ig
     for first in range(begin, stop, block):
         count = min(block, stop - first)
         for i in range(count):
-            h[i * inputs : (i + 1) * inputs] = observation[rows[first + i]]
+            row = rows[first + i]
+            for j in range(inputs):
+                h[i * inputs + j] = observation[row, j]
         network = rows[first] if weights.shape[0] > 1 else 0
         forward(weights[network], layers, places, h, block, 0, count)
         for i in range(count):

@@ -16,7 +16,6 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
 LANES = 16
 GROUP = 64  # floats that sum_of_squares takes at once
@@ -35,22 +34,19 @@ def _wide_registers() -> bool:
 
 
 class Matrix(NamedTuple):
-    """A matrix in a flat array: element [r, c] is values[first + r * row + c * step]."""
+    """A matrix in memory that somebody else keeps alive: no counting of references on the way to a tile."""
 
-    values: NDArray[np.float32]
-    first: int
-    row: int
-    step: int  # 1, but for the factor on the left, which may be read transposed
+    begin: int  # address of element [0, 0]
+    row: int  # numbers from one row to the next
+    step: int  # and along a row: 1, but for the factor on the left, which may be read transposed
 
 
 class _Floats:
-    """A float32 array inside a function being built: loads and stores, one number or 16."""
+    """Float32 numbers inside a function being built: loads and stores, one or 16."""
 
-    def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
+    def __init__(self, builder: Any, data: Any) -> None:
         self._builder = builder
-        array = context.make_array(kind)(context, builder, value)
-        self._data = array.data
-        self.shape = array.shape
+        self._data = data
 
     def at(self, index: Any, kind: ir.Type) -> Any:
         """The address of element `index`, to be read or written as `kind`."""
@@ -83,17 +79,14 @@ class _Floats:
 class _Operand(_Floats):
     """A Matrix inside a function being built."""
 
-    def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
-        values, self._first, self._row, self._step = (builder.extract_value(value, i) for i in range(4))
-        super().__init__(context, builder, kind.types[0], values)
+    def __init__(self, builder: Any, value: Any) -> None:
+        begin, self._row, self._step = (builder.extract_value(value, i) for i in range(3))
+        super().__init__(builder, builder.inttoptr(begin, _FLOAT.as_pointer()))
 
     def place(self, row: Any, column: Any) -> Any:
         """The index of element [row, column]."""
         build = self._builder
-        return build.add(
-            build.add(self._first, build.mul(row, self._row)),
-            build.mul(column, self._step),
-        )
+        return build.add(build.mul(row, self._row), build.mul(column, self._step))
 
 
 def _zero() -> Any:
@@ -121,14 +114,14 @@ def _first_lanes(builder: Any, count: Any) -> Any:
 def _tile(rows: int, vectors: int, *, masked: bool) -> Callable[..., None]:
     """Build out = start + a @ b for a tile of `rows` rows and `vectors` x 16 columns from [row, column] on.
 
-    start, a, b and out are whole matrices; with `masked` only the first `lanes` columns of the last vector are
-    read and written.
+    start, a, b and out are whole matrices; with `masked` only the first `lanes` columns of the last vector
+    are read and written.
     """
 
     @intrinsic
     def tile(typing, start, a, b, out, row, column, depth, lanes):  # type: ignore[no-untyped-def]
         def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            start, a, b, out = (_Operand(context, builder, signature.args[i], args[i]) for i in range(4))
+            start, a, b, out = (_Operand(builder, each) for each in args[:4])
             depth, lanes = args[6:]
             masks = [None] * (vectors - 1) + [_first_lanes(builder, lanes) if masked else None]
             row = [builder.add(args[4], _INDEX(r)) for r in range(rows)]
@@ -174,10 +167,8 @@ def _sum_of_squares(typing, values):  # type: ignore[no-untyped-def]
     """Squares of an array of whole groups of 64 summed in 64 lanes, and the lanes then in order."""
 
     def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        length = builder.extract_value(
-            context.make_array(signature.args[0])(context, builder, args[0]).shape, 0
-        )
-        values = _Floats(context, builder, signature.args[0], args[0])
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        values, length = _Floats(builder, array.data), builder.extract_value(array.shape, 0)
         sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(_CHAINS)]
         for each in sums:
             builder.store(_zero(), each)
@@ -215,5 +206,17 @@ def _fetch(typing, values, place):  # type: ignore[no-untyped-def]
     return types.void(values, types.int64), build
 
 
+@intrinsic
+def _address(typing, values, place):  # type: ignore[no-untyped-def]
+    """The address of element `place` of a flat float32 array."""
+
+    def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.ptrtoint(builder.gep(data, [args[1]], source_etype=_FLOAT), _INDEX)
+
+    return types.int64(values, types.int64), build
+
+
+address: Callable[..., int] = _address
 sum_of_squares: Callable[..., np.float32] = _sum_of_squares
 fetch: Callable[..., None] = _fetch

@@ -63,7 +63,15 @@ def bodies_of(population: Population) -> Bodies:
     """Columns of the population joined with fresh ones of the farm's own."""
     shared = {name: getattr(population, name) for name in Bodies._fields if name not in OWN}
     own = {name: np.zeros(population.capacity, dtype) for name, dtype in OWN.items()}
-    return Bodies(**shared, **own)
+    bodies = Bodies(**shared, **own)
+    blank(bodies, np.arange(population.capacity, dtype=np.int32))
+    return bodies
+
+
+def blank(bodies: Bodies, slots: NDArray[np.int32]) -> None:
+    """Clear the farm's own columns for new lives: nothing done, nobody seen."""
+    for name in OWN:
+        getattr(bodies, name)[slots] = -1 if name in ("ally", "enemy") else 0
 
 
 class Terms(NamedTuple):

@@ -18,9 +18,9 @@ from teem.space.grid import Grid
 from teem.state import State, expect_same_shape
 from teem.threads import Threads
 from teem.worlds.base import Births, Deaths, Observation, Outcome
-from teem.worlds.farm.bodies import ACTIONS, CAUSES, OWN, PASS, TRAITS, bodies_of, kinds_of, terms_of
+from teem.worlds.farm.bodies import ACTIONS, CAUSES, OWN, PASS, TRAITS, blank, bodies_of, kinds_of, terms_of
 from teem.worlds.farm.channels import registered
-from teem.worlds.farm.fields import Fields, empty_map
+from teem.worlds.farm.fields import RESOURCES, ROCK, TERRAIN, Fields, empty_map
 from teem.worlds.farm.heuristic import farm_by_rule
 from teem.worlds.farm.layout import lay_out
 from teem.worlds.farm.look import look
@@ -39,11 +39,11 @@ Slots = NDArray[np.int32]
 
 
 class Memory(NamedTuple):
-    """Cells each agent knows to be empty: a ring of `side` x `side` cells around it."""
+    """Which cells of its window each agent saw empty, around the cell where it last looked."""
 
-    cell: NDArray[np.int64]  # [capacity, side^2] number of the cell kept there; -1: none
-    step: NDArray[np.int64]  # [capacity, side^2] when it was seen empty
-    side: int
+    since: NDArray[np.int64]  # [capacity, cells of the window] step when it was seen empty; -1: not known
+    y: NDArray[np.int32]  # [capacity] the window's middle
+    x: NDArray[np.int32]
 
 
 class Farm:
@@ -251,9 +251,8 @@ class Farm:
     def _forget(self, newborn: Slots) -> None:
         """Clear the farm's own columns for a new life."""
         if len(newborn):
-            for name in OWN:
-                getattr(self.bodies, name)[newborn] = 0
-            self._memory.cell[newborn] = -1
+            blank(self.bodies, newborn)
+            self._memory.since[newborn] = -1
 
     def _regrow(self) -> float:
         settings, fields = self._settings, self.fields
@@ -284,8 +283,14 @@ class Farm:
     # ---- seeing and saving the whole
 
     def map(self) -> dict[str, NDArray[np.float32]]:
-        """Pictures of the planes, `[side, side]`, and how much each cell can hold."""
-        return {**{name: self.fields.values(name) for name in self.fields.names}, "capacity": self.fields.capacity}
+        """What lasts on the map, `[side, side]` each: resources and how much a cell can hold, rock, steepness."""
+        planes = self.fields.planes
+        return {
+            "resources": planes[:, :, RESOURCES],
+            "capacity": self.fields.capacity,
+            "obstacles": planes[:, :, ROCK],
+            "terrain_cost": planes[:, :, TERRAIN],
+        }
 
     def state(self) -> State:
         """Population, map, the farm's own columns, memories and fame."""
@@ -294,7 +299,7 @@ class Farm:
             "population": self.population.state(),
             "fields": self.fields.state(),
             "bodies": {name: getattr(self.bodies, name).copy() for name in OWN},
-            "memory": {"cell": self._memory.cell.copy(), "step": self._memory.step.copy()},
+            "memory": {name: column.copy() for name, column in self._memory._asdict().items()},
             "fame": self.fame.state(),
         }
 
@@ -305,7 +310,7 @@ class Farm:
         self.population.load_state(state["population"])
         self.fields.load_state(state["fields"])
         self.fame.load_state(state["fame"])
-        for group, names in (("bodies", OWN), ("memory", ("cell", "step"))):
+        for group, names in (("bodies", OWN), ("memory", Memory._fields)):
             for name in names:
                 here = getattr(self.bodies if group == "bodies" else self._memory, name)
                 expect_same_shape(f"world.{group}.{name}", state[group][name], here)
@@ -313,10 +318,10 @@ class Farm:
 
 
 def side_of(config: Config) -> int:
-    """Cells along an edge: as set, or as many as the founders need; never too few for one to see around."""
+    """Cells along an edge: as set, or as many as the founders need; never too few to see or walk around once."""
     settings = config.world
     wanted = settings.size or ceil(_CELLS_A_FOUNDER * sqrt(config.population.founders))
-    return max(wanted, 2 * settings.sight + 2)
+    return max(wanted, 2 * settings.sight + 3, ceil(settings.move_distance))
 
 
 def _make_fields(config: Config, side: int, folder: Path | None) -> Fields:
@@ -333,10 +338,10 @@ def _make_fields(config: Config, side: int, folder: Path | None) -> Fields:
 
 
 def _make_memory(capacity: int, sight: int, wanted: bool) -> Memory:
-    """A ring wide enough that no two cells of one window meet; empty when no channel needs it."""
-    side = 2 * sight + 1
-    cells = side * side if wanted else 0
-    return Memory(np.full((capacity, cells), -1, np.int64), np.zeros((capacity, cells), np.int64), side)
+    """Nothing known yet; no cells at all when no channel needs them."""
+    cells = (2 * sight + 1) ** 2 if wanted else 0
+    middle = np.zeros((2, capacity), np.int32)
+    return Memory(np.full((capacity, cells), -1, np.int64), middle[0], middle[1])
 
 
 @njit(nogil=True, cache=True)

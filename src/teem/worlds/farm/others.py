@@ -27,6 +27,7 @@ def see_others(who, row, bodies, grid, view, charts, terms, kinds, seen):  # typ
     plane, (cell_start, cell_x, cell_y, _, cell_slot) = grid
     radius, period, reach2 = view.radius, terms.period, terms.reach * terms.reach
     stride, corners = view.stride, 4 if view.bilinear else 1
+    margin = _ONE + _HALF if view.bilinear else _ONE  # in parts, a point is seen half a cell farther off
     for n in range(who.shape[0]):
         i = who[n]
         x, y, own = xs[i], ys[i], own_radius(genome[i, SIGHT], radius)
@@ -35,8 +36,9 @@ def see_others(who, row, bodies, grid, view, charts, terms, kinds, seen):  # typ
         ally = enemy = np.int32(-1)
         ally2 = enemy2 = reach2
         alone = solitary[kind[i]]
-        first_row, rows = span(y, np.float32(own + 1), plane)
-        first, width = span(x, np.float32(own + 1), plane)
+        far = max(np.float32(own) + margin, terms.reach)
+        first_row, rows = span(y, far, plane)
+        first, width = span(x, far, plane)
         for r in range(rows):
             line = around(first_row + r, plane[2])
             for part in range(parts(first, width, plane[2])):

@@ -1,0 +1,177 @@
+"""The figures that teem promises, measured here and now: `make bench`, or `python benchmarks/figures.py [NAME ...]`.
+
+Each scenario runs in a process of its own. Rates are medians over several pieces of a run, by wall clock, with the
+CPU time beside them: on a busy machine compare the latter. Nothing here fails; it prints.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FOREVER = 10**9
+NOBODY_DIES = {
+    "world.upkeep": 0.0, "world.move_cost": 0.0, "world.attack_damage": 0.0, "world.age_max": FOREVER,
+    "world.breed_energy": 40.0, "world.maturity": FOREVER,
+}  # fmt: skip
+QUIET = {"record.enabled": False, "checkpoint.every": 0, "checkpoint.at_end": False}
+UNSAVED = {"checkpoint.every": 0, "checkpoint.at_end": False}
+
+
+def make_run(world: str, out: Path, **overrides: Any) -> Any:
+    from teem.config.load import load_config
+    from teem.record.folder import RunFolder
+    from teem.runtime.loop import Run
+
+    config = load_config(world, {path.replace("__", "."): value for path, value in overrides.items()})
+    return Run.create(config, RunFolder.create(out, "bench"))
+
+
+def pieces(run: Any, steps: int, count: int) -> dict[str, float]:
+    """Medians over `count` pieces of `steps` steps each: agent-steps a second, and CPU ms an agent-step."""
+    rates, costs = [], []
+    for _ in range(count):
+        begun, cpu, agent_steps = time.perf_counter(), time.process_time(), run.totals.agent_steps
+        for _ in range(steps):
+            run.advance()
+        done = run.totals.agent_steps - agent_steps
+        rates.append(done / (time.perf_counter() - begun))
+        costs.append((time.process_time() - cpu) / done * 1e3)
+    return {"agent_steps_per_s": float(np.median(rates)), "cpu_us_an_agent_step": float(np.median(costs)) * 1e3}
+
+
+def warmed(run: Any, steps: int) -> Any:
+    for _ in range(steps):
+        run.advance()
+    return run
+
+
+def learning(out: Path) -> dict[str, float]:
+    run = warmed(make_run("farm", out, population__founders=1000, **UNSAVED), 700)
+    return pieces(run, 100, 9)
+
+
+def acting(out: Path) -> dict[str, float]:
+    overrides = {"population__founders": 1000, "learning__enabled": False, **NOBODY_DIES, **UNSAVED}
+    run = warmed(make_run("farm", out, **overrides), 300)
+    return pieces(run, 200, 9)
+
+
+def rules(out: Path) -> dict[str, float]:
+    overrides = {
+        "population__founders": 10_000, "learning__algorithm": "random", **NOBODY_DIES, **QUIET,
+    }  # fmt: skip
+    run = warmed(make_run("farm", out, **overrides), 100)
+    return pieces(run, 50, 9)
+
+
+def agentfarm(out: Path) -> dict[str, float]:
+    run = warmed(make_run("agentfarm", out, **UNSAVED), 200)
+    measured = pieces(run, 40, 5)
+    return {**measured, "times_less_cpu_than_10_ms": 10_000 / measured["cpu_us_an_agent_step"]}
+
+
+def evenness(out: Path) -> dict[str, float]:
+    run = warmed(make_run("farm", out, population__founders=1000, **NOBODY_DIES, **UNSAVED), 700)
+    run.spans.__init__()
+    warmed(run, 1500)
+    step = run.spans.percentiles("step")
+    return {**step, "p95_over_median": step["p95_ms"] / step["p50_ms"]}
+
+
+def memory(out: Path) -> dict[str, float]:
+    """What each of the last 900 of 1000 agents takes, replay full."""
+    peaks = {}
+    for agents in (100, 1000):
+        peaks[agents] = run_alone("peak_memory", str(agents))["rss_mb"]
+    return {"kb_an_agent": (peaks[1000] - peaks[100]) / 900 * 1e3, **{f"rss_mb_{n}": mb for n, mb in peaks.items()}}
+
+
+def peak_memory(out: Path, agents: str) -> dict[str, float]:
+    run = make_run("farm", out, population__founders=int(agents), **NOBODY_DIES, **UNSAVED)
+    warmed(run, run.config.learning.replay.length + 50)
+    return {"rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def recording(out: Path) -> dict[str, float]:
+    """Two runs of the same seed side by side, one recorded every 10th step, in turns; CPU of the writer included."""
+    overrides = {"population__founders": 1000, **UNSAVED}
+    runs = [make_run("farm", out / "on", **overrides), make_run("farm", out / "off", **{**overrides, **QUIET})]
+    for run in runs:
+        warmed(run, 400)
+    ratios, cpu_ratios = [], []
+    for _ in range(15):
+        wall, cpu = [], []
+        for run in runs:
+            begun, used = time.perf_counter(), time.process_time() + writer_cpu(run)
+            warmed(run, 40)
+            wall.append(time.perf_counter() - begun)
+            cpu.append(time.process_time() + writer_cpu(run) - used)
+        ratios.append(wall[0] / wall[1] - 1)
+        cpu_ratios.append(cpu[0] / cpu[1] - 1)
+    return {"wall_percent": float(np.median(ratios)) * 100, "cpu_percent": float(np.median(cpu_ratios)) * 100}
+
+
+def writer_cpu(run: Any) -> float:
+    """CPU seconds that the writer process of a run has used."""
+    if run.recorder is None:
+        return 0.0
+    fields = Path(f"/proc/{run.recorder.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def start(out: Path) -> dict[str, float]:
+    """From the command to the end of the first step, kernels compiled before; the median of five."""
+    seconds = []
+    for number in range(6):
+        begun = time.perf_counter()
+        command = ["run", "farm", "--steps", "1", "--agents", "1000", "--headless", "--out", str(out / str(number))]
+        quiet = ["--checkpoint.at_end", "false"]
+        subprocess.run([sys.executable, "-m", "teem", *command, *quiet], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - begun)
+    return {"seconds_with_exit": float(np.median(seconds[1:]))}
+
+
+SCENARIOS: dict[str, tuple[Callable[[Path], dict[str, float]], str, str, str]] = {
+    "learning": (learning, "1,000 agents learning, recorded", "50k agent-steps/s", "150k"),
+    "acting": (acting, "1,000 agents acting, recorded", "300k agent-steps/s", "800k"),
+    "rules": (rules, "rules and observations, 10k random agents", "1.5M agent-steps/s", "6M"),
+    "agentfarm": (agentfarm, "13x13x13 views, 100 agents", "60x less CPU than 10 ms", "200x"),
+    "evenness": (evenness, "step p95 / median, learning", "2", "1.3"),
+    "memory": (memory, "memory an agent, replay full", "1,000 kB", "300 kB"),
+    "recording": (recording, "cost of recording every 10th step", "5%", "2%"),
+    "start": (start, "start to first step, second run", "6 s", "3 s"),
+}
+
+
+def run_alone(function: str, *arguments: str) -> dict[str, float]:
+    """Run a function of this file in a process of its own, and return what it measured."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--alone", function, *arguments], check=True, capture_output=True, text=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main(names: list[str]) -> None:
+    if names[:1] == ["--alone"]:
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(globals()[names[1]](Path(folder) / "run", *names[2:])))
+        return
+    for name in names or list(SCENARIOS):
+        _, what, must, aim = SCENARIOS[name]
+        measured = run_alone(name)
+        figures = ", ".join(f"{key} {value:,.4g}" for key, value in measured.items())
+        print(f"{what}: {figures}   (must {must}, aim {aim})", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,135 @@
+"""The verbs: run, resume, evaluate, doctor, worlds."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from teem.config.ready import ready_worlds, tagline
+from teem.errors import TeemError, UsageError
+from teem.options import parse
+
+if TYPE_CHECKING:
+    from teem.config.settings import Config
+
+# Each verb imports what it needs inside: numba and torch take seconds, and --help should not.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; returns 0 good, 1 failed, 2 wrong usage, 3 in use, 130 stopped."""
+    try:
+        given = parse(sys.argv[1:] if arguments is None else arguments)
+        return VERBS[given.verb](given)
+    except TeemError as error:
+        for line in str(error).splitlines():
+            print(f"teem: {line}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:  # before a run began to listen for it
+        print("teem: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of the output has gone: `teem worlds | head -1`
+        sys.stderr.close()
+        return 1
+
+
+def run(given: Namespace) -> int:
+    """Run a world from its beginning."""
+    from teem.config.load import find_source
+
+    config = _checked(given)
+    from teem.runtime.interrupt import Interrupts
+    from teem.runtime.session import begin
+
+    with Interrupts() as interrupts:
+        started = begin(config, find_source(given.world).stem, given.out)
+        return _play(started, interrupts, given)
+
+
+def _checked(given: Namespace) -> Config:
+    """The settings, with everything that is wrong told at once, before anything is written."""
+    from teem.config.load import load_config
+
+    faults = refuse_folder(given.out) if given.out else []
+    try:
+        config = load_config(given.world, given.settings)
+    except UsageError as error:
+        raise UsageError([*given.faults, *error.faults, *faults]) from None
+    if given.faults or faults:
+        raise UsageError([*given.faults, *faults])
+    return config
+
+
+def refuse_folder(out: Path) -> list[str]:
+    """Why a new run can't be kept in this folder, as far as looking can tell."""
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        return [f"--out {out}: {there} is a file; give a folder"]
+    if not os.access(there, os.W_OK | os.X_OK):
+        return [f"--out {out}: {there} can't be written to; give a folder that can"]
+    return []
+
+
+def resume(given: Namespace) -> int:
+    """Go on with a run from its newest checkpoint."""
+    from teem.runtime.interrupt import Interrupts
+    from teem.runtime.session import go_on
+
+    with Interrupts() as interrupts:
+        return _play(go_on(given.run, given.steps), interrupts, given)
+
+
+def _play(started: Any, interrupts: Any, given: Namespace) -> int:
+    from teem.runtime.report import in_words
+    from teem.runtime.session import play
+
+    report = play(started, interrupts, headless=given.headless)
+    print(json.dumps(report) if given.json else in_words(report, str(started.folder.path)))
+    return 0
+
+
+def evaluate(given: Namespace) -> int:
+    """Compare what runs have learnt with random, resting and scripted agents."""
+    from teem.evaluate.proof import evaluate as prove
+
+    options = {"seeds": given.seeds, "steps": given.steps}
+    result = prove(given.runs, options, say=lambda line: print(line, file=sys.stderr, flush=True))
+    print(json.dumps(result) if given.json else result["text"])
+    return 0
+
+
+def doctor(given: Namespace) -> int:
+    """Examine a run for what can't be true; exit 1 if something is found."""
+    from teem.evaluate.doctor import examine
+
+    findings = examine(given.run)
+    if given.json:
+        print(json.dumps([{"check": one.check, "good": one.good, "text": one.text} for one in findings]))
+    else:
+        for one in findings:
+            print(f"{'good' if one.good else 'BAD ':4}  {one.check}: {one.text}")
+    return 0 if all(one.good for one in findings) else 1
+
+
+def worlds(given: Namespace) -> int:
+    """List the ready-made worlds."""
+    ready = ready_worlds()
+    if given.json:
+        print(json.dumps({name: {"file": str(path), "about": tagline(path)} for name, path in ready.items()}))
+        return 0
+    for name, path in ready.items():
+        print(f"{name:12} {tagline(path)}\n{'':12} {path}")
+    return 0
+
+
+VERBS: dict[str, Callable[[Namespace], int]] = {
+    "run": run,
+    "resume": resume,
+    "evaluate": evaluate,
+    "doctor": doctor,
+    "worlds": worlds,
+}

@@ -1,0 +1,88 @@
+"""What a run has learnt: the networks of its living, dealt to the founders of another world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.errors import UsageError
+from teem.evaluate.saved import Saved
+from teem.learning.cohort import Cohort
+from teem.learning.sharing import Networks
+from teem.population.slots import Population
+from teem.rng import Stream, uniforms
+from teem.state import State
+
+LEARNING = ("dqn", "ppo")
+
+
+class Purpose(IntEnum):
+    """What the draws of `Stream.EVALUATION` are for; it stands where other streams have the step."""
+
+    WORLD = 0
+    NETWORK = 1
+    SIDE = 2
+
+
+@runtime_checkable
+class Networked(Protocol):
+    """A cohort that has networks."""
+
+    networks: Networks
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The networks of those who were alive when a run was saved, and how much these had learnt."""
+
+    kind: NDArray[np.int32]  # [n] of their owners
+    own: State  # what each has for itself, arrays [n, ...]
+    common: State  # what all share
+    updates: NDArray[np.int64]  # [n] in their owners' lives; what they inherited comes on top
+
+
+def trained_of(saved: Saved) -> Trained:
+    """Take the networks out of a checkpoint; UsageError when the run doesn't learn or nobody is left."""
+    settings = saved.config.learning
+    if settings.algorithm not in LEARNING:
+        raise UsageError(
+            f"{saved.path}: learning.algorithm is {settings.algorithm}, which never learns: "
+            f"give a run of {' or '.join(LEARNING)}"
+        )
+    if not settings.enabled:
+        raise UsageError(f"{saved.path}: learning.enabled is false, nothing was learnt: give another run")
+    population, policies = saved.state["world"]["population"], saved.state["policies"]
+    if not len(population["living"]):
+        raise UsageError(f"{saved.path}: nobody was alive at step {saved.step}, when it was saved")
+    for name, cohort in policies["cohorts"].items():
+        index, _, algorithm = name.partition("-")
+        if algorithm == settings.algorithm:
+            members = population["living"][policies["cohort_of"] == int(index)]
+            networks, updates = cohort["networks"], cohort["gauges"]["updates"]
+            return Trained(population["kind"][members], networks["own"], networks["common"], updates)
+    raise UsageError(f"{saved.path}: no network of {settings.algorithm} was saved at step {saved.step}")
+
+
+def teach(
+    cohort: Cohort, trained: Trained, population: Population, rows: NDArray[np.int32], seed: int
+) -> None:
+    """Give each of the rows a trained network of its own kind, or of any where there is none; keyed by id.
+
+    A cohort without networks stays as it is.
+    """
+    if not isinstance(cohort, Networked):
+        return
+    draws = uniforms(seed, Stream.EVALUATION, Purpose.NETWORK, population.id[rows], 1)[:, 0]
+    everyone = np.arange(len(trained.kind))
+    chosen = np.empty(len(rows), np.int64)
+    for kind in np.unique(population.kind[rows]):
+        mine = population.kind[rows] == kind
+        same = np.flatnonzero(trained.kind == kind)
+        pool = same if len(same) else everyone
+        chosen[mine] = pool[(draws[mine] * len(pool)).astype(np.int64)]
+    own = {name: array[chosen] for name, array in trained.own.items()}
+    cohort.networks.load_state({"own": own, "common": trained.common}, rows)

@@ -1,0 +1,195 @@
+"""The command line's grammar: every verb, and an option for every setting."""
+
+from __future__ import annotations
+
+import argparse
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NoReturn
+
+from teem.config.describe import Setting, config_type, fields_of, settings, table_meaning, worlds
+from teem.config.dump import written
+from teem.config.ready import ready_worlds
+from teem.errors import UsageError
+from teem.version import __version__
+
+SHORT = {"population.founders": "agents"}  # settings that have a second, shorter name
+_SETTING = "setting:"  # how their destinations begin, so that `world.size` is not taken for `world`
+
+
+class Parser(ArgumentParser):
+    """A parser that raises UsageError instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        raise UsageError(f"{message}: see `{self.prog} --help`")
+
+
+def parse(arguments: Sequence[str]) -> Namespace:
+    """Read the command line; the settings that were given are in `.settings`, as texts by path.
+
+    Raises UsageError; but what is wrong with a `run` of a named world waits in `.faults`, since its settings
+    may be wrong too.
+    """
+    parser, verbs = build_parser()
+    first = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if first not in verbs:
+        if first is None:
+            parser.parse_args(arguments)  # --help or --version end here
+        raise UsageError(_unknown_verb(first, list(verbs)))
+    known, faults = _join_values(arguments, verbs[first])
+    given, extra = parser.parse_known_args(known)
+    faults += [f"{text} is one too many: see `teem {first} --help`" for text in extra]
+    if first == "run" and given.world is None:
+        faults = faults or [f"which world? give one of {', '.join(ready_worlds())}, or a TOML file"]
+    given.settings = _settings_of(given)
+    given.faults = faults  # of `run`, to be told together with those of its settings
+    if faults and (first != "run" or given.world is None):
+        raise UsageError(faults)
+    return given
+
+
+def _unknown_verb(given: str | None, verbs: list[str]) -> str:
+    if given is None:
+        return f"what shall be done? give one of {', '.join(verbs)}; see `teem --help`"
+    close = get_close_matches(given, verbs, n=1)
+    remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(verbs)}"
+    return f"{given} is no verb: {remedy}"
+
+
+def _join_values(arguments: Sequence[str], verb: ArgumentParser) -> tuple[list[str], list[str]]:
+    """The arguments, each option joined to its value; unknown ones become faults instead."""
+    options = {name: action for action in verb._actions for name in action.option_strings}
+    joined: list[str] = []
+    faults: list[str] = []
+    rest = list(arguments)
+    while rest:
+        name, equals, value = rest.pop(0).partition("=")
+        if not name.startswith("--"):
+            joined.append(name + equals + value)
+        elif name not in options:
+            faults.append(_unknown_option(name, list(options), verb.prog))
+            if not equals and rest and not rest[0].startswith("--"):
+                rest.pop(0)  # most likely its value
+        elif options[name].nargs == 0 or equals:
+            joined.append(name + equals + value)
+        elif rest and not rest[0].startswith("--"):
+            joined.append(f"{name}={rest.pop(0)}")
+        else:
+            faults.append(f"{name} needs a value: {options[name].metavar or 'see --help'}")
+    return joined, faults
+
+
+def _unknown_option(name: str, known: list[str], verb: str) -> str:
+    same_end = [other for other in known if other.rpartition(".")[2] == name.removeprefix("--")]
+    close = get_close_matches(name, known, n=1, cutoff=0.7) or same_end[:1]
+    remedy = f"did you mean {close[0]}?" if close else f"see `{verb} --help`"
+    return f"{name} is no option: {remedy}"
+
+
+def _settings_of(given: Namespace) -> dict[str, str]:
+    return {
+        name.removeprefix(_SETTING): value
+        for name, value in vars(given).items()
+        if name.startswith(_SETTING) and value is not None
+    }
+
+
+def build_parser() -> tuple[ArgumentParser, dict[str, ArgumentParser]]:
+    """The whole parser, and the parser of each verb by name."""
+    parser = Parser(prog="teem", description="Worlds that teem with learning agents.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"teem {__version__}")
+    inner = parser.add_subparsers(dest="verb", metavar="VERB")
+    verbs: dict[str, ArgumentParser] = {}
+
+    def verb(name: str, about: str) -> ArgumentParser:
+        verbs[name] = inner.add_parser(
+            name, help=about[0].lower() + about[1:], description=about + ".", allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        return verbs[name]
+
+    _describe_run(verb("run", "Run a world from its beginning"))
+    resume = verb("resume", "Go on with a run from its newest checkpoint")
+    resume.add_argument("run", type=Path, metavar="RUN", help="the run's folder, such as runs/farm-7")
+    resume.add_argument("--steps", metavar="N", help="steps in all, instead of those it was begun with")
+    _add_view(resume)
+    evaluate = verb("evaluate", "Compare what runs have learnt with random, resting and scripted agents")
+    evaluate.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs")
+    evaluate.add_argument(
+        "--seeds", type=int, default=5, metavar="N", help="fresh worlds to compare in (default: 5)"
+    )
+    evaluate.add_argument(
+        "--steps", type=int, default=500, metavar="N", help="steps in each of them (default: 500)"
+    )
+    evaluate.add_argument("--json", action="store_true", help="print the result as one line of JSON")
+    doctor = verb("doctor", "Examine a run for what can't be true; exit 1 if something is found")
+    doctor.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    listing = verb("worlds", "List the ready-made worlds")
+    listing.add_argument("--json", action="store_true", help="print them as JSON")
+    return parser, verbs
+
+
+def _describe_run(parser: ArgumentParser) -> None:
+    """The options of `run`: its own, then one a setting, a group a table."""
+    parser.usage = (
+        "teem run WORLD|FILE [--agents N] [--steps N] [--seed N] [--out DIR] [--headless] [--json] ..."
+    )
+    parser.add_argument(
+        "world", nargs="?", metavar="WORLD|FILE", help="a ready-made world's name, or a TOML file"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/WORLD-SEED)")
+    _add_view(parser)
+    groups: dict[str, Any] = {}
+    meanings = _table_meanings()
+    for setting in settings():
+        if setting.is_tables:
+            continue  # only a file can give them
+        if setting.table not in groups:
+            title = f"[{setting.table}]" if setting.table else "the whole run"
+            groups[setting.table] = parser.add_argument_group(title, meanings.get(setting.table))
+        names = [f"--{setting.path}", *([f"--{SHORT[setting.path]}"] if setting.path in SHORT else [])]
+        groups[setting.table].add_argument(
+            *names, dest=_SETTING + setting.path, metavar=_placeholder(setting), help=_help(setting)
+        )
+
+
+def _add_view(parser: ArgumentParser) -> None:
+    parser.add_argument("--headless", action="store_true", help="plain progress lines instead of the panel")
+    parser.add_argument("--json", action="store_true", help="print the report as the last line, in JSON")
+
+
+def _table_meanings() -> dict[str, str]:
+    """What each table is about, by path."""
+    from msgspec import inspect
+
+    meanings: dict[str, str] = {}
+
+    def walk(kind: inspect.StructType, path: str) -> None:
+        meanings[path] = table_meaning(kind)
+        for name, row in fields_of(kind).items():
+            if isinstance(row.type, inspect.StructType) and name != "world":
+                walk(row.type, f"{path}.{name}" if path else name)
+
+    walk(config_type(), "")
+    for world in worlds().values():
+        walk(world, "world")
+    meanings[""] = "How long, and from which seed."
+    return meanings
+
+
+def _placeholder(setting: Setting) -> str:
+    if setting.allowed == "true or false":
+        return "BOOL"
+    for start, word in (("a whole", "N"), ("a number", "X"), ("one of", "NAME"), ("a list", "A,B,...")):
+        if setting.allowed.startswith(start):
+            return word
+    return "TEXT"
+
+
+def _help(setting: Setting) -> str:
+    default = written(setting.default)
+    return f"{setting.meaning} [{setting.allowed}] (default: {default})".replace("%", "%%")

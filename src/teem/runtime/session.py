@@ -1,0 +1,100 @@
+"""A run from its settings to its report: begin or go on, play, save, and say what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from teem.config.dump import dump_config
+from teem.config.load import load_config
+from teem.config.settings import Config
+from teem.errors import UsageError
+from teem.record import checkpoint
+from teem.record.folder import RunFolder
+from teem.runtime.interrupt import Interrupts
+from teem.runtime.loop import Run
+from teem.runtime.present import Compiling, choose_view
+from teem.runtime.report import build_report
+from teem.runtime.warmup import is_warm, warm
+
+RUNS = Path("runs")  # where runs lie that were given no folder
+
+
+def begin(config: Config, name: str, out: Path | None) -> Run:
+    """Start a new run in its own folder; one that can't start leaves nothing behind."""
+    _compile(config)
+    there_before = [path for path in (RUNS, out) if path is not None and path.exists()]
+    folder = RunFolder.create(out, f"{name}-{config.seed}", RUNS)
+    try:
+        folder.write_config(dump_config(config))
+        return Run.create(config, folder)
+    except BaseException:
+        folder.close()
+        _remove(folder.path, there_before)
+        raise
+
+
+def go_on(path: Path, steps: str | None = None) -> Run:
+    """Take a run up where its newest checkpoint left it, until `steps` in all if they are given."""
+    folder = RunFolder.open(path)
+    try:
+        config = load_config(folder.config, {} if steps is None else {"steps": steps})
+        _expect_steps_left(config, folder)
+        _compile(config)
+        if steps is not None:
+            folder.write_config(dump_config(config))
+        return Run.resume(config, folder)
+    except BaseException:
+        folder.close()
+        raise
+
+
+def _compile(config: Config) -> None:
+    """Have the kernels compiled, and say so, unless they are; before anything is written."""
+    if not is_warm(config):
+        warm(config, Compiling())
+
+
+def _expect_steps_left(config: Config, folder: RunFolder) -> None:
+    done = max(checkpoint.steps_of(folder.checkpoints), default=0)
+    if config.steps and done >= config.steps:
+        raise UsageError(
+            f"{folder.path} is at step {done} and its steps are {config.steps}: "
+            "give more --steps, or 0 to go on until stopped"
+        )
+
+
+def play(run: Run, interrupts: Interrupts, *, headless: bool = False) -> dict[str, Any]:
+    """Play a run until it is done or interrupted, save it, and return its report, kept in its folder too."""
+    begun = perf_counter()
+    try:
+        reason = _play(run, interrupts, headless)
+        run.finish(reason)
+    except Exception as error:
+        run.folder.log("failed", step=run.step, error=str(error))
+        raise
+    report = build_report(run, reason, perf_counter() - begun)
+    run.folder.write_report(report)
+    run.folder.close()
+    return report
+
+
+def _play(run: Run, interrupts: Interrupts, headless: bool) -> str:
+    view = choose_view(run, headless=headless)
+    try:
+        return run.play(view.on_step, lambda: interrupts.asked)
+    finally:
+        view.close()
+
+
+def _remove(path: Path, keep: list[Path]) -> None:
+    """Take away the folder of a run that never began, and `runs` if it was made for it."""
+    for entry in sorted(path.rglob("*"), reverse=True):
+        if entry.is_dir():
+            entry.rmdir()
+        else:
+            entry.unlink()
+    for folder in (path, RUNS):
+        if folder not in keep and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

@@ -1,0 +1,98 @@
+"""Settings that contradict each other are refused with a remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+from teem.config.load import load_config
+from teem.errors import UsageError
+
+KERNEL = {"learning.backend": "kernel"}
+ENERGIES = {"world.energy": 5, "world.energy_max": 20, "world.breed_energy": 10, "world.birth_energy": 5}
+
+CASES: list[tuple[dict[str, object], str]] = [
+    (
+        {"population.capacity": 10, "population.founders": 20},
+        "population.capacity is 10 but population.founders is 20: raise capacity to at least 20",
+    ),
+    (
+        {"learning.replay.warmup": 600, "learning.replay.length": 512},
+        "learning.replay.warmup is 600 but learning.replay.length is 512",
+    ),
+    (
+        {"learning.batch": 65, "learning.replay.warmup": 64},
+        "learning.batch is 65 but learning.replay.warmup is 64",
+    ),
+    (
+        {"learning.replay.warmup": 3, "learning.batch": 3, "learning.n_step": 3},
+        "learning.n_step is 3 but learning.replay.warmup is 3",
+    ),
+    ({"learning.hidden": "0"}, "learning.hidden[0] is 0: give a width from 1 to 1024"),
+    ({"learning.hidden": "64,1025"}, "learning.hidden[1] is 1025: give a width from 1 to 1024"),
+    ({"learning.network": "mlpp"}, 'learning.network is "mlpp": give mlp, or a torch.nn.Module'),
+    ({"learning.network": "a.b:9"}, 'learning.network is "a.b:9"'),
+    ({"learning.epsilon.end": 0.5, "learning.epsilon.start": 0.1}, "learning.epsilon.end is 0.5"),
+    (
+        {"learning.algorithm": "ppo", "learning.ppo.minibatches": 9, "learning.ppo.horizon": 8},
+        "learning.ppo.minibatches is 9 but learning.ppo.horizon is 8",
+    ),
+    ({**KERNEL, "learning.sharing": "shared"}, "learning.backend is kernel but learning.sharing is shared"),
+    ({**KERNEL, "learning.algorithm": "ppo"}, "learning.backend is kernel but learning.algorithm is ppo"),
+    ({**KERNEL, "learning.network": "a:B"}, "learning.backend is kernel but learning.network is a:B"),
+    ({**KERNEL, "learning.device": "cuda"}, "learning.backend is kernel but learning.device is cuda"),
+    (
+        {"learning.backend": "compiled", "learning.sharing": "shared"},
+        "learning.backend is compiled but learning.sharing is shared",
+    ),
+    ({**ENERGIES, "world.energy": 21}, "world.energy is 21.0 but world.energy_max is 20.0"),
+    ({**ENERGIES, "world.breed_energy": 21}, "world.breed_energy is 21.0 but world.energy_max is 20.0"),
+    ({**ENERGIES, "world.birth_energy": 10}, "world.birth_energy is 10.0 but world.breed_energy is 10.0"),
+    (
+        {"world.size": 8, "world.sight": 4},
+        "world.size is 8 but world.sight is 4: an agent sees 9 cells across",
+    ),
+    ({"world.channels": "goal,goal"}, 'world.channels[1] is "goal", which is there already'),
+    (
+        {"world.channels": "resource"},
+        'world.channels[0] is "resource", an unknown channel: did you mean resources?',
+    ),
+]
+
+
+@pytest.mark.parametrize(("overrides", "told"), CASES)
+def test_a_contradiction_is_refused(overrides: dict[str, object], told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config("farm", overrides)
+    assert len(caught.value.faults) == 1
+    assert caught.value.faults[0].startswith(told)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"population.capacity": 300, "population.founders": 300},
+        {"learning.replay.warmup": 512, "learning.replay.length": 512},
+        {"learning.batch": 64, "learning.replay.warmup": 64},
+        {"learning.hidden": "1,1024"},
+        {"learning.network": "package.module:Class"},
+        {"learning.backend": "kernel"},
+        {**ENERGIES, "world.energy": 20},
+        {"world.size": 9, "world.sight": 4},
+        {"learning.algorithm": "random", "learning.batch": 4096},
+    ],
+)
+def test_the_last_good_value_is_accepted(overrides: dict[str, object]) -> None:
+    load_config("farm", overrides)
+
+
+def test_kinds_need_names_of_their_own() -> None:
+    kinds = [{"name": "a"}, {"name": "b"}, {"name": "a"}]
+    with pytest.raises(UsageError, match=r'world\.kinds has 2 kinds named "a"'):
+        load_config(None, {"world.kinds": kinds})
+
+
+def test_a_registered_channel_is_known() -> None:
+    overrides = {"world.channels": "resources,smell"}
+    assert load_config("farm", overrides, channels={"smell"}).world.channels == ("resources", "smell")
+    with pytest.raises(UsageError, match="unknown channel"):
+        load_config("farm", overrides)

@@ -1,0 +1,70 @@
+"""Where the networks lie, and whether torch compiled them, changes nothing they learn."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from teem.config.settings import PpoSettings
+from teem.learning import torch_networks
+from teem.learning.torch_stack import Pace, Rows, TorchStack, adam, keep
+
+
+@pytest.mark.parametrize("learning", [{"backend": "torch"}, {"sharing": "encoder"}, {"algorithm": "ppo"}])
+def test_networks_copied_to_a_device_live_the_same_lives(
+    settle, live, differences, monkeypatch: pytest.MonkeyPatch, learning: dict
+) -> None:
+    shape = {"agents": 6, "capacity": 9, "lifetime": 50}
+    states = []
+    for copied in (False, True):
+        monkeypatch.setattr(torch_networks, "TorchStack", partial(TorchStack, copied=copied))
+        world, policies = settle(world=shape, **learning)
+        live(world, policies, 90)
+        policies.honour(1, int(world.population.living[2]))
+        saved = world.state(), policies.state()
+        world, policies = settle(world=shape, **learning)
+        world.load_state(saved[0])
+        policies.load_state(saved[1])
+        live(world, policies, 60)
+        states.append(policies.state())
+    assert differences(*states) == []
+
+
+def test_blocks_change_nothing(settle, live, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = []
+    for block in (3, 128):
+        monkeypatch.setattr(torch_networks, "_CPU_BLOCK", block)
+        world, policies = settle(backend="torch", interval=1)
+        live(world, policies, 40)
+        weights.append(policies.cohorts[0].networks.own.weights)
+    np.testing.assert_allclose(*weights, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("learning", [{}, {"algorithm": "ppo", "ppo": PpoSettings(horizon=15)}])
+def test_compiled_learning_equals_eager(settle, live, learning: dict) -> None:
+    populations = [settle(backend=backend, **learning) for backend in ("torch", "compiled")]
+    own = [policies.cohorts[0].networks.own for _, policies in populations]
+    assert (own[0].weights == own[1].weights).all()
+    for world, policies in populations:
+        live(world, policies, 24)
+    assert own[1].updates.any()
+    assert (own[0].updates == own[1].updates).all()
+    np.testing.assert_allclose(own[0].weights, own[1].weights, rtol=1e-2, atol=1e-3)
+
+
+def test_adam_takes_no_row_whose_gradient_or_weights_are_not_finite(config_of) -> None:
+    old = Rows(*(torch.ones(4, 3) for _ in range(4)))
+    old.weights[2, 1] = np.inf
+    gradient = torch.ones(4, 3)
+    gradient[1, 2] = np.nan
+    pace = Pace(torch.ones(4, 1), torch.ones(4, 1))
+    new, sound = adam(old, gradient, pace, torch.tensor([True, True, True, False]), config_of().learning)
+    assert sound.tolist() == [True, False, False, False]
+    kept = keep(sound, new, old)
+    assert (kept.moment1[1:] == 1).all()
+    assert (kept.weights[0] != 1).all()

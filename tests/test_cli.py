@@ -1,0 +1,266 @@
+"""The command line: every verb, every fault at once, and what a run leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from teem.cli import main
+from teem.config.describe import settings
+from teem.config.load import load_config
+from teem.options import build_parser, parse
+from teem.record.folder import RunFolder
+from teem.version import __version__
+
+SMALL = ["--agents", "12", "--learning.algorithm", "random", "--record.every", "1", "--runtime.threads", "1"]
+
+
+def teem(*arguments: str, cwd: Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "teem", *arguments],
+        cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+
+
+# ---- the grammar
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "what shall be done? give one of run, resume, evaluate, doctor, worlds"),
+        (["rum"], "rum is no verb: did you mean run?"),
+        (["run"], "which world? give one of agentfarm, farm"),
+        (["run", "fram"], '"fram" is an unknown world: did you mean farm?'),
+        (["run", "farm", "--world.sise", "9"], "--world.sise is no option: did you mean --world.size?"),
+        (["run", "farm", "--size=9"], "--size is no option: did you mean --world.size?"),
+        (["run", "farm", "--steps"], "--steps needs a value"),
+        (["run", "farm", "--world.size", "big"], 'world.size is "big": give a whole number from 0 to 65536'),
+        (["run", "farm", "--learning.lr", "nan"], "learning.lr is nan"),
+        (["run", "farm", "--learning.lr", "-inf"], "learning.lr is -inf"),
+        (["run", "farm", "--agents", "9", "--population.capacity", "8"], "population.capacity is 8 but"),
+        (["run", "farm", "more"], "more is one too many"),
+        (["run", "none.toml"], "none.toml is no file"),
+        (["resume", "nowhere"], "nowhere does not exist"),
+        (["resume"], "the following arguments are required: RUN"),
+        (["evaluate", "a", "--seeds", "x"], "argument --seeds: invalid int value: 'x'"),
+    ],
+)
+def test_wrong_usage_is_told_with_a_remedy_and_exits_2(
+    arguments: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert captured.err.startswith(f"teem: {told}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_fault_is_told_at_once_from_a_fresh_process(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = teem(
+        "run", "fram", "extra", "--world.sise", "3", "--seed", "-1", "--learning.lr", "nan", "--steps",
+        "--out", "file/deep", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout == ""
+    starts = [
+        "--world.sise is no option", "--steps needs a value", "extra is one too many",
+        '"fram" is an unknown world', "seed is -1", "learning.lr is nan", "--out file/deep:",
+    ]  # fmt: skip
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(starts)
+    for line, start in zip(lines, starts, strict=True):
+        assert line.startswith("teem: " + start)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_every_setting_is_an_option_with_its_meaning() -> None:
+    help_text = " ".join(build_parser()[1]["run"].format_help().split())
+    for row in settings():
+        assert row.is_tables or f"--{row.path} " in help_text, row.path
+        assert row.is_tables or " ".join(row.meaning.split()[:4]) in help_text, row.path
+
+
+def test_options_become_settings() -> None:
+    given = parse(["run", "farm", "--agents", "9", "--world.size=64", "--world.reward.death", "-3", "--json"])
+    assert given.settings == {"population.founders": "9", "world.size": "64", "world.reward.death": "-3"}
+    assert (given.world, given.json, given.headless, given.faults) == ("farm", True, False, [])
+
+
+def test_asking_for_help_or_the_version_needs_neither_numba_nor_torch(tmp_path: Path) -> None:
+    program = """
+import sys
+from teem.cli import main
+for arguments in (["worlds"], ["--version"], ["run", "--help"]):
+    try:
+        main(arguments)
+    except SystemExit as end:
+        assert not end.code
+print([name for name in ("numba", "torch", "numpy", "scipy", "rich") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert f"teem {__version__}" in done.stdout
+
+
+def test_worlds_are_listed(capsys: Any) -> None:
+    assert main(["worlds"]) == 0
+    assert "farm " in capsys.readouterr().out
+    assert main(["worlds", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) >= {"farm", "agentfarm"}
+
+
+# ---- runs
+
+
+def run_small(*more: str, steps: int = 12) -> int:
+    return main(["run", "farm", "--steps", str(steps), "--headless", *SMALL, *more])
+
+
+def test_a_run_leaves_a_folder_and_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_small("--json", "--seed", "5") == 0
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    folder = tmp_path / "runs" / "farm-5"
+    assert report == json.loads((folder / "report.json").read_text())
+    assert (report["steps"], report["seed"], report["world"], report["reason"]) == (12, 5, "farm", "steps")
+    assert report["agent_steps"] > 0
+    assert {"config.toml", "run.db", "report.json", "log.jsonl", "checkpoints"} <= {
+        path.name for path in folder.iterdir()
+    }
+    assert load_config(folder / "config.toml").population.founders == 12
+
+
+def test_a_run_from_a_file_is_named_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "meadow.toml").write_text('seed = 3\nsteps = 4\n[world]\nname = "farm"\n')
+    assert main(["run", "meadow.toml", "--headless", *SMALL]) == 0
+    assert (tmp_path / "runs" / "meadow-3" / "report.json").is_file()
+    assert "done at step 4" in capsys.readouterr().out
+
+
+def test_a_run_goes_on_to_more_steps_but_not_past_its_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "here"
+    assert run_small("--out", str(out)) == 0
+    report = (out / "report.json").read_text()
+    assert main(["resume", str(out)]) == 2
+    assert "is at step 12 and its steps are 12: give more --steps" in capsys.readouterr().err
+    assert (out / "report.json").read_text() == report
+    assert main(["resume", str(out), "--steps", "20", "--headless", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["steps"] == 20
+    assert load_config(out / "config.toml").steps == 20
+    assert run_small("--out", str(out)) == 2
+    assert "already holds a run" in capsys.readouterr().err
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "busy"
+    assert run_small("--out", str(out)) == 0
+    held = RunFolder.open(out)
+    try:
+        assert main(["resume", str(out), "--steps", "20"]) == 3
+    finally:
+        held.close()
+    assert "in use by process" in capsys.readouterr().err
+
+
+def test_a_run_that_can_not_start_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "teem.runtime.session.is_warm", lambda config: True
+    )  # else warming up would fail first
+    assert main(["run", "farm", "--agents", "12", "--learning.network", "no_such_module:Net"]) == 2
+    assert "no_such_module" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def start(out: Path, **more: Any) -> subprocess.Popen[str]:
+    """An endless run in a process of its own, once it has recorded something."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "teem", "run", "farm", "--steps", "0", "--json", "--out", str(out), *SMALL],
+        text=True, **more,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while recorded_steps(out) == 0:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return process
+
+
+def recorded_steps(out: Path) -> int:
+    try:
+        with sqlite3.connect(f"file:{out / 'run.db'}?mode=ro", uri=True) as connection:
+            return int(connection.execute("SELECT count(*) FROM steps").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+
+
+def test_ctrl_c_saves_and_reports(tmp_path: Path) -> None:
+    out = tmp_path / "stopped"
+    process = start(out, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    report = json.loads(printed.splitlines()[-1])
+    assert report["reason"] == "interrupted"
+    assert recorded_steps(out) == report["steps"]
+    assert [path.name for path in (out / "checkpoints").iterdir()]
+
+
+def test_ctrl_c_twice_leaves_the_database_whole(tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    process = start(out, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode in (0, 130)
+    RunFolder.open(out).close()  # waits for the writer to be done
+    with sqlite3.connect(out / "run.db") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert recorded_steps(out) > 0
+
+
+def test_on_a_terminal_there_is_a_panel(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30", "PYTHONUTF8": "1"}
+    process = start(tmp_path / "seen", stdout=subprocess.PIPE, stderr=theirs, env=environment)
+    os.close(theirs)
+    seen = b""
+    while b"agent-steps/s" not in seen:
+        seen += os.read(ours, 65536)
+    process.send_signal(signal.SIGINT)
+    try:
+        while chunk := os.read(ours, 65536):  # it would wait for us if we didn't read
+            seen += chunk
+    except OSError:  # the other end is closed: how Linux says that a terminal has ended
+        pass
+    assert process.wait(timeout=60) == 0
+    os.close(ours)
+    text = seen.decode(errors="replace")
+    assert "▀" in text
+    assert "Ctrl-C saves and stops" in text
