@@ -46,7 +46,10 @@ def pieces(run: Any, steps: int, count: int) -> dict[str, float]:
         done = run.totals.agent_steps - agent_steps
         rates.append(done / (time.perf_counter() - begun))
         costs.append((time.process_time() - cpu) / done * 1e3)
-    return {"agent_steps_per_s": float(np.median(rates)), "cpu_us_an_agent_step": float(np.median(costs)) * 1e3}
+    return {
+        "agent_steps_per_s": float(np.median(rates)),
+        "cpu_us_an_agent_step": float(np.median(costs)) * 1e3,
+    }
 
 
 def warmed(run: Any, steps: int) -> Any:
@@ -93,7 +96,10 @@ def memory(out: Path) -> dict[str, float]:
     peaks = {}
     for agents in (100, 1000):
         peaks[agents] = run_alone("peak_memory", str(agents))["rss_mb"]
-    return {"kb_an_agent": (peaks[1000] - peaks[100]) / 900 * 1e3, **{f"rss_mb_{n}": mb for n, mb in peaks.items()}}
+    return {
+        "kb_an_agent": (peaks[1000] - peaks[100]) / 900 * 1e3,
+        **{f"rss_mb_{n}": mb for n, mb in peaks.items()},
+    }
 
 
 def peak_memory(out: Path, agents: str) -> dict[str, float]:
@@ -105,7 +111,10 @@ def peak_memory(out: Path, agents: str) -> dict[str, float]:
 def recording(out: Path) -> dict[str, float]:
     """Two runs of the same seed side by side, one recorded every 10th step, in turns; CPU of the writer included."""
     overrides = {"population__founders": 1000, **UNSAVED}
-    runs = [make_run("farm", out / "on", **overrides), make_run("farm", out / "off", **{**overrides, **QUIET})]
+    runs = [
+        make_run("farm", out / "on", **overrides),
+        make_run("farm", out / "off", **{**overrides, **QUIET}),
+    ]
     for run in runs:
         warmed(run, 400)
     ratios, cpu_ratios = [], []
@@ -134,7 +143,17 @@ def start(out: Path) -> dict[str, float]:
     seconds = []
     for number in range(6):
         begun = time.perf_counter()
-        command = ["run", "farm", "--steps", "1", "--agents", "1000", "--headless", "--out", str(out / str(number))]
+        command = [
+            "run",
+            "farm",
+            "--steps",
+            "1",
+            "--agents",
+            "1000",
+            "--headless",
+            "--out",
+            str(out / str(number)),
+        ]
         quiet = ["--checkpoint.at_end", "false"]
         subprocess.run([sys.executable, "-m", "teem", *command, *quiet], check=True, capture_output=True)
         seconds.append(time.perf_counter() - begun)
@@ -156,7 +175,10 @@ SCENARIOS: dict[str, tuple[Callable[[Path], dict[str, float]], str, str, str]] =
 def run_alone(function: str, *arguments: str) -> dict[str, float]:
     """Run a function of this file in a process of its own, and return what it measured."""
     done = subprocess.run(
-        [sys.executable, __file__, "--alone", function, *arguments], check=True, capture_output=True, text=True
+        [sys.executable, __file__, "--alone", function, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -94,15 +94,11 @@ def compare(name: str, kernel: Callable[[], None], agents: int, loop: Callable[[
     ours, theirs = median(a for a, _ in rounds), median(b for _, b in rounds)
     ratio = median(a / b for a, b in rounds)
     best = max(a for a, _ in rounds)
-    print(
-        f"{name:8} {ours:>10,.0f} /s (best {best:,.0f})   module loop {theirs:>8,.0f} /s   ratio {ratio:.0f}"
-    )
+    print(f"{name:8} {ours:>10,.0f} /s (best {best:,.0f})   module loop {theirs:>8,.0f} /s   ratio {ratio:.0f}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--agents", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=2)
     asked = parser.parse_args()
@@ -116,9 +112,7 @@ def main() -> None:
     out, loss = np.zeros((agents, ACTIONS), np.float32), np.zeros(agents, np.float32)
     faults = np.zeros(agents, np.int64)
     loop = ModuleLoop(replay, rule)
-    print(
-        f"{agents} agents, {stack.layout.size} parameters each, batch {rule.batch}, {asked.threads} threads"
-    )
+    print(f"{agents} agents, {stack.layout.size} parameters each, batch {rule.batch}, {asked.threads} threads")
     compare("updates", lambda: learner.update(rows, rows, replay, 1, 0, loss, faults), agents, loop.update)
     compare("values", lambda: learner.values(observation, rows, out), agents, loop.act)
     threads.close()

@@ -27,9 +27,7 @@ NEIGHBOURS = 20
 REPEATS = 15
 
 
-def milliseconds(
-    work: Callable[[], Any], threads: int = 1, prepare: Callable[[], Any] = lambda: None
-) -> float:
+def milliseconds(work: Callable[[], Any], threads: int = 1, prepare: Callable[[], Any] = lambda: None) -> float:
     """The median time of `work`, each after an untimed `prepare`; compiled and warm."""
     clock = process_time if threads == 1 else perf_counter
     times = []
@@ -139,9 +137,7 @@ def print_updates(agents: int, threads: Threads) -> None:
 
 def main() -> None:
     """Print every table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--agents", type=int, nargs="+", default=[1000, 10000])
     settings = parser.parse_args()

@@ -132,9 +132,7 @@ def run_small(*more: str, steps: int = 12) -> int:
     return main(["run", "farm", "--steps", str(steps), "--headless", *SMALL, *more])
 
 
-def test_a_run_leaves_a_folder_and_reports(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_a_run_leaves_a_folder_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
     assert run_small("--json", "--seed", "5") == 0
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -148,9 +146,7 @@ def test_a_run_leaves_a_folder_and_reports(
     assert load_config(folder / "config.toml").population.founders == 12
 
 
-def test_a_run_from_a_file_is_named_after_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_a_run_from_a_file_is_named_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "meadow.toml").write_text('seed = 3\nsteps = 4\n[world]\nname = "farm"\n')
     assert main(["run", "meadow.toml", "--headless", *SMALL]) == 0
@@ -186,13 +182,9 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path, capsys: Any) -> None:
     assert "in use by process" in capsys.readouterr().err
 
 
-def test_a_run_that_can_not_start_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_a_run_that_can_not_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        "teem.runtime.session.is_warm", lambda config: True
-    )  # else warming up would fail first
+    monkeypatch.setattr("teem.runtime.session.is_warm", lambda config: True)  # else warming up would fail first
     assert main(["run", "farm", "--agents", "12", "--learning.network", "no_such_module:Net"]) == 2
     assert "no_such_module" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -118,12 +118,8 @@ def build_parser() -> tuple[ArgumentParser, dict[str, ArgumentParser]]:
     _add_view(resume)
     evaluate = verb("evaluate", "Compare what runs have learnt with random, resting and scripted agents")
     evaluate.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs")
-    evaluate.add_argument(
-        "--seeds", type=int, default=5, metavar="N", help="fresh worlds to compare in (default: 5)"
-    )
-    evaluate.add_argument(
-        "--steps", type=int, default=500, metavar="N", help="steps in each of them (default: 500)"
-    )
+    evaluate.add_argument("--seeds", type=int, default=5, metavar="N", help="fresh worlds to compare in (default: 5)")
+    evaluate.add_argument("--steps", type=int, default=500, metavar="N", help="steps in each of them (default: 500)")
     evaluate.add_argument("--json", action="store_true", help="print the result as one line of JSON")
     doctor = verb("doctor", "Examine a run for what can't be true; exit 1 if something is found")
     doctor.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
@@ -135,12 +131,8 @@ def build_parser() -> tuple[ArgumentParser, dict[str, ArgumentParser]]:
 
 def _describe_run(parser: ArgumentParser) -> None:
     """The options of `run`: its own, then one a setting, a group a table."""
-    parser.usage = (
-        "teem run WORLD|FILE [--agents N] [--steps N] [--seed N] [--out DIR] [--headless] [--json] ..."
-    )
-    parser.add_argument(
-        "world", nargs="?", metavar="WORLD|FILE", help="a ready-made world's name, or a TOML file"
-    )
+    parser.usage = "teem run WORLD|FILE [--agents N] [--steps N] [--seed N] [--out DIR] [--headless] [--json] ..."
+    parser.add_argument("world", nargs="?", metavar="WORLD|FILE", help="a ready-made world's name, or a TOML file")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/WORLD-SEED)")
     _add_view(parser)
     groups: dict[str, Any] = {}

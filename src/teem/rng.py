@@ -111,18 +111,14 @@ def _fill_normals(seed, stream, step, agents, out):  # type: ignore[no-untyped-d
             out[i, j] = to_normal(word[0], word[1])
 
 
-def uniforms(
-    seed: int, stream: Stream, step: int, agents: NDArray[np.int64], count: int
-) -> NDArray[np.float32]:
+def uniforms(seed: int, stream: Stream, step: int, agents: NDArray[np.int64], count: int) -> NDArray[np.float32]:
     """`[len(agents), count]` floats in [0, 1), one row an agent."""
     out = np.empty((len(agents), count), np.float32)
     _fill_uniforms(seed, int(stream), step, agents, out)
     return out
 
 
-def normals(
-    seed: int, stream: Stream, step: int, agents: NDArray[np.int64], count: int
-) -> NDArray[np.float32]:
+def normals(seed: int, stream: Stream, step: int, agents: NDArray[np.int64], count: int) -> NDArray[np.float32]:
     """`[len(agents), count]` standard normals, one row an agent."""
     out = np.empty((len(agents), count), np.float32)
     _fill_normals(seed, int(stream), step, agents, out)

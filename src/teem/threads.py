@@ -27,9 +27,7 @@ class Threads:
             kernel(0, total, *args)
             return
         cuts = [total * part // parts for part in range(parts + 1)]
-        others = [
-            self._pool.submit(kernel, cuts[part], cuts[part + 1], *args) for part in range(1, parts)
-        ]
+        others = [self._pool.submit(kernel, cuts[part], cuts[part + 1], *args) for part in range(1, parts)]
         kernel(cuts[0], cuts[1], *args)
         for other in others:
             other.result()

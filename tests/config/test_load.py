@@ -84,9 +84,7 @@ def test_a_whole_number_will_do_where_a_number_is_wanted(tmp_path: Path) -> None
 
 def test_kinds_of_a_file_replace_the_default_ones(tmp_path: Path) -> None:
     path = tmp_path / "w.toml"
-    path.write_text(
-        WORLD + '[[world.kinds]]\nname = "order"\nsharing = 0.9\n[[world.kinds]]\nname = "chaos"\n'
-    )
+    path.write_text(WORLD + '[[world.kinds]]\nname = "order"\nsharing = 0.9\n[[world.kinds]]\nname = "chaos"\n')
     assert [(kind.name, kind.sharing) for kind in load_config(path).world.kinds] == [
         ("order", 0.9),
         ("chaos", 0.5),
@@ -150,9 +148,7 @@ def test_one_fault_is_told_with_its_remedy(text: str, told: str, tmp_path: Path)
 
 
 def test_tables_can_not_be_given_as_an_option() -> None:
-    with pytest.raises(
-        UsageError, match=r"world\.kinds can't be given as an option: write \[\[world\.kinds\]\]"
-    ):
+    with pytest.raises(UsageError, match=r"world\.kinds can't be given as an option: write \[\[world\.kinds\]\]"):
         load_config("farm", {"world.kinds": "a"})
 
 

@@ -188,9 +188,7 @@ def differences() -> Callable[[State, State], list[str]]:
         left, right = flatten(one), flatten(other)
         assert left.keys() == right.keys()
         return [
-            name
-            for name, value in left.items()
-            if np.asarray(value).tobytes() != np.asarray(right[name]).tobytes()
+            name for name, value in left.items() if np.asarray(value).tobytes() != np.asarray(right[name]).tobytes()
         ]
 
     return compare

@@ -88,9 +88,7 @@ class _OneAgent:
 
 @pytest.mark.parametrize("backend", ["kernel", "torch"])
 @pytest.mark.parametrize("prioritised", [False, True])
-def test_stacked_learning_equals_a_module_an_agent(
-    settle, config_of, live, backend: str, prioritised: bool
-) -> None:
+def test_stacked_learning_equals_a_module_an_agent(settle, config_of, live, backend: str, prioritised: bool) -> None:
     replay = ReplaySettings(length=64, warmup=8, prioritised=prioritised)
     chosen = {"backend": backend, "replay": replay, "grad_clip": 0.05, "n_step": 3, "tau": 0.1}
     world, policies = settle(**chosen, enabled=True, interval=1000)  # remembers, and is not updated meanwhile
@@ -116,9 +114,7 @@ def test_stacked_learning_equals_a_module_an_agent(
     assert not faults.any()
 
 
-@pytest.mark.parametrize(
-    "learning", [{}, {"backend": "torch"}, {"sharing": "shared"}, {"sharing": "encoder"}]
-)
+@pytest.mark.parametrize("learning", [{}, {"backend": "torch"}, {"sharing": "shared"}, {"sharing": "encoder"}])
 def test_dqn_learns_the_line(settle, live, learning: dict) -> None:
     world, policies = settle(**learning)
     live(world, policies, 700)
@@ -206,9 +202,7 @@ def test_what_is_not_finite_stays_with_its_agent(settle, live, learning: dict) -
 def test_no_life_depends_on_its_slot(settle, live, learning: dict) -> None:
     lives = []
     for reverse in (False, True):
-        world, policies = settle(
-            **learning, world={"agents": 6, "capacity": 9, "lifetime": 40, "reverse": reverse}
-        )
+        world, policies = settle(**learning, world={"agents": 6, "capacity": 9, "lifetime": 40, "reverse": reverse})
         live(world, policies, 90)
         living = world.population.living
         own = policies.cohorts[0].networks.own

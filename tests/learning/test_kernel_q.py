@@ -213,9 +213,7 @@ def test_sixty_four_actions_are_told_apart() -> None:
     ],
     ids=["no target network", "not double", "clipped", "another discount"],
 )
-def test_the_comparison_sees_a_planted_fault(
-    reference_rule: LearningSettings, planted: dict[str, bool]
-) -> None:
+def test_the_comparison_sees_a_planted_fault(reference_rule: LearningSettings, planted: dict[str, bool]) -> None:
     farm = Farm()
     farm.rule = reference_rule
     assert _distance(farm, **planted) > 1e-3

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -124,3 +127,20 @@ def test_when_nobody_is_left_nothing_breaks_and_founders_begin_afresh(settle, li
     assert _bear(world, policies, parent=-1) >= 0
     live(world, policies, 2)
     assert policies.gauges.decisions[world.population.living].tolist() == [2]
+
+
+_WITHOUT_TORCH = """
+import sys
+from types import SimpleNamespace
+from teem.config.settings import Config
+from teem.learning.build import build_policies
+from teem.population.slots import Population
+from teem.threads import Threads
+world = SimpleNamespace(population=Population(4, 1), actions=("go", "pass"), observation_shape=(3,))
+print(build_policies(Config(), world, Threads(1)).cohorts[0].name, "torch" in sys.modules)
+"""
+
+
+def test_the_default_population_never_imports_torch() -> None:
+    done = subprocess.run([sys.executable, "-c", _WITHOUT_TORCH], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["dqn", "False"]

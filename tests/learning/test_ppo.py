@@ -96,9 +96,7 @@ def _one_agent(module: nn.Module, rollout: dict, config, order: list[np.ndarray]
         for part in np.array_split(epoch, ppo.minibatches):
             mb_inds = torch.from_numpy(part)
             logits, newvalue = module(obs[mb_inds])
-            probs = torch.distributions.Categorical(
-                logits=torch.where(mask[mb_inds], logits, torch.tensor(-1e8))
-            )
+            probs = torch.distributions.Categorical(logits=torch.where(mask[mb_inds], logits, torch.tensor(-1e8)))
             logratio = probs.log_prob(actions[mb_inds].long()) - logprobs[mb_inds]
             ratio = logratio.exp()
             mb_advantages = advantages[mb_inds]

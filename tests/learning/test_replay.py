@@ -88,9 +88,7 @@ class Lives:
             np.full(rows, cut),
             self.seen(row, after) if how == "truncated" else None,
         )
-        self.lists[row].entries.append(
-            Entry(here, None if how == "lost" else action, reward, how == "terminated")
-        )
+        self.lists[row].entries.append(Entry(here, None if how == "lost" else action, reward, how == "terminated"))
         if how == "truncated":
             self.lists[row].entries.append(Entry(after, None))
 
@@ -125,9 +123,7 @@ def _check(lives: Lives, row: int, n_step: int, step: int) -> None:
 
 
 HOW = st.sampled_from(["on"] * 5 + ["terminated", "truncated", "lost"])
-DEEDS = st.lists(
-    st.tuples(st.integers(0, 1), st.integers(0, ACTIONS - 1), st.integers(-9, 9), HOW), max_size=60
-)
+DEEDS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, ACTIONS - 1), st.integers(-9, 9), HOW), max_size=60)
 
 
 @settings(max_examples=50, deadline=None)
@@ -230,9 +226,7 @@ def _prioritised(priorities: NDArray[np.float32]) -> Lives:
 
 
 def test_chances_are_proportional_to_priority_and_weights_undo_them() -> None:
-    priorities = (
-        np.arange(1, LENGTH, dtype=np.float32) ** 2
-    )  # with one step, the newest entry is not drawable
+    priorities = np.arange(1, LENGTH, dtype=np.float32) ** 2  # with one step, the newest entry is not drawable
     lives = _prioritised(priorities)
     batch = lives.replay.sample(np.array([0]), np.array([5]), 1, SEED, 20000, 1, GAMMA)
     chance = priorities / priorities.sum(dtype=np.float64)
@@ -301,6 +295,4 @@ def test_what_does_not_fit_is_refused_by_name() -> None:
     wide = np.ones((1, 65), np.bool_)
     flags, numbers = np.zeros(1, np.bool_), np.zeros(1, np.float32)
     with pytest.raises(ValueError, match="at most 64 actions"):
-        replay.add(
-            np.array([0]), np.zeros((1, 2), np.float32), wide, np.zeros(1, np.int32), numbers, flags, flags
-        )
+        replay.add(np.array([0]), np.zeros((1, 2), np.float32), wide, np.zeros(1, np.int32), numbers, flags, flags)

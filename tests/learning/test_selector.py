@@ -66,9 +66,7 @@ def test_a_random_choice_is_uniform_over_the_legal_actions() -> None:
     ids, rows = np.arange(count), np.arange(count, dtype=np.int32)
     mask = np.tile(np.array([True, False, True, True]), (count, 1))
     action = np.empty(count, np.int32)
-    choose(
-        0, count, np.zeros((count, 4), np.float32), mask, np.ones(count, np.float32), ids, rows, 0, 7, action
-    )
+    choose(0, count, np.zeros((count, 4), np.float32), mask, np.ones(count, np.float32), ids, rows, 0, 7, action)
     share = np.bincount(action, minlength=4) / count
     assert share[1] == 0
     assert abs(share[[0, 2, 3]] - 1 / 3).max() < 0.03
@@ -101,9 +99,7 @@ def test_sample_draws_by_the_softmax_of_the_legal_logits() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 9), st.integers(1, 12))
-def test_sample_never_draws_an_illegal_action_unless_there_is_no_other(
-    seed: int, count: int, actions: int
-) -> None:
+def test_sample_never_draws_an_illegal_action_unless_there_is_no_other(seed: int, count: int, actions: int) -> None:
     rng = np.random.default_rng(seed)
     rows, ids, logits, mask = _agents(rng, count, actions)
     action = np.full(count + 3, -1, np.int32)
@@ -119,9 +115,7 @@ def test_log_probability_is_the_log_of_what_sample_draws_by() -> None:
     rows, action, out = np.arange(30, dtype=np.int32), np.empty(30, np.int32), np.empty(30, np.float32)
     sample(0, 30, logits, mask, np.arange(30), rows, STEP, SEED, action)
     log_probability(0, 30, logits, mask, action, rows, out)
-    np.testing.assert_allclose(
-        out, np.log(probabilities_plain(logits, mask)[rows, action]), rtol=1e-4, atol=1e-5
-    )
+    np.testing.assert_allclose(out, np.log(probabilities_plain(logits, mask)[rows, action]), rtol=1e-4, atol=1e-5)
 
 
 def test_only_what_is_not_finite_is_found_unsound() -> None:

@@ -81,9 +81,7 @@ def test_the_encoder_is_all_but_the_last_module() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["dqn", "ppo"])
-def test_with_a_shared_encoder_only_heads_differ_and_only_heads_are_mutated(
-    settle, live, algorithm: str
-) -> None:
+def test_with_a_shared_encoder_only_heads_differ_and_only_heads_are_mutated(settle, live, algorithm: str) -> None:
     world, policies = settle(
         algorithm=algorithm, sharing="encoder", world={"agents": 4, "capacity": 6, "lifetime": 400}
     )
@@ -121,9 +119,7 @@ def test_one_network_takes_one_update_a_step_from_some_members(settle, live) -> 
     assert np.ptp(policies.gauges.updates) <= 1
 
 
-@pytest.mark.parametrize(
-    "learning", [{}, {"sharing": "shared"}, {"algorithm": "ppo", "ppo": PpoSettings(horizon=16)}]
-)
+@pytest.mark.parametrize("learning", [{}, {"sharing": "shared"}, {"algorithm": "ppo", "ppo": PpoSettings(horizon=16)}])
 def test_a_users_network_learns_the_line(settle, live, networks: str, learning: dict) -> None:
     world, policies = settle(network=f"{networks}:TwoHeads", hidden=(64, 32), **learning)
     live(world, policies, 700)
@@ -177,9 +173,7 @@ def test_a_network_that_does_not_fit_is_refused_with_the_remedy(
         ({"backend": "compiled", "sharing": "shared"}, "learning.sharing is shared: choose torch"),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused(
-    settle, networks: str, learning: dict, complaint: str
-) -> None:
+def test_settings_that_contradict_each_other_are_refused(settle, networks: str, learning: dict, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
         settle(**learning)
 

@@ -49,9 +49,7 @@ def test_views_are_the_memory_itself() -> None:
 
 def test_rows_begin_at_cache_lines_and_their_padding_stays_zero() -> None:
     stack = _founded()
-    for padded, array in zip(
-        stack.padded, (stack.weights, stack.target, stack.moment1, stack.moment2), strict=True
-    ):
+    for padded, array in zip(stack.padded, (stack.weights, stack.target, stack.moment1, stack.moment2), strict=True):
         assert padded.ctypes.data % 64 == 0
         assert padded.strides[0] % 64 == 0
         assert np.shares_memory(padded, array)

@@ -30,9 +30,7 @@ STATE = {
 def same(one, other):
     """Equal in type, shape and bits, at every depth."""
     if isinstance(one, dict):
-        return (
-            isinstance(other, dict) and list(one) == list(other) and all(same(one[k], other[k]) for k in one)
-        )
+        return isinstance(other, dict) and list(one) == list(other) and all(same(one[k], other[k]) for k in one)
     if isinstance(one, np.ndarray):
         if not isinstance(other, np.ndarray) or one.dtype != other.dtype or one.shape != other.shape:
             return False

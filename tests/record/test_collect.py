@@ -137,9 +137,7 @@ def test_learning_is_recorded_with_its_replay_ratio(story):
 
 def test_names_list_what_never_happened_too(story):
     world, _, sql = story
-    assert sql("SELECT name FROM names WHERE list = 'actions' ORDER BY number") == [
-        (name,) for name in world.actions
-    ]
+    assert sql("SELECT name FROM names WHERE list = 'actions' ORDER BY number") == [(name,) for name in world.actions]
 
 
 def test_settings_are_recorded_by_path(story):
@@ -196,8 +194,6 @@ def test_an_extinct_world_is_recorded_without_rows_of_agents(tmp_path):
     collector.step(world.step(), world.gauges())
     recorder.close()
     connection = sqlite3.connect(tmp_path / "run.db")
-    last = connection.execute(
-        "SELECT population, mean_energy, diversity FROM steps ORDER BY step DESC"
-    ).fetchone()
+    last = connection.execute("SELECT population, mean_energy, diversity FROM steps ORDER BY step DESC").fetchone()
     connection.close()
     assert last == (0, None, None)

@@ -77,8 +77,7 @@ def test_rows_can_be_chosen_by_step_and_agent(folder):
             keep &= np.isin(everything["agent_id"], agents)
         chosen = run_.agent_states(step=step, agents=agents)
         assert all(
-            np.array_equal(chosen[name], everything[name][keep], equal_nan=name == "reward")
-            for name in everything
+            np.array_equal(chosen[name], everything[name][keep], equal_nan=name == "reward") for name in everything
         )
     learned = run_.learning()
     one = run_.learning(agents=[0])

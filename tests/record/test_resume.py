@@ -98,8 +98,7 @@ def test_rewinding_any_stream_equals_never_having_gone_further(data):
         if back_to < 0:
             connection = sqlite3.connect(far / "run.db")
             counts = [
-                connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-                for table in (*SAMPLED, "agents")
+                connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in (*SAMPLED, "agents")
             ]
             connection.close()
             assert not np.any(counts)

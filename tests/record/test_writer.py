@@ -18,9 +18,7 @@ from teem.record.schema import APPLICATION_ID, VERSION
 
 
 def test_the_writer_imports_neither_numpy_nor_numba_nor_torch():
-    code = (
-        "import sys, teem.record.writer; print([m for m in ('numpy', 'numba', 'torch') if m in sys.modules])"
-    )
+    code = "import sys, teem.record.writer; print([m for m in ('numpy', 'numba', 'torch') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
@@ -56,18 +54,14 @@ def test_rows_come_back_as_they_were_written(path):
     actions = rows_of(path, "SELECT action, target_id, reward FROM actions")
     assert [row[:2] for row in actions] == [("stay", None), ("go", 2), ("stay", None)]
     assert [row[2] for row in actions] == reward.astype(float).tolist()
-    assert rows_of(path, "SELECT * FROM agent_states") == [
-        (5, 0, 1.5, float(np.float32(0.1)), None, 1.0, 2, None)
-    ]
+    assert rows_of(path, "SELECT * FROM agent_states") == [(5, 0, 1.5, float(np.float32(0.1)), None, 1.0, 2, None)]
 
 
 def test_a_large_write_is_cut_into_frames_and_keeps_every_row(path):
     recorder = recorder_at(path)
     write_states(recorder, 1, 30_000)
     recorder.close()
-    assert rows_of(path, "SELECT count(*), min(agent_id), max(agent_id) FROM agent_states") == [
-        (30_000, 0, 29_999)
-    ]
+    assert rows_of(path, "SELECT count(*), min(agent_id), max(agent_id) FROM agent_states") == [(30_000, 0, 29_999)]
 
 
 @pytest.mark.parametrize("profile", ["safety", "balanced", "performance", "memory"])

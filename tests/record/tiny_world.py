@@ -112,9 +112,7 @@ def config_of(**record) -> Config:
     )
 
 
-def run(
-    folder: Path, steps: int, config: Config, *, resume: bool = False, die_at: int = -1, founders: int = 5
-) -> None:
+def run(folder: Path, steps: int, config: Config, *, resume: bool = False, die_at: int = -1, founders: int = 5) -> None:
     """Run to `steps`, or kill -9 this very process after step `die_at`."""
     world = TinyWorld(config.seed, founders)
     database, checkpoints = folder / "run.db", folder / "checkpoints"

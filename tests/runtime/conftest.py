@@ -52,9 +52,7 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             spans=spans,
             step=steps,
             totals=Totals(agent_steps=alive * steps, updates=20, born=4, died=1, seconds=0.002 * steps),
-            world=SimpleNamespace(
-                kinds=("system", "independent", "control"), population=population, map=lambda: maps
-            ),
+            world=SimpleNamespace(kinds=("system", "independent", "control"), population=population, map=lambda: maps),
             policies=SimpleNamespace(gauges=gauges, cohorts=[SimpleNamespace(learns=learns)]),
             recorder=SimpleNamespace(rows=100, dropped=0, waited_s=0.0),
         )

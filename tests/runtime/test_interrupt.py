@@ -30,8 +30,6 @@ with Interrupts() as interrupts:
     os.kill(os.getpid(), signal.SIGTERM)
     print("still here", flush=True)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == STOPPED_NOW
     assert done.stdout == "asked True\n"

@@ -76,12 +76,9 @@ def end(run: Run) -> None:
 def content(out: Path) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table, in an order that doesn't depend on when it was written."""
     with sqlite3.connect(out / "run.db") as connection:
-        tables = [
-            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        ]
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {
-            name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
-            for name in sorted(tables)
+            name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr) for name in sorted(tables)
         }
 
 
@@ -156,9 +153,7 @@ def test_a_run_stops_when_asked_and_when_nobody_is_left(tmp_path: Path) -> None:
     assert run.step == 5
     end(run)
     settings = config(steps=0, population=PopulationSettings(founders=6, extinction="stop"))
-    settings = msgspec.structs.replace(
-        settings, world=msgspec.structs.replace(settings.world, energy=1.0, upkeep=0.5)
-    )
+    settings = msgspec.structs.replace(settings, world=msgspec.structs.replace(settings.world, energy=1.0, upkeep=0.5))
     run = Run.create(settings, RunFolder.create(tmp_path / "extinct", "farm"))
     assert run.play(lambda run, _: None, lambda: run.step > 500) == "extinct"
     assert summary(run)["agents"]["alive"] == 0

@@ -53,9 +53,7 @@ def a_grid(seed: int, torus: bool, cell: float) -> tuple[Grid, BruteForce, Float
     cell=st.sampled_from([0.7, 2.0, 7.0, 20.0]),
     radius=st.sampled_from([0.0, 0.5, 2.0, 9.9, 10.0, 30.0]),
 )
-def test_the_documented_walk_visits_each_neighbour_once(
-    seed: int, torus: bool, cell: float, radius: float
-) -> None:
+def test_the_documented_walk_visits_each_neighbour_once(seed: int, torus: bool, cell: float, radius: float) -> None:
     grid, twin, _, _ = a_grid(seed, torus, cell)
     queries = (np.random.default_rng(seed + 1).random((2, 10)) * 20).astype(np.float32)
     expected = twin.within(queries[0], queries[1], radius)

@@ -90,9 +90,7 @@ def cases(draw: st.DrawFn) -> Case:
     share = draw(st.sampled_from([0.0, 1e-7, 0.03, 0.125, 0.25, 0.4, 0.5, 0.6, 0.71, 1.0, 3.0, np.inf]))
     cell = size * draw(st.sampled_from([0.01, 0.125, 0.3, 0.5, 1.0, 4.0]))
     torus, radius = draw(st.booleans()), float(np.float32(share * size))
-    if (
-        count and len(qx) and draw(st.booleans())
-    ):  # somebody exactly on the boundary, as far as float32 can say
+    if count and len(qx) and draw(st.booleans()):  # somebody exactly on the boundary, as far as float32 can say
         radius = float(abs(qx[0] - x[random.choice(living)]))
         radius = min(radius, float(np.float32(size) - np.float32(radius))) if torus else radius
         radius = max(radius, 0.0)
@@ -106,9 +104,7 @@ def assert_same_answers(index: SpatialIndex, twin: BruteForce, case: Case) -> No
     assert_array_equal(ours.slot, theirs.slot)
     assert ours.start.dtype == np.int64
     assert ours.slot.dtype == np.int32
-    assert_array_equal(
-        index.in_range(case.qx, case.qy, case.radius), twin.in_range(case.qx, case.qy, case.radius)
-    )
+    assert_array_equal(index.in_range(case.qx, case.qy, case.radius), twin.in_range(case.qx, case.qy, case.radius))
     exclude = case.random.integers(-1, case.capacity, len(case.qx)).astype(np.int32)
     for k, radius, leave in (
         (1, np.inf, exclude),
@@ -158,9 +154,7 @@ def test_moves_followed_equal_a_rebuild(name: str, case: Case, shares: list[floa
 @each_index
 @settings(max_examples=10, deadline=None)
 @given(case=cases(), data=st.data())
-def test_births_and_deaths_take_a_rebuild_and_leave_nothing_behind(
-    name: str, case: Case, data: st.DataObject
-) -> None:
+def test_births_and_deaths_take_a_rebuild_and_leave_nothing_behind(name: str, case: Case, data: st.DataObject) -> None:
     index, twin = case.build(name), case.twin()
     case.living = case.living[: data.draw(st.integers(0, len(case.living)))][::-1].copy()
     index.rebuild(case.x, case.y, case.living)

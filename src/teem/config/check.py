@@ -61,9 +61,7 @@ def _population(config: Config) -> Iterator[Fault]:
 def _learning(learning: LearningSettings) -> Iterator[Fault]:
     for index, width in enumerate(learning.hidden):
         if not 1 <= width <= WIDEST:
-            yield Fault(
-                f"learning.hidden[{index}] is {width}: give a width from 1 to {WIDEST}", "learning.hidden"
-            )
+            yield Fault(f"learning.hidden[{index}] is {width}: give a width from 1 to {WIDEST}", "learning.hidden")
     if learning.network != "mlp" and not _names_a_class(learning.network):
         yield Fault(
             f'learning.network is "{learning.network}": '
@@ -143,9 +141,7 @@ def _farm(world: FarmSettings, registered: frozenset[str]) -> Iterator[Fault]:
     yield from _channels(world, registered)
     names = [kind.name for kind in world.kinds]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield Fault(
-            f'world.kinds has {names.count(name)} kinds named "{name}": give each its own name', "world.kinds"
-        )
+        yield Fault(f'world.kinds has {names.count(name)} kinds named "{name}": give each its own name', "world.kinds")
     if 0 < world.size < 2 * world.sight + 1:
         yield Fault(
             f"world.size is {world.size} but world.sight is {world.sight}: an agent sees "
@@ -175,6 +171,4 @@ def _channels(world: FarmSettings, registered: frozenset[str]) -> Iterator[Fault
             remedy = nearest(name, known)
             yield Fault(f'{path} is "{name}", an unknown channel: {remedy}', "world.channels")
         elif name in world.channels[:index]:
-            yield Fault(
-                f'{path} is "{name}", which is there already: give each channel once', "world.channels"
-            )
+            yield Fault(f'{path} is "{name}", which is there already: give each channel once', "world.channels")

@@ -34,9 +34,7 @@ class Setting:
     @property
     def is_tables(self) -> bool:
         """Whether it is a list of tables, which a file can give but an option can't."""
-        return isinstance(self.type, inspect.VarTupleType) and isinstance(
-            self.type.item_type, inspect.StructType
-        )
+        return isinstance(self.type, inspect.VarTupleType) and isinstance(self.type.item_type, inspect.StructType)
 
     @property
     def allowed(self) -> str:

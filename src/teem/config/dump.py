@@ -28,9 +28,7 @@ def written(value: Any) -> str:
 def _table(kind: inspect.StructType, values: dict[str, Any], path: str) -> Iterator[str]:
     """The lines of a table: its own values, then the tables within."""
     rows = fields_of(kind)
-    tables = {
-        name: row for name, row in rows.items() if isinstance(row.type, inspect.StructType) or row.is_tables
-    }
+    tables = {name: row for name, row in rows.items() if isinstance(row.type, inspect.StructType) or row.is_tables}
     if path:
         yield from ("", f"# {table_meaning(kind)}", f"[{path}]")
     if kind.tag is not None:

@@ -46,28 +46,36 @@ class FarmSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Gatherers and fighters on a plane of regrowing resources."""
 
     size: Annotated[int, Meta(ge=0, le=65536, description="side of the square; 0: 8 cells x sqrt(founders)")] = 0
-    edge: Annotated[Literal["torus", "bounded"], Meta(description="what is beyond the edge: the other side, or a wall")] = "torus"
+    edge: Annotated[
+        Literal["torus", "bounded"], Meta(description="what is beyond the edge: the other side, or a wall")
+    ] = "torus"
     storage: Annotated[
-        Literal["memory", "mapped"], Meta(description="keep the map in memory, or in a file larger than memory")
+        Literal["memory", "mapped"],
+        Meta(description="keep the map in memory, or in a file larger than memory"),
     ] = "memory"
 
-    layout: Annotated[
-        Literal["random", "grid", "clustered", "gradient"], Meta(description="where resources grow")
-    ] = "clustered"
+    layout: Annotated[Literal["random", "grid", "clustered", "gradient"], Meta(description="where resources grow")] = (
+        "clustered"
+    )
     density: Annotated[float, Meta(gt=0, le=1, description="part of the cells where something grows")] = 0.25
     cell_capacity: Annotated[float, Meta(gt=0, description="most joules a cell holds")] = 2.0
     growth: Annotated[float, Meta(ge=0, le=1, description="logistic growth rate")] = 0.015
     roots: Annotated[float, Meta(ge=0, lt=1, description="part of the capacity that can't be gathered")] = 0.1
     regrow_every: Annotated[int, Meta(ge=1, le=256, description="steps between two growths of a row of the map")] = 16
     obstacles: Annotated[float, Meta(ge=0, le=0.5, description="part of the cells that are rock")] = 0.03
-    roughness: Annotated[float, Meta(ge=0, le=10, description="extra cost of moving over the roughest ground, relative")] = 1.0
+    roughness: Annotated[
+        float, Meta(ge=0, le=10, description="extra cost of moving over the roughest ground, relative")
+    ] = 1.0
     landmarks: Annotated[float, Meta(ge=0, le=0.1, description="part of the cells with a landmark")] = 0.005
 
     sight: Annotated[int, Meta(ge=2, le=32, description="radius of everything an agent perceives, in cells")] = 4
     reach: Annotated[float, Meta(gt=0, le=8, description="how near an agent must be to share with or attack it")] = 1.5
-    view: Annotated[Literal["compact", "full"], Meta(description="foveated zones with own state, or the whole crop")] = "compact"
+    view: Annotated[
+        Literal["compact", "full"], Meta(description="foveated zones with own state, or the whole crop")
+    ] = "compact"
     channels: Annotated[
-        tuple[str, ...], Meta(min_length=1, description="what is perceived, of: " + ", ".join(CHANNELS) + ", or registered ones")
+        tuple[str, ...],
+        Meta(min_length=1, description="what is perceived, of: " + ", ".join(CHANNELS) + ", or registered ones"),
     ] = ("resources", "allies", "enemies", "obstacles", "ally_signal")
     deposit: Annotated[Literal["nearest", "bilinear"], Meta(description="how a point falls onto cells")] = "nearest"
     occlusion: Annotated[bool, Meta(description="rock hides what is behind it")] = False
@@ -89,9 +97,13 @@ class FarmSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     maturity: Annotated[int, Meta(ge=0, description="steps before an agent breeds")] = 100
     breed_energy: Annotated[float, Meta(gt=0, description="joules an agent needs to breed")] = 15.0
     birth_energy: Annotated[float, Meta(gt=0, description="joules a child is given by its parent")] = 8.0
-    crossover: Annotated[float, Meta(ge=0, le=1, description="part of births with a second parent, the nearest ally")] = 0.0
+    crossover: Annotated[
+        float, Meta(ge=0, le=1, description="part of births with a second parent, the nearest ally")
+    ] = 0.0
     mutation: Annotated[float, Meta(ge=0, le=1, description="standard deviation of a child's traits")] = 0.05
-    decay: Annotated[float, Meta(ge=0, lt=1, description="what a step leaves of heat, trails, signals and memory")] = 0.9
+    decay: Annotated[float, Meta(ge=0, lt=1, description="what a step leaves of heat, trails, signals and memory")] = (
+        0.9
+    )
 
     reward: RewardSettings = RewardSettings()
     kinds: Annotated[tuple[KindSettings, ...], Meta(min_length=1, max_length=16, description="the kinds of agents")] = (

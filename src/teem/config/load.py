@@ -109,9 +109,7 @@ def _override(table: Table, path: str, value: Any, faults: list[Fault]) -> None:
         return
     if setting is not None and isinstance(value, str):
         if setting.is_tables:
-            faults.append(
-                Fault(f"{path} can't be given as an option: write [[{path}]] tables in a file", path)
-            )
+            faults.append(Fault(f"{path} can't be given as an option: write [[{path}]] tables in a file", path))
             return
         value = from_text(setting.type, value)
     *parents, name = path.split(".")
@@ -143,9 +141,7 @@ def from_text(kind: inspect.Type, text: str) -> Any:
 def _build(table: Table, from_file: bool, faults: list[Fault]) -> Config:
     """The configuration a table describes; what is faulty keeps its default."""
     known = fields_of(config_type())
-    values = _read_fields(
-        table, {name: row for name, row in known.items() if name != "world"}, "", faults, ["world"]
-    )
+    values = _read_fields(table, {name: row for name, row in known.items() if name != "world"}, "", faults, ["world"])
     world = table.get("world", {})
     if not isinstance(world, dict):
         faults.append(Fault(f"world is {show(world)}: give a table, [world]", "world"))
@@ -248,6 +244,4 @@ def show(value: Any) -> str:
 
 def _covers(path: str, involved: str) -> bool:
     """Whether a fault at `path` makes what `involved` says meaningless."""
-    return (
-        involved == path or involved.startswith((path + ".", path + "[")) or path.startswith(involved + "[")
-    )
+    return involved == path or involved.startswith((path + ".", path + "[")) or path.startswith(involved + "[")

@@ -62,7 +62,8 @@ class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     enabled: Annotated[bool, Meta(description="update networks at all; false: act only")] = True
     algorithm: Annotated[
-        Literal["dqn", "ppo", "random", "resting", "heuristic"], Meta(description="how agents decide and learn")
+        Literal["dqn", "ppo", "random", "resting", "heuristic"],
+        Meta(description="how agents decide and learn"),
     ] = "dqn"
     network: Annotated[
         str, Meta(description="mlp, or 'package.module:Class' of a torch.nn.Module(inputs, outputs)")
@@ -86,9 +87,9 @@ class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     double: Annotated[bool, Meta(description="double Q-learning (van Hasselt 2016)")] = True
     tau: Annotated[float, Meta(gt=0, le=1, description="soft target update")] = 0.02
     grad_clip: Annotated[float, Meta(ge=0, description="largest gradient norm of an agent; 0: none")] = 10.0
-    newborn: Annotated[
-        Literal["fresh", "inherited", "mutated"], Meta(description="weights a newborn starts with")
-    ] = "mutated"
+    newborn: Annotated[Literal["fresh", "inherited", "mutated"], Meta(description="weights a newborn starts with")] = (
+        "mutated"
+    )
     mutation: Annotated[float, Meta(ge=0, le=1, description="standard deviation of mutated weights' noise")] = 0.02
     replay: ReplaySettings = ReplaySettings()
     epsilon: EpsilonSettings = EpsilonSettings()
@@ -107,7 +108,8 @@ class RecordSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         Meta(description="SQLite settings: FULL, NORMAL, OFF, or in memory and saved at the end"),
     ] = "balanced"
     when_full: Annotated[
-        Literal["wait", "drop"], Meta(description="when the writer lags: wait for it, or drop rows and count them")
+        Literal["wait", "drop"],
+        Meta(description="when the writer lags: wait for it, or drop rows and count them"),
     ] = "wait"
 
 

@@ -55,10 +55,9 @@ class Comparison:
 
 
 def compare(values: NDArray[np.float64], names: Sequence[str]) -> Comparison:
-    """Compare the first policy with each other, paired by replicate; `values[replicates, policies, measures]`."""
+    """Compare the first policy with each other, by replicate; `values[replicates, policies, measures]`."""
     means = {
-        name: {measure: estimate(values[:, p, m]) for m, measure in enumerate(MEASURES)}
-        for p, name in enumerate(names)
+        name: {measure: estimate(values[:, p, m]) for m, measure in enumerate(MEASURES)} for p, name in enumerate(names)
     }
     against = {}
     for p, name in enumerate(names[1:], 1):

@@ -27,7 +27,7 @@ from teem.worlds.catalogue import make_world
 from teem.worlds.farm.farm import Farm
 
 MEASURES = ("gathering", "lifetime", "children", "survivors")
-"""Joules gathered a step of life; steps lived, at most those played; children a founder; part of them alive."""
+"""Joules gathered a step of life; steps lived, at most those played; children; part alive at the end."""
 
 Contestants = Mapping[str, Algorithm]
 """The sides of a comparison by name; those whose algorithm has networks get the trained ones."""
@@ -73,9 +73,7 @@ def evaluation_config(config: Config, seed: int, agents: int | None) -> Config:
         config,
         seed=seed,
         world=world,
-        population=msgspec.structs.replace(
-            population, founders=founders, capacity=capacity, extinction="stop"
-        ),
+        population=msgspec.structs.replace(population, founders=founders, capacity=capacity, extinction="stop"),
         learning=msgspec.structs.replace(config.learning, enabled=False, replay=ReplaySettings(length=16)),
     )
 
@@ -142,8 +140,6 @@ def count(outcome: Outcome, world: World, feats: NDArray[np.float32], lives: Liv
     np.add.at(lives.children, parents[parents < founders], 1)
 
 
-def _keep_gathered(
-    ids: NDArray[np.int64], slots: NDArray[np.int32], feats: NDArray[np.float32], lives: Lives
-) -> None:
+def _keep_gathered(ids: NDArray[np.int64], slots: NDArray[np.int32], feats: NDArray[np.float32], lives: Lives) -> None:
     mine = ids < len(lives.side)
     lives.gathered[ids[mine]] = feats[slots[mine]]

@@ -63,7 +63,7 @@ class Evidence:
 
     @property
     def proven(self) -> bool:
-        """Whether the trained surely gather more and live longer than the random and the resting, everywhere."""
+        """Whether the trained surely gather more and live longer than random and resting ones, everywhere."""
         return all(
             comparison.against[baseline][measure].sign > 0
             for comparison in self.comparisons.values()
@@ -117,8 +117,8 @@ def evaluate(
     """Play what runs have learnt against random, resting and scripted agents, in worlds new to them.
 
     For each run and seed, four fresh worlds hold the same founders under one policy each, and one mixed
-    world holds founders of all four. The evidence goes into each run's folder, as far as it can be written to. Raises
-    UsageError naming everything that is wrong.
+    world holds founders of all four. The evidence goes into each run's folder, as far as it can be
+    written to. Raises UsageError naming everything that is wrong.
     """
     saved, trained = _open(runs, seeds, steps, agents)
     begun = perf_counter()
@@ -163,9 +163,7 @@ class _Teller:
             self._progress(what, self._done, self._total)
 
 
-def _open(
-    runs: Sequence[Path], seeds: int, steps: int, agents: int | None
-) -> tuple[list[Saved], list[Trained]]:
+def _open(runs: Sequence[Path], seeds: int, steps: int, agents: int | None) -> tuple[list[Saved], list[Trained]]:
     """Read every run; UsageError with everything that is wrong with runs and options."""
     faults = [
         f"{name} is {given}: give at least {least}"

@@ -51,8 +51,8 @@ def _taught(one: Taught) -> str:
     notes = "".join(f"; {note}" for note in one.notes)
     return (
         f"{one.run}: {one.algorithm}, seed {one.seed}, trained for {count(one.step)} steps "
-        f"({count(one.agent_steps)} agent-steps, {count(one.updates)} updates); {count(one.networks)} networks "
-        f"of the living, updated {number(one.updates_median)} times in their owners' lives (median; least "
+        f"({count(one.agent_steps)} agent-steps, {count(one.updates)} updates); {count(one.networks)} "
+        f"networks of the living, updated {number(one.updates_median)} times in their owners' lives (median; least "
         f"{count(one.updates_least)}), played greedily and learning nothing{notes}"
     )
 

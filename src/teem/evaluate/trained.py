@@ -67,9 +67,7 @@ def trained_of(saved: Saved) -> Trained:
     raise UsageError(f"{saved.path}: no network of {settings.algorithm} was saved at step {saved.step}")
 
 
-def teach(
-    cohort: Cohort, trained: Trained, population: Population, rows: NDArray[np.int32], seed: int
-) -> None:
+def teach(cohort: Cohort, trained: Trained, population: Population, rows: NDArray[np.int32], seed: int) -> None:
     """Give each of the rows a trained network of its own kind, or of any where there is none; keyed by id.
 
     A cohort without networks stays as it is.

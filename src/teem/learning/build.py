@@ -56,9 +56,7 @@ def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, actions
     """Raise UsageError with everything in the settings that can't go together."""
     faults = []
     if actions > MOST_ACTIONS:
-        faults.append(
-            f"learning.algorithm is {algorithm} but the world has {actions} actions: {MOST_ACTIONS} at most"
-        )
+        faults.append(f"learning.algorithm is {algorithm} but the world has {actions} actions: {MOST_ACTIONS} at most")
     if settings.ppo.minibatches > settings.ppo.horizon:
         faults.append(
             f"learning.ppo.minibatches is {settings.ppo.minibatches} but learning.ppo.horizon is "
@@ -76,18 +74,12 @@ def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, actions
             if given != wanted
         ]
         if settings.device == "cuda":
-            faults.append(
-                "learning.backend is kernel but learning.device is cuda: choose cpu, or backend torch"
-            )
+            faults.append("learning.backend is kernel but learning.device is cuda: choose cpu, or backend torch")
     if settings.backend == "compiled":
         if settings.sharing != "own":
-            faults.append(
-                f"learning.backend is compiled but learning.sharing is {settings.sharing}: choose torch"
-            )
+            faults.append(f"learning.backend is compiled but learning.sharing is {settings.sharing}: choose torch")
         if not any(shutil.which(compiler) for compiler in ("g++", "clang++", "c++")):
-            faults.append(
-                "learning.backend is compiled but no C++ compiler was found: install g++, or choose torch"
-            )
+            faults.append("learning.backend is compiled but no C++ compiler was found: install g++, or choose torch")
     if faults:
         raise UsageError(faults)
 
@@ -107,9 +99,7 @@ def _dqn(config: Config, capacity: int, inputs: int, actions: int, threads: Thre
 
         device = pick_device(settings.device, threads.count)
         network = load_network(inputs, actions, settings, "dqn")
-        networks = Networks(
-            network.layout, settings.sharing, capacity, config.seed, _noise(settings), network.initial
-        )
+        networks = Networks(network.layout, settings.sharing, capacity, config.seed, _noise(settings), network.initial)
         compiled = settings.backend == "compiled"
         backend = TorchQ(network, networks, settings, inputs, actions, device, compiled=compiled)
     return DQN(capacity, inputs, actions, settings, config.seed, threads, networks, backend)
@@ -124,9 +114,7 @@ def _ppo(config: Config, capacity: int, inputs: int, actions: int, threads: Thre
     settings = config.learning
     device = pick_device(settings.device, threads.count)
     network = load_network(inputs, actions, settings, "ppo")
-    networks = Networks(
-        network.layout, settings.sharing, capacity, config.seed, _noise(settings), network.initial
-    )
+    networks = Networks(network.layout, settings.sharing, capacity, config.seed, _noise(settings), network.initial)
     compiled = settings.backend == "compiled"
     backend = torch_policy(network, networks, settings, inputs, actions, device, compiled=compiled)
     return PPO(capacity, inputs, actions, settings, config.seed, threads, networks, backend)

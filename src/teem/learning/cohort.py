@@ -87,9 +87,7 @@ class Cohort(Protocol):
         """Founders settle in the rows, with fresh networks."""
         ...
 
-    def inherit(
-        self, rows: NDArray[np.int32], parents: NDArray[np.int32], ids: NDArray[np.int64], step: int
-    ) -> None:
+    def inherit(self, rows: NDArray[np.int32], parents: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> None:
         """Children settle in the rows; `parents` are rows of this cohort, alive."""
         ...
 

@@ -31,9 +31,7 @@ class KernelQ:
         threads: Threads,
     ) -> None:
         if stack.layout != Layout.mlp(inputs, hidden, 1 + actions):
-            raise ValueError(
-                f"the stack is not laid out for {inputs} inputs, hidden {hidden}, {actions} actions"
-            )
+            raise ValueError(f"the stack is not laid out for {inputs} inputs, hidden {hidden}, {actions} actions")
         if actions > MOST_ACTIONS:
             raise ValueError(f"{actions} actions: the kernels take at most {MOST_ACTIONS}")
         self.stack = stack
@@ -70,9 +68,7 @@ class KernelQ:
         """
         empty = np.flatnonzero(replay.drawable(rows, self.settings.n_step) == 0)
         if len(empty):
-            raise ValueError(
-                f"replay row {int(rows[empty[0]])} has no transition to draw: check drawable() first"
-            )
+            raise ValueError(f"replay row {int(rows[empty[0]])} has no transition to draw: check drawable() first")
         alone = self.stack.rows == 1
         self.threads.share(
             update_agents,
@@ -107,7 +103,6 @@ class KernelQ:
 
 def _shape(layout: Layout, widths: tuple[int, ...]) -> Shape:
     layers = [
-        (widths[k], widths[k + 1], layout.offsets[2 * k], layout.offsets[2 * k + 1])
-        for k in range(len(widths) - 1)
+        (widths[k], widths[k + 1], layout.offsets[2 * k], layout.offsets[2 * k + 1]) for k in range(len(widths) - 1)
     ]
     return Shape(np.array(layers, np.int64), np.cumsum([0, *widths], dtype=np.int64))

@@ -154,9 +154,7 @@ class Policies:
         """Continue from a saved state, bit for bit; the world has been loaded before."""
         living = self._world.population.living
         if len(state["cohort_of"]) != len(living):
-            raise ValueError(
-                f"policies: saved for {len(state['cohort_of'])} agents, {len(living)} are alive here"
-            )
+            raise ValueError(f"policies: saved for {len(state['cohort_of'])} agents, {len(living)} are alive here")
         self.cohort_of[living] = state["cohort_of"]
         for index, cohort in enumerate(self.cohorts):
             rows = living[self.cohort_of[living] == index]

@@ -158,13 +158,9 @@ class Replay:
         after = np.empty((n, batch), np.int64)
         drawn = Drawn(out.index, after, out.reward, out.discount, out.weight)
         slots = rows.astype(np.int64, copy=False)
-        failed = draw_rows(
-            slots, ids, seed, step, n_step, np.float32(gamma), float(self.beta), self.ring(), drawn
-        )
+        failed = draw_rows(slots, ids, seed, step, n_step, np.float32(gamma), float(self.beta), self.ring(), drawn)
         if failed >= 0:
-            raise ValueError(
-                f"replay row {int(slots[failed])} has no transition to draw: check drawable() first"
-            )
+            raise ValueError(f"replay row {int(slots[failed])} has no transition to draw: check drawable() first")
         at = slots[:, None]
         out.observation[:] = from_bfloat16(self.observation[at, out.index])
         out.next_observation[:] = from_bfloat16(self.observation[at, after])
@@ -193,9 +189,7 @@ class Replay:
         self.actions = int(state["actions"])
         for name in Ring._fields:
             here = getattr(self, name)
-            expect_same_shape(
-                f"replay.{name}", state[name], np.empty((len(rows), *here.shape[1:]), here.dtype)
-            )
+            expect_same_shape(f"replay.{name}", state[name], np.empty((len(rows), *here.shape[1:]), here.dtype))
             here[rows] = state[name]
 
     def ring(self) -> Ring:

@@ -140,18 +140,14 @@ def draw_row(row, agent, seed, step, n_step, gamma, beta, ring, mass, drawn):  #
         return False
     if ring.priority.shape[1] > 0:
         chances = ring.priority[row]
-        found = draw_prioritised(
-            end, chances, first, count, beta, seed, step, agent, mass, start, drawn.weight
-        )
+        found = draw_prioritised(end, chances, first, count, beta, seed, step, agent, mass, start, drawn.weight)
     else:
         found = draw_uniform(end, first, count, seed, step, agent, start)
         drawn.weight[:] = np.float32(1)
     if not found:
         return False
     for i in range(start.shape[0]):
-        drawn.reward[i], drawn.after[i], drawn.discount[i] = window(
-            end, ring.reward[row], start[i], n_step, gamma
-        )
+        drawn.reward[i], drawn.after[i], drawn.discount[i] = window(end, ring.reward[row], start[i], n_step, gamma)
         start[i] %= length
     return True
 

@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def whose_turn(
-    ids: NDArray[np.int64], step: int, interval: int, ready: NDArray[np.bool_]
-) -> NDArray[np.int64]:
+def whose_turn(ids: NDArray[np.int64], step: int, interval: int, ready: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Positions in `ids` of those that are ready and whose turn it is, by `(id + step) % interval`."""
     return np.flatnonzero(((ids + step) % interval == 0) & ready)
 

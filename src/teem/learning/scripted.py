@@ -31,9 +31,7 @@ class _Scripted:
         """New lives begin."""
         self.gauges.reset(rows)
 
-    def inherit(
-        self, rows: NDArray[np.int32], parents: NDArray[np.int32], ids: NDArray[np.int64], step: int
-    ) -> None:
+    def inherit(self, rows: NDArray[np.int32], parents: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> None:
         """New lives begin."""
         self.gauges.reset(rows)
 

@@ -71,7 +71,7 @@ def choose_plain(
         elif coin < e:
             chosen.append(int(legal[min(int(pick * np.float32(len(legal))), len(legal) - 1)]))
         else:
-            chosen.append(int(legal[np.argmax(np.nan_to_num(value[legal], nan=-np.inf))]))
+            chosen.append(int(legal[np.argmax(np.where(np.isnan(value[legal]), -np.inf, value[legal]))]))
     return np.array(chosen, np.int32)
 
 

@@ -93,9 +93,7 @@ class Networks:
         self._fresh(self.own, rows, ids)
         self._written(rows)
 
-    def inherit(
-        self, rows: NDArray[np.int32], parents: NDArray[np.int32], ids: NDArray[np.int64], step: int
-    ) -> None:
+    def inherit(self, rows: NDArray[np.int32], parents: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> None:
         """Copies of the parents' own weights, mutated."""
         self._read(parents)
         self.own.inherit(rows, parents, ids, self._seed, step, self._mutation)

@@ -29,9 +29,7 @@ class Layout:
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
     offsets: tuple[int, ...]
-    fans: tuple[
-        int, ...
-    ]  # inputs a number of the tensor is summed with; fresh weights are within 1/sqrt(fan)
+    fans: tuple[int, ...]  # inputs a number of the tensor is summed with; fresh weights are within 1/sqrt(fan)
     size: int
 
     @staticmethod
@@ -90,9 +88,7 @@ class Stack:
             zeros_on_a_line(padded, np.float32),
             zeros_on_a_line(padded, np.float32),
         )
-        self.weights, self.target, self.moment1, self.moment2 = (
-            each[:, : layout.size] for each in self.padded
-        )
+        self.weights, self.target, self.moment1, self.moment2 = (each[:, : layout.size] for each in self.padded)
         self.updates = np.zeros(rows, np.int64)
 
     def views(self, array: Floats) -> dict[str, Floats]:
@@ -109,9 +105,7 @@ class Stack:
         _fill_fresh(weights, self._bounds(), ids, seed)
         self.adopt(rows, weights)
 
-    def inherit(
-        self, rows: Rows, parents: Rows, ids: NDArray[np.int64], seed: int, step: int, noise: float
-    ) -> None:
+    def inherit(self, rows: Rows, parents: Rows, ids: NDArray[np.int64], seed: int, step: int, noise: float) -> None:
         """Give rows the networks of the parents' rows, mutated by `noise`."""
         self.inherit_from(rows, self.weights[parents], ids, seed, step, noise)
 

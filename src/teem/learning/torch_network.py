@@ -43,9 +43,7 @@ class Network:
         return out[..., 1:], out[..., 0]
 
 
-def load_network(
-    inputs: int, actions: int, settings: LearningSettings, algorithm: Literal["dqn", "ppo"]
-) -> Network:
+def load_network(inputs: int, actions: int, settings: LearningSettings, algorithm: Literal["dqn", "ppo"]) -> Network:
     """The network that `learning.network` names, for Q-values or for a policy with its value.
 
     A user's module is made with (inputs, outputs) and maps `[n, inputs]` to `[n, outputs]`: the actions'
@@ -84,9 +82,7 @@ def _find_class(path: str) -> Callable[[int, int], object]:
     try:
         found = getattr(importlib.import_module(place), name)
     except (ImportError, AttributeError) as error:
-        raise UsageError(
-            f"learning.network is '{path}', which can't be imported ({error}): {_REMEDY}"
-        ) from error
+        raise UsageError(f"learning.network is '{path}', which can't be imported ({error}): {_REMEDY}") from error
     if not callable(found):
         raise UsageError(f"learning.network is '{path}', which is no class: {_REMEDY}")
     return found
@@ -99,8 +95,7 @@ def _first(make: Callable[[], nn.Module], path: str) -> nn.Module:
             return make()
         except TypeError as error:
             raise UsageError(
-                f"learning.network is '{path}', which can't be made with (inputs, outputs) ({error}): "
-                f"{_REMEDY}"
+                f"learning.network is '{path}', which can't be made with (inputs, outputs) ({error}): {_REMEDY}"
             ) from error
 
 

@@ -48,9 +48,7 @@ class Improved(NamedTuple):
 class TorchNetworks:
     """The own and the common weights of a cohort on a device, with one agent's call and loss."""
 
-    def __init__(
-        self, networks: Networks, call: Call, loss: Loss, settings: LearningSettings, device: str
-    ) -> None:
+    def __init__(self, networks: Networks, call: Call, loss: Loss, settings: LearningSettings, device: str) -> None:
         self.device = torch.device(device)
         self.own = TorchStack(networks.own, self.device)
         self.common = TorchStack(networks.common, self.device)
@@ -169,13 +167,9 @@ class TorchNetworks:
         if not len(some):
             return
         at = self.tensor(some)
-        part = Held(
-            Rows(*(each[at] for each in held.own)), held.common, held.own_updates[some], held.common_updates
-        )
+        part = Held(Rows(*(each[at] for each in held.own)), held.common, held.own_updates[some], held.common_updates)
         self.improve(part, type(batch)(*(each[at] for each in batch)))
-        held.own = Rows(
-            *(whole.index_copy(0, at, new) for whole, new in zip(held.own, part.own, strict=True))
-        )
+        held.own = Rows(*(whole.index_copy(0, at, new) for whole, new in zip(held.own, part.own, strict=True)))
         held.own_updates[some] = part.own_updates
         held.common, held.common_updates = part.common, part.common_updates
 

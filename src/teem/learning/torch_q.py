@@ -55,9 +55,7 @@ class TorchQ:
             zeros(batch),
         )
 
-    def values(
-        self, observation: NDArray[np.float32], rows: NDArray[np.int32], out: NDArray[np.float32]
-    ) -> None:
+    def values(self, observation: NDArray[np.float32], rows: NDArray[np.int32], out: NDArray[np.float32]) -> None:
         """Write each row's action values into `out[capacity, A]`."""
         self.networks.run(observation, rows, (out,))
 

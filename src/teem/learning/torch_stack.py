@@ -92,10 +92,7 @@ def named(layout: Layout, flat: Tensor) -> Parameters:
     """Parameters by name, `[..., *shape]`, as views of `[..., size]`."""
     lead = flat.shape[:-1]
     parts = zip(layout.names, layout.shapes, layout.offsets, strict=True)
-    return {
-        name: flat[..., offset : offset + int(np.prod(shape))].view(*lead, *shape)
-        for name, shape, offset in parts
-    }
+    return {name: flat[..., offset : offset + int(np.prod(shape))].view(*lead, *shape) for name, shape, offset in parts}
 
 
 def flat(layout: Layout, parameters: Parameters, like: Tensor) -> Tensor:
@@ -137,9 +134,7 @@ def stacked_gradient(
     return grad(total, argnums=(0, 1), has_aux=True)
 
 
-def adam(
-    rows: Rows, gradient: Tensor, pace: Pace, sound: Tensor, settings: LearningSettings
-) -> tuple[Rows, Tensor]:
+def adam(rows: Rows, gradient: Tensor, pace: Pace, sound: Tensor, settings: LearningSettings) -> tuple[Rows, Tensor]:
     """One step of Adam (Kingma 2015, https://arxiv.org/abs/1412.6980) for each row, then of its soft target.
 
     The gradient [n, size] is clipped by its global norm, agent by agent. Returns the rows, and which of those

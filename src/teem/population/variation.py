@@ -16,9 +16,7 @@ def mutate(genomes: Genomes, sigma: float, seed: int, step: int, ids: NDArray[np
     return np.clip(genomes + np.float32(sigma) * noise, 0.0, 1.0).astype(np.float32)
 
 
-def cross(
-    first: Genomes, second: Genomes, chance: float, seed: int, step: int, ids: NDArray[np.int64]
-) -> Genomes:
+def cross(first: Genomes, second: Genomes, chance: float, seed: int, step: int, ids: NDArray[np.int64]) -> Genomes:
     """With `chance`, take each trait from either parent alike (uniform crossover, Syswerda 1989); else the first's."""
     draws = uniforms(seed, Stream.BREEDING, step, ids, first.shape[1] + 2)
     crossed = draws[:, 1:2] < chance

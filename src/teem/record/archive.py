@@ -53,9 +53,7 @@ def _pack_dict(prefix: str, state: State, arrays: dict[str, Array]) -> dict[str,
         elif value is None or isinstance(value, (bool, int, float, str)):
             tree[key] = value
         else:
-            raise TypeError(
-                f"state {path}: a {type(value).__name__} can't be saved; use arrays and plain values"
-            )
+            raise TypeError(f"state {path}: a {type(value).__name__} can't be saved; use arrays and plain values")
     return tree
 
 
@@ -153,9 +151,7 @@ def _arrays(content: bytearray) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     for path, entry in json.loads(content[8:start]).items():
         shape = entry["shape"]
-        flat = np.frombuffer(
-            content, names[entry["dtype"]], math.prod(shape), start + entry["data_offsets"][0]
-        )
+        flat = np.frombuffer(content, names[entry["dtype"]], math.prod(shape), start + entry["data_offsets"][0])
         arrays[path] = flat.reshape(shape)
     return arrays
 

@@ -60,9 +60,7 @@ class Checkpointer:
         self._flying: Future[None] | None = None
         sweep(folder)
 
-    def save(
-        self, step: int, state: State, meta: dict[str, Any], before: Callable[[], None] | None = None
-    ) -> None:
+    def save(self, step: int, state: State, meta: dict[str, Any], before: Callable[[], None] | None = None) -> None:
         """Begin to write a checkpoint; it counts only once `before`, called in the background, has returned.
 
         `before` waits until the record of every step so far is on the disk. Raises TypeError, naming the

@@ -43,9 +43,7 @@ class Recorder:
     dropped: int  # rows refused because the writer lagged
     waited_s: float
 
-    def __init__(
-        self, path: Path, settings: RecordSettings, spans: Spans, keep_open: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, path: Path, settings: RecordSettings, spans: Spans, keep_open: Sequence[int] = ()) -> None:
         """Start the writer; `keep_open` are files (the folder's lock) that it holds until all is written.
 
         Raises UsageError when `path` holds something else than a run.

@@ -58,9 +58,7 @@ class RunFolder:
         lock = _acquire(path)
         if found:
             os.close(lock)
-            raise UsageError(
-                f"{path} already holds a run: go on with `teem resume {path}`, or give another --out"
-            )
+            raise UsageError(f"{path} already holds a run: go on with `teem resume {path}`, or give another --out")
         return cls(path, lock)
 
     @classmethod
@@ -121,9 +119,7 @@ def _make(path: Path, *, exist_ok: bool) -> None:
             raise
         raise UsageError(f"{path} is a file: give a folder as --out") from None
     except OSError as error:
-        raise UsageError(
-            f"{path} can't be made ({error.strerror}): give an --out that you can write to"
-        ) from error
+        raise UsageError(f"{path} can't be made ({error.strerror}): give an --out that you can write to") from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise UsageError(f"{path} can't be written to: give an --out that you can write to")
 
@@ -136,9 +132,7 @@ def _acquire(path: Path) -> int:
     try:
         lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise UsageError(
-            f"{path} can't be written to ({error.strerror}): choose a folder that can"
-        ) from error
+        raise UsageError(f"{path} can't be written to ({error.strerror}): choose a folder that can") from error
     begun = time.monotonic()
     while True:
         try:
@@ -159,9 +153,7 @@ def _acquire(path: Path) -> int:
 def _refusal(path: Path, holder: str, error: OSError) -> Exception:
     if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN):
         return UsageError(f"{path} can't be locked ({error.strerror}): choose a folder on a local disk")
-    return InUseError(
-        f"{path} is in use by process {holder or 'unknown'}: wait for it, or stop it with Ctrl-C"
-    )
+    return InUseError(f"{path} is in use by process {holder or 'unknown'}: wait for it, or stop it with Ctrl-C")
 
 
 def _lives(holder: str) -> bool:
@@ -170,9 +162,7 @@ def _lives(holder: str) -> bool:
         return True
     try:
         os.kill(int(holder), 0)
-        return (
-            ") Z" not in Path(f"/proc/{holder}/stat").read_text()
-        )  # killed, and not yet buried by its parent
+        return ") Z" not in Path(f"/proc/{holder}/stat").read_text()  # killed, and not yet buried by its parent
     except (ProcessLookupError, FileNotFoundError):
         return False
     except PermissionError:

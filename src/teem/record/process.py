@@ -85,16 +85,12 @@ class WriterProcess:
     def wait_flushed(self, number: int, deadline_s: float) -> None:
         """Return once the writer has answered flush `number`; raises TeemError if it fails or is too late."""
         with self._news:
-            done = self._news.wait_for(
-                lambda: self._flushed >= number or self._failure is not None, deadline_s
-            )
+            done = self._news.wait_for(lambda: self._flushed >= number or self._failure is not None, deadline_s)
         if self._flushed >= number:
             return
         self.expect_alive()
         assert not done
-        raise TeemError(
-            f"recording to {self.path} is {deadline_s:g} s behind (process {self.pid}): is its disk alive?"
-        )
+        raise TeemError(f"recording to {self.path} is {deadline_s:g} s behind (process {self.pid}): is its disk alive?")
 
     def close(self, deadline_s: float) -> int:
         """End the pipe, wait until everything is on disk, and return how many rows were written in all."""
@@ -179,9 +175,5 @@ class WriterProcess:
                 self._news.notify_all()
 
     def _last_words(self, status: int) -> str:
-        end = (
-            f"its process was killed by signal {-status}"
-            if status < 0
-            else f"its process ended with {status}"
-        )
+        end = f"its process was killed by signal {-status}" if status < 0 else f"its process ended with {status}"
         return "; ".join([end, *self._said])

@@ -170,9 +170,7 @@ def expect_run_database(path: Path) -> None:
     if application != APPLICATION_ID:
         raise UsageError(f"{path} was not written by teem: give the folder of a teem run")
     if version > VERSION:
-        raise UsageError(
-            f"{path} has tables of version {version}, this teem knows {VERSION}: install a newer teem"
-        )
+        raise UsageError(f"{path} has tables of version {version}, this teem knows {VERSION}: install a newer teem")
     missing = sorted({*SAMPLED, "runs", "config", "names", "agents"} - tables)
     if missing:
         raise UsageError(f"{path} lacks the tables {', '.join(missing)}: restore it from a copy")

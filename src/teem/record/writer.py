@@ -110,9 +110,7 @@ class Database:
         fresh = not path.exists() or path.stat().st_size == 0
         if not fresh:
             schema.expect_run_database(path)
-        self.connection = sqlite3.connect(
-            ":memory:" if self.in_memory else path, isolation_level=None, timeout=10.0
-        )
+        self.connection = sqlite3.connect(":memory:" if self.in_memory else path, isolation_level=None, timeout=10.0)
         for pragma in (*schema.PROFILES[profile], "cache_size=-16000", "journal_size_limit=67108864"):
             self.connection.execute(f"PRAGMA {pragma}")
         if fresh:
@@ -202,11 +200,7 @@ class Database:
         for name, form, width in header.columns:
             stop = start + header.rows * width * struct.calcsize(form)
             values = body[start:stop].cast(cast(Any, form)).tolist()
-            cut = (
-                [values[row * width : (row + 1) * width] for row in range(header.rows)]
-                if width != 1
-                else values
-            )
+            cut = [values[row * width : (row + 1) * width] for row in range(header.rows)] if width != 1 else values
             arrays[name] = cut
             start = stop
         columns: list[Iterable[Any]] = []
@@ -267,11 +261,7 @@ def main() -> None:
         serve(database, Frames(0, int(parent)))
         say(closed=database.rows)
     except Exception as error:  # whatever it is, the run must hear of it
-        say(
-            failed=f"{error}"
-            if isinstance(error, (sqlite3.Error, OSError))
-            else f"{type(error).__name__}: {error}"
-        )
+        say(failed=f"{error}" if isinstance(error, (sqlite3.Error, OSError)) else f"{type(error).__name__}: {error}")
         sys.exit(1)
 
 

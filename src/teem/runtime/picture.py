@@ -71,9 +71,7 @@ def lines(picture: NDArray[np.int16]) -> list[list[Segment]]:
     drawn = []
     for row in pairs:
         cuts = [0, *(np.flatnonzero(np.diff(row)) + 1).tolist(), len(row)]
-        drawn.append(
-            [Segment("▀" * (stop - start), half_block(int(row[start]))) for start, stop in pairwise(cuts)]
-        )
+        drawn.append([Segment("▀" * (stop - start), half_block(int(row[start]))) for start, stop in pairwise(cuts)])
     return drawn
 
 

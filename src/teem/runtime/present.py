@@ -67,9 +67,7 @@ class LivePanel:
         self._vitals = Vitals(run)
         self._pause = 1.0 / run.config.runtime.panel_fps
         self._next = 0.0
-        self._live = Live(
-            Panel(run, self._vitals), console=console, auto_refresh=False, vertical_overflow="crop"
-        )
+        self._live = Live(Panel(run, self._vitals), console=console, auto_refresh=False, vertical_overflow="crop")
         self._live.start()
 
     def on_step(self, run: Run, outcome: Outcome) -> None:

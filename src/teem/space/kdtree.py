@@ -93,9 +93,7 @@ class KDTree:
         farthest = max(np.abs(qx).max(initial=0), np.abs(qy).max(initial=0))
         return 2 * float(SLACK) * float(farthest + self.points.size)
 
-    def _pairs(
-        self, qx: Floats, qy: Floats, radius: np.float32
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _pairs(self, qx: Floats, qy: Floats, radius: np.float32) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Every (query, place) within the radius, by query, then place; queries are on the plane."""
         points = self.points
         far = min(float(radius) * (1 + float(SLACK)) + self._slack(qx, qy), 1e300)

@@ -87,9 +87,7 @@ class Points:
     def take(self, x: Floats, y: Floats, living: Ints) -> None:
         """Hold the living's positions; ValueError for a slot listed twice or a point off the plane."""
         if len(x) != self.capacity or len(y) != self.capacity:
-            raise ValueError(
-                f"x has {len(x)} and y has {len(y)} rows: both need the capacity, {self.capacity}"
-            )
+            raise ValueError(f"x has {len(x)} and y has {len(y)} rows: both need the capacity, {self.capacity}")
         if len(living) > self.capacity:
             raise ValueError(f"living lists {len(living)} slots: the capacity is {self.capacity}")
         self._x, self._y = x, y

@@ -133,9 +133,7 @@ def _gather(x, y, radius, px, py, plane, tree, links, stack, found):  # type: ig
                 stack[waiting + quarter] = child[node] + quarter
             waiting += 4
         elif population[node] > 0:
-            count = collect_chain(
-                head[node], node, x, y, px, py, home, after, period, radius * radius, found, count
-            )
+            count = collect_chain(head[node], node, x, y, px, py, home, after, period, radius * radius, found, count)
     return count
 
 

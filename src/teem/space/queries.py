@@ -61,9 +61,7 @@ class Queries(ABC):
         qx, qy = points.queries(qx, qy)
         slot, distance = empty_nearest(len(qx), k)
         look = (checked_radius(radius), points.typical_distance(k), checked_exclude(exclude, len(qx)))
-        self.threads.share(
-            type(self).search, len(qx), qx, qy, *look, *self.held, points.living, slot, distance
-        )
+        self.threads.share(type(self).search, len(qx), qx, qy, *look, *self.held, points.living, slot, distance)
         return slot, distance
 
 

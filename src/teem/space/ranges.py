@@ -70,9 +70,7 @@ def keep_best(place, square, best, squares, count):  # type: ignore[no-untyped-d
         last -= 1
         if square > squares[last] or (square == squares[last] and place > best[last]):
             return count
-    while last > 0 and (
-        square < squares[last - 1] or (square == squares[last - 1] and place < best[last - 1])
-    ):
+    while last > 0 and (square < squares[last - 1] or (square == squares[last - 1] and place < best[last - 1])):
         squares[last] = squares[last - 1]
         best[last] = best[last - 1]
         last -= 1

@@ -18,10 +18,7 @@ SIGHTS = {
     "seed": st.integers(0, 10_000),
     "edge": st.sampled_from(["torus", "bounded"]),
     "view": st.sampled_from(["compact", "full"]),
-    "channels": st.sets(st.sampled_from(ALL_CHANNELS), min_size=1)
-    .map(sorted)
-    .flatmap(st.permutations)
-    .map(tuple),
+    "channels": st.sets(st.sampled_from(ALL_CHANNELS), min_size=1).map(sorted).flatmap(st.permutations).map(tuple),
     "deposit": st.sampled_from(["nearest", "bilinear"]),
     "occlusion": st.booleans(),
     "sight": st.integers(2, 5),

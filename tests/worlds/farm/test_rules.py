@@ -61,9 +61,7 @@ class Scene:
         return fields.index(name), fields.scale[fields.index(name)]
 
     def assert_alike(self) -> None:
-        for name, ours, theirs in zip(
-            self.ours.bodies._fields, self.ours.bodies, self.theirs.bodies, strict=True
-        ):
+        for name, ours, theirs in zip(self.ours.bodies._fields, self.ours.bodies, self.theirs.bodies, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5, err_msg=name)
         np.testing.assert_allclose(self.ours.fields.planes, self.theirs.fields.planes, rtol=1e-5, atol=1e-5)
         np.testing.assert_array_equal(self.targets[0], self.targets[1])
@@ -85,9 +83,7 @@ def test_move_is_as_specified(world: dict[str, Any], crowded: bool) -> None:
     scene = Scene(world, crowded, *range(8))
     pass_on_borders(scene.ours, scene.living, scene.action)
     ours, theirs = scene.ours, scene.theirs
-    spent = move(
-        scene.living, scene.action, ours.bodies, ours.fields.planes, ours._terms, *scene.parts("trails")
-    )
+    spent = move(scene.living, scene.action, ours.bodies, ours.fields.planes, ours._terms, *scene.parts("trails"))
     plain = move_plain(
         scene.living, scene.action, theirs.bodies, theirs.fields.planes, theirs._terms, *scene.parts("trails")
     )
@@ -134,9 +130,7 @@ def test_fight_is_as_specified(world: dict[str, Any], crowded: bool) -> None:
 
 @often
 @any_world
-def test_an_enemy_that_dodged_is_not_hit_but_the_blow_is_paid_for(
-    world: dict[str, Any], crowded: bool
-) -> None:
+def test_an_enemy_that_dodged_is_not_hit_but_the_blow_is_paid_for(world: dict[str, Any], crowded: bool) -> None:
     scene = Scene({**world, "reach": 1.5}, crowded, ATTACK)
     for farm in (scene.ours, scene.theirs):
         farm.bodies.x[scene.living] = np.arange(len(scene.living)) * 4 % farm.fields.side + 0.5
@@ -154,17 +148,13 @@ def test_share_is_as_specified(world: dict[str, Any], crowded: bool) -> None:
     scene = Scene(world, crowded, SHARE)
     given_ = [
         rule(scene.living, scene.action, target, farm.bodies, farm._terms, farm._kinds)
-        for rule, farm, target in zip(
-            (share, share_plain), (scene.ours, scene.theirs), scene.targets, strict=True
-        )
+        for rule, farm, target in zip((share, share_plain), (scene.ours, scene.theirs), scene.targets, strict=True)
     ]
     assert given_[0] == pytest.approx(given_[1], abs=1e-4)
     scene.assert_alike()
 
 
-def each(
-    scene: Scene, kernel: Callable[..., Any], plain: Callable[..., Any], *fields: str
-) -> tuple[Any, Any]:
+def each(scene: Scene, kernel: Callable[..., Any], plain: Callable[..., Any], *fields: str) -> tuple[Any, Any]:
     """Run both on their own farm with the arguments named."""
     results = []
     for rule, farm in ((kernel, scene.ours), (plain, scene.theirs)):
@@ -215,9 +205,7 @@ def test_die_is_as_specified(world: dict[str, Any], crowded: bool) -> None:
 
 
 @often
-@given(
-    world=worlds, every=st.integers(1, 9), step=st.integers(0, 20), growth=st.sampled_from([0.0, 0.02, 1.0])
-)
+@given(world=worlds, every=st.integers(1, 9), step=st.integers(0, 20), growth=st.sampled_from([0.0, 0.02, 1.0]))
 def test_regrow_is_as_specified(world: dict[str, Any], every: int, step: int, growth: float) -> None:
     scene = Scene(world, False, PASS)
     lasts = lasting(growth, every)

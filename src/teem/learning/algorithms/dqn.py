@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.config.settings import LearningSettings
-from teem.learning.cohort import Gauges
+from teem.learning.learner import Learner
 from teem.learning.replay import Replay
 from teem.learning.schedule import whose_turn, within_budget
 from teem.learning.selector import choose
@@ -63,9 +63,7 @@ def td_loss(
 class Backend(Protocol):
     """Where Q-networks are computed: `KernelQ` or `TorchQ`."""
 
-    def values(
-        self, observation: NDArray[np.float32], rows: NDArray[np.int32], out: NDArray[np.float32]
-    ) -> None:
+    def values(self, observation: NDArray[np.float32], rows: NDArray[np.int32], out: NDArray[np.float32]) -> None:
         """Write each row's action values into `out[capacity, A]`."""
         ...
 
@@ -83,7 +81,7 @@ class Backend(Protocol):
         ...
 
 
-class DQN:
+class DQN(Learner):
     """Q-networks with their replays: each agent acts by its own epsilon and learns in its turn."""
 
     name = "dqn"
@@ -99,14 +97,9 @@ class DQN:
         networks: Networks,
         backend: Backend,
     ) -> None:
-        self.learns = settings.enabled
-        self.gauges = Gauges.of(capacity)
-        self.networks = networks
-        self.replay = Replay(
-            capacity, settings.replay.length, inputs, prioritised=settings.replay.prioritised
-        )
+        super().__init__(capacity, settings, networks)
+        self.replay = Replay(capacity, settings.replay.length, inputs, prioritised=settings.replay.prioritised)
         self.backend = backend
-        self._settings = settings
         self._seed = seed
         self._threads = threads
         self._values = np.zeros((capacity, actions), np.float32)
@@ -136,7 +129,7 @@ class DQN:
         """Add the transition to each row's replay; epsilon falls by one decision."""
         gauges = self.gauges
         gauges.decisions[rows] += 1
-        end = np.float32(self._settings.epsilon.end)
+        end = np.float32(self.settings.epsilon.end)
         epsilon = gauges.epsilon[rows]
         gauges.epsilon[rows] = np.minimum(epsilon, np.maximum(epsilon - self._slope, end))
         if self.learns:
@@ -151,44 +144,17 @@ class DQN:
                 outcome.truncated,
             )
 
-    def found(self, rows: NDArray[np.int32], ids: NDArray[np.int64]) -> None:
-        """Fresh networks, empty replays, the first epsilon."""
-        self.networks.found(rows, ids)
-        self._begin(rows, self._settings.epsilon.start)
-
-    def inherit(
-        self, rows: NDArray[np.int32], parents: NDArray[np.int32], ids: NDArray[np.int64], step: int
-    ) -> None:
-        """Networks after the parents', as `learning.newborn` says; empty replays."""
-        if self._settings.newborn == "fresh":
-            self.found(rows, ids)
-            return
-        self.networks.inherit(rows, parents, ids, step)
-        self._begin(rows, self._settings.epsilon.newborn)
-
-    def weights_of(self, row: int) -> NDArray[np.float32] | None:
-        """A copy of the row's own weights."""
-        return self.networks.weights_of(row)
-
-    def inherit_weights(
-        self, rows: NDArray[np.int32], weights: NDArray[np.float32], ids: NDArray[np.int64], step: int
-    ) -> None:
-        """Networks after somebody long dead, as `learning.newborn` says; empty replays."""
-        if self._settings.newborn == "fresh":
-            self.found(rows, ids)
-            return
-        self.networks.inherit_weights(rows, weights, ids, step)
-        self._begin(rows, self._settings.epsilon.newborn)
-
-    def _begin(self, rows: NDArray[np.int32], epsilon: float) -> None:
-        self.gauges.reset(rows, epsilon)
+    def begin(self, rows: NDArray[np.int32], *, fresh: bool) -> None:
+        """Empty replays, the first epsilon."""
+        epsilon = self.settings.epsilon
+        self.gauges.reset(rows, epsilon.start if fresh else epsilon.newborn)
         self.replay.forget(rows)
 
     def learn(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> int:
         """Update those whose turn it is; a network that all share is updated once, from some of them."""
         if not self.learns or not len(rows):
             return 0
-        settings, gauges = self._settings, self.gauges
+        settings, gauges = self.settings, self.gauges
         turn = whose_turn(ids, step, settings.interval, np.ones(len(rows), np.bool_))
         due = turn[self._ready(rows[turn])]
         budget = SHARED_MEMBERS if settings.sharing == "shared" else settings.budget
@@ -202,8 +168,8 @@ class DQN:
 
     def _ready(self, rows: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which rows remember enough to learn from."""
-        enough = self.replay.added[rows] >= self._settings.replay.warmup
-        return enough & (self.replay.drawable(rows, self._settings.n_step) > 0)
+        enough = self.replay.added[rows] >= self.settings.replay.warmup
+        return enough & (self.replay.drawable(rows, self.settings.n_step) > 0)
 
     def state(self, rows: NDArray[np.int32]) -> State:
         """Gauges, networks and replays of the rows."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.config.settings import LearningSettings
-from teem.learning.cohort import Gauges
+from teem.learning.learner import Learner
 from teem.learning.rollout import Rollouts
 from teem.learning.schedule import within_budget
 from teem.learning.selector import choose, log_probability, sample
@@ -58,9 +58,7 @@ def ppo_loss(
     return (batch.weight * (value * error - surrogate - entropy * spread)).mean()
 
 
-def normalise(
-    advantage: NDArray[np.float32], weight: NDArray[np.float32], axis: int | None
-) -> NDArray[np.float32]:
+def normalise(advantage: NDArray[np.float32], weight: NDArray[np.float32], axis: int | None) -> NDArray[np.float32]:
     """Advantages of mean 0 and deviation 1 where `weight` is 1, along the axis; None: over all agents."""
     count = weight.sum(axis=axis, keepdims=True)
     mean = (advantage * weight).sum(axis=axis, keepdims=True) / np.maximum(count, 1)
@@ -69,7 +67,7 @@ def normalise(
     return np.asarray((advantage - mean) * weight / (deviation + np.float32(1e-8)), np.float32)
 
 
-class PPO:
+class PPO(Learner):
     """Policies with their rollouts: each agent learns when its own is full, on its own."""
 
     name = "ppo"
@@ -85,12 +83,9 @@ class PPO:
         networks: Networks,
         backend: TorchNetworks,
     ) -> None:
-        self.learns = settings.enabled
-        self.gauges = Gauges.of(capacity)
-        self.networks = networks
+        super().__init__(capacity, settings, networks)
         self.backend = backend
         self.rollouts = Rollouts(capacity, settings.ppo.horizon, inputs, actions)
-        self._settings = settings
         self._seed = seed
         self._threads = threads
         self._logits = np.zeros((capacity, actions), np.float32)
@@ -131,36 +126,8 @@ class PPO:
         died = outcome.terminated[rows] & self.rollouts.ready[rows]
         self._dead = rows[died], ids[died]
 
-    def found(self, rows: NDArray[np.int32], ids: NDArray[np.int64]) -> None:
-        """Fresh networks, empty rollouts."""
-        self.networks.found(rows, ids)
-        self._begin(rows)
-
-    def inherit(
-        self, rows: NDArray[np.int32], parents: NDArray[np.int32], ids: NDArray[np.int64], step: int
-    ) -> None:
-        """Networks after the parents', as `learning.newborn` says; empty rollouts."""
-        if self._settings.newborn == "fresh":
-            self.found(rows, ids)
-            return
-        self.networks.inherit(rows, parents, ids, step)
-        self._begin(rows)
-
-    def weights_of(self, row: int) -> NDArray[np.float32] | None:
-        """A copy of the row's own weights."""
-        return self.networks.weights_of(row)
-
-    def inherit_weights(
-        self, rows: NDArray[np.int32], weights: NDArray[np.float32], ids: NDArray[np.int64], step: int
-    ) -> None:
-        """Networks after somebody long dead, as `learning.newborn` says; empty rollouts."""
-        if self._settings.newborn == "fresh":
-            self.found(rows, ids)
-            return
-        self.networks.inherit_weights(rows, weights, ids, step)
-        self._begin(rows)
-
-    def _begin(self, rows: NDArray[np.int32]) -> None:
+    def begin(self, rows: NDArray[np.int32], *, fresh: bool) -> None:
+        """Empty rollouts."""
         self.gauges.reset(rows)
         self.rollouts.forget(rows)
 
@@ -168,7 +135,7 @@ class PPO:
         """Update those whose rollout is ready; where weights are shared, those of the dead count too."""
         if not self.learns:
             return 0
-        settings, gauges = self._settings, self.gauges
+        settings, gauges = self.settings, self.gauges
         ready = np.flatnonzero(self.rollouts.ready[rows])
         due = within_budget(ready, ids, gauges.updates[rows], settings.budget)
         rows, ids = rows[due], ids[due]
@@ -199,8 +166,8 @@ class PPO:
 
     def _minibatches(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> Iterator[Minibatch]:
         """Each pass in its own random order, every agent in its own."""
-        settings, rollouts, tensor = self._settings.ppo, self.rollouts, self.backend.tensor
-        advantage, weight = rollouts.advantage(rows, self._settings.gamma, settings.gae_lambda)
+        settings, rollouts, tensor = self.settings.ppo, self.rollouts, self.backend.tensor
+        advantage, weight = rollouts.advantage(rows, self.settings.gamma, settings.gae_lambda)
         returns = advantage + rollouts.value[rows]
         axis = None if self.backend.all_share else 1
         for order in orders(self._seed, step, ids, settings.epochs, settings.horizon):
@@ -231,9 +198,7 @@ class PPO:
         self.rollouts.load_state(state["rollouts"], rows)
 
 
-def orders(
-    seed: int, step: int, ids: NDArray[np.int64], epochs: int, horizon: int
-) -> Iterator[NDArray[np.int64]]:
+def orders(seed: int, step: int, ids: NDArray[np.int64], epochs: int, horizon: int) -> Iterator[NDArray[np.int64]]:
     """For each epoch a permutation of `range(horizon)` for each agent, `[n, horizon]`, keyed by id."""
     draws = uniforms(seed, Stream.POLICY, step, ids, epochs * horizon)
     for epoch in range(epochs):

@@ -166,9 +166,7 @@ def _load_states(row, shape, ring, scratch, drawn):  # type: ignore[no-untyped-d
     batch = drawn.before.shape[0]
     for i in range(batch):
         widen_row(ring.observation[row, drawn.before[i]], words[i * inputs : (i + 1) * inputs])
-        widen_row(
-            ring.observation[row, drawn.after[i]], words[(batch + i) * inputs : (batch + i + 1) * inputs]
-        )
+        widen_row(ring.observation[row, drawn.after[i]], words[(batch + i) * inputs : (batch + i + 1) * inputs])
 
 
 @njit(nogil=True, cache=True)
@@ -197,9 +195,7 @@ def _find_best(row, shape, ring, scratch, drawn):  # type: ignore[no-untyped-def
         at = shape.places[-2] * 2 * batch + (batch + i) * width + 1
         best = -1
         for a in range(width - 1):
-            if (legal >> np.uint64(a)) & np.uint64(1) and (
-                best < 0 or scratch.h[at + a] > scratch.h[at + best]
-            ):
+            if (legal >> np.uint64(a)) & np.uint64(1) and (best < 0 or scratch.h[at + a] > scratch.h[at + best]):
                 best = a
         scratch.best[i] = best
 
@@ -224,9 +220,7 @@ def _compare(row, shape, ring, scratch, drawn):  # type: ignore[no-untyped-def]
     for i in range(batch):
         wanted = drawn.reward[i]
         if scratch.best[i] >= 0:
-            wanted += drawn.discount[i] * _dueling(
-                scratch.h, out + (batch + i) * width, width, scratch.best[i]
-            )
+            wanted += drawn.discount[i] * _dueling(scratch.h, out + (batch + i) * width, width, scratch.best[i])
         taken = np.int64(ring.action[row, drawn.before[i]])
         error = _dueling(scratch.h, out + i * width, width, taken) - wanted
         size = abs(error)

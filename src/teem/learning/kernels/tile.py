@@ -198,9 +198,7 @@ def _fetch(typing, values, place):  # type: ignore[no-untyped-def]
         here = builder.bitcast(builder.gep(data, [args[1]], source_etype=element), byte.as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), _INT32, _INT32, _INT32])
         prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(
-            prefetch, [here, _INT32(0), _INT32(3), _INT32(1)]
-        )  # to read, into the second level, data
+        builder.call(prefetch, [here, _INT32(0), _INT32(3), _INT32(1)])  # to read, into the second level, data
         return context.get_dummy_value()
 
     return types.void(values, types.int64), build

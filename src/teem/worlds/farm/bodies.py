@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from teem.config.farm import FarmSettings
 from teem.population.slots import Population
 
-TRAITS = ("speed", "strength", "metabolism", "sight", "sharing")
+TRAITS: tuple[str, ...] = ("speed", "strength", "metabolism", "sight", "sharing")
 SPEED, STRENGTH, METABOLISM, SIGHT, SHARING = range(len(TRAITS))
 
 DIRECTIONS = ("east", "southeast", "south", "southwest", "west", "northwest", "north", "northeast")
@@ -20,7 +20,7 @@ ACTIONS = (
 )  # fmt: skip
 GATHER, SHARE, ATTACK, DEFEND, REPRODUCE, COMMUNICATE, PASS = range(8, 15)
 
-CAUSES = ("starvation", "combat", "age")
+CAUSES: tuple[str, ...] = ("starvation", "combat", "age")
 STARVATION, COMBAT, AGE = range(len(CAUSES))
 
 _DIAGONAL = np.float32(np.sqrt(0.5))
@@ -62,7 +62,7 @@ OWN = {
 def bodies_of(population: Population) -> Bodies:
     """Columns of the population joined with fresh ones of the farm's own."""
     shared = {name: getattr(population, name) for name in Bodies._fields if name not in OWN}
-    own = {name: np.zeros(population.capacity, dtype) for name, dtype in OWN.items()}
+    own: dict[str, Any] = {name: np.zeros(population.capacity, dtype) for name, dtype in OWN.items()}
     bodies = Bodies(**shared, **own)
     blank(bodies, np.arange(population.capacity, dtype=np.int32))
     return bodies

@@ -41,9 +41,7 @@ class Channel:
 registered: dict[str, Channel] = {}
 
 
-def register_channel(
-    name: str, writer: Writer, behaviour: Behaviour = "instant", *, decay: float = 0.9
-) -> None:
+def register_channel(name: str, writer: Writer, behaviour: Behaviour = "instant", *, decay: float = 0.9) -> None:
     """Add a channel to what a farm can perceive; name it in `world.channels` to have it perceived.
 
     An instant plane is cleared and written every step, a decaying one fades by `decay` and is written every

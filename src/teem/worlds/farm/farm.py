@@ -173,7 +173,13 @@ class Farm:
         with self._spans("world.gather"):
             return float(
                 gather(
-                    acted, self._action, self.bodies, fields.planes, fields.capacity, self._terms, self._demand
+                    acted,
+                    self._action,
+                    self.bodies,
+                    fields.planes,
+                    fields.capacity,
+                    self._terms,
+                    self._demand,
                 )
             )
 
@@ -201,9 +207,7 @@ class Farm:
     def _die(self, acted: Slots) -> tuple[Deaths, NDArray[np.int32], float]:
         bodies, population = self.bodies, self.population
         with self._spans("world.die"):
-            count, lost = die(
-                acted, bodies, self._terms, self.step_count, self._terminated, self._dead, self._cause
-            )
+            count, lost = die(acted, bodies, self._terms, self.step_count, self._terminated, self._dead, self._cause)
             dead = self._dead[:count].copy()
             deaths = Deaths(dead, population.id[dead], self._cause[:count].copy())
             honours = self._honour(dead)
@@ -224,7 +228,13 @@ class Farm:
         population, settings = self.population, self._settings
         with self._spans("world.breed"):
             chosen = parents(
-                population.living, self._action, self.bodies, settings, self._seed, self.step_count, population.room
+                population.living,
+                self._action,
+                self.bodies,
+                settings,
+                self._seed,
+                self.step_count,
+                population.room,
             )
             if len(chosen):
                 child = breed(chosen, population, self.bodies, settings, self._seed, self.step_count)
@@ -235,11 +245,11 @@ class Farm:
         return births
 
     def _reseed(self) -> Births:
-        """Nobody is born, unless nobody is left and the settings ask for new founders."""
+        """Nobody is born, unless nobody is left, the settings ask for new founders and all have room."""
         none = np.empty(0, np.int32)
         population, settings = self.population, self._settings
-        wanted = min(self._population_settings.founders, population.room)
-        if len(population.living) or self._population_settings.extinction == "stop" or not wanted:
+        wanted, extinction = self._population_settings.founders, self._population_settings.extinction
+        if len(population.living) or extinction == "stop" or population.room < wanted:
             return Births(none, none, none)
         where = (population, self.fields, settings, self._seed, self.step_count)
         if len(self.fame):
@@ -257,9 +267,7 @@ class Farm:
     def _regrow(self) -> float:
         settings, fields = self._settings, self.fields
         with self._spans("world.regrow"):
-            return float(
-                regrow(self.step_count, settings.regrow_every, fields.planes, fields.capacity, self._lasts)
-            )
+            return float(regrow(self.step_count, settings.regrow_every, fields.planes, fields.capacity, self._lasts))
 
     def _fade(self) -> None:
         self.fields.fade()
@@ -276,9 +284,7 @@ class Farm:
             plane = fields.planes[:, :, number]
             if channel.behaviour == "instant":
                 plane[:] = 0
-            channel.writer(
-                plane, fields.scale[number], self.population.living, self.bodies, self.step_count
-            )
+            channel.writer(plane, fields.scale[number], self.population.living, self.bodies, self.step_count)
 
     # ---- seeing and saving the whole
 

@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 
 from teem.worlds.farm.bodies import GATHER, PASS, REPRODUCE, SIGHT, WAY_X, WAY_Y
-from teem.worlds.farm.terrain import own_radius
 from teem.worlds.farm.fields import RESOURCES
 from teem.worlds.farm.rules.gather import on_offer
+from teem.worlds.farm.terrain import own_radius
 
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)

@@ -24,7 +24,23 @@ _ZONES = len(ZONES)
 
 @njit(nogil=True, cache=True)
 def look(  # type: ignore[no-untyped-def]
-    begin, end, living, step, room, bodies, planes, scale, capacity, grid, view, charts, terms, kinds, memory, out, mask
+    begin,
+    end,
+    living,
+    step,
+    room,
+    bodies,
+    planes,
+    scale,
+    capacity,
+    grid,
+    view,
+    charts,
+    terms,
+    kinds,
+    memory,
+    out,
+    mask,
 ):
     """Write the observation and the legal actions of living[begin:end]; changes ally, enemy and `memory` too."""
     cells = charts.place.shape[0]

@@ -180,9 +180,7 @@ def see_goal(scene: Scene, i: int, own: int, window: NDArray[np.float64]) -> Non
     deposit(scene, dy, dx, own, bodies.goal_worth[i], window)
 
 
-def deposit(
-    scene: Scene, dy: float, dx: float, own: int, amount: np.float32, window: NDArray[np.float64]
-) -> None:
+def deposit(scene: Scene, dy: float, dx: float, own: int, amount: np.float32, window: NDArray[np.float64]) -> None:
     """Put a point, as seen from the middle cell's corner, onto its cell, or in parts onto the nearest four."""
     radius, bilinear = scene.settings.sight, scene.settings.deposit == "bilinear"
     if max(abs(dy), abs(dx)) > own + 2:
@@ -277,9 +275,7 @@ def ripe(scene: Scene, i: int) -> bool:
     return bool(rich and scene.step - scene.bodies.born[i] >= scene.settings.maturity)
 
 
-def legal(
-    scene: Scene, i: int, ally: int, enemy: int, room: int, capacity: NDArray[np.float32]
-) -> NDArray[np.bool_]:
+def legal(scene: Scene, i: int, ally: int, enemy: int, room: int, capacity: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which actions would do something; to defend, to communicate and to pass are always legal."""
     bodies, settings = scene.bodies, scene.settings
     here = floor(bodies.y[i]), floor(bodies.x[i])

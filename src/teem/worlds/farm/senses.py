@@ -6,7 +6,14 @@ import numpy as np
 from numba import njit
 
 from teem.worlds.farm.bodies import (
-    ATTACK, COMMUNICATE, DEFEND, GATHER, PASS, REPRODUCE, SHARE, SPEED,
+    ATTACK,
+    COMMUNICATE,
+    DEFEND,
+    GATHER,
+    PASS,
+    REPRODUCE,
+    SHARE,
+    SPEED,
 )  # fmt: skip
 from teem.worlds.farm.fields import RESOURCES, ROCK
 from teem.worlds.farm.rules.gather import on_offer
@@ -23,7 +30,13 @@ _MOVES = 8
 def feel(who, step, bodies, terms, out, first):  # type: ignore[no-untyped-def]
     """Write the own senses from column `first` on, in the order of `view.OWN_SENSES`."""
     x, y, energy, health, born = bodies.x, bodies.y, bodies.energy, bodies.health, bodies.born
-    gathered, hurt, signal, ally, enemy = bodies.gathered, bodies.hurt, bodies.signal, bodies.ally, bodies.enemy
+    gathered, hurt, signal, ally, enemy = (
+        bodies.gathered,
+        bodies.hurt,
+        bodies.signal,
+        bodies.ally,
+        bodies.enemy,
+    )
     for i in who:
         age = step - born[i]
         ripe = energy[i] >= terms.breed_energy and age >= terms.maturity

@@ -35,7 +35,13 @@ def settle(
 
 
 def resettle(
-    count: int, fame: HallOfFame, population: Population, fields: Fields, settings: FarmSettings, seed: int, step: int
+    count: int,
+    fame: HallOfFame,
+    population: Population,
+    fields: Fields,
+    settings: FarmSettings,
+    seed: int,
+    step: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Bring `count` mutated copies of the famous into an empty world: (slots, the entries they come from)."""
     slots = population.spawn(count)
@@ -50,7 +56,12 @@ def resettle(
 
 
 def _place(
-    slots: NDArray[np.int32], population: Population, fields: Fields, settings: FarmSettings, seed: int, step: int
+    slots: NDArray[np.int32],
+    population: Population,
+    fields: Fields,
+    settings: FarmSettings,
+    seed: int,
+    step: int,
 ) -> None:
     """Give newcomers a free place, energy and health; changes their columns."""
     size = fields.side

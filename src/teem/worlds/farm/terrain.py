@@ -61,7 +61,10 @@ def see_zones(who, bodies, planes, scale, view, charts, terms, out):  # type: ig
     plane, block, weight = charts.plane, charts.block, charts.zone_weight
     factor = scale[plane] / charts.unit
     radius, rock, side = view.radius, view.rock_channel, planes.shape[0]
-    rows, columns = np.empty(2 * radius + 1, np.uint64), np.empty(2 * radius + 1, np.uint64)  # unsigned: no wraparound
+    rows, columns = (
+        np.empty(2 * radius + 1, np.uint64),
+        np.empty(2 * radius + 1, np.uint64),
+    )  # unsigned: no wraparound
     for i in who:
         own = own_radius(genome[i, SIGHT], radius)
         y, x = np.int64(ys[i]), np.int64(xs[i])
@@ -73,9 +76,7 @@ def see_zones(who, bodies, planes, scale, view, charts, terms, out):  # type: ig
         for zone in range(_ZONES):
             top, bottom, above = _clip(block[zone, 0], block[zone, 1], own, y, side, terms.torus)
             left, right, beside = _clip(block[zone, 2], block[zone, 3], own, x, side, terms.torus)
-            beyond = (bottom - top + 1 + above) * (right - left + 1 + beside) - (bottom - top + 1) * (
-                right - left + 1
-            )
+            beyond = (bottom - top + 1 + above) * (right - left + 1 + beside) - (bottom - top + 1) * (right - left + 1)
             for k in range(factor.shape[0]):
                 number = np.uint64(plane[k])
                 total = np.float32(beyond) if k == rock else _ZERO

@@ -15,7 +15,13 @@ Slots = NDArray[np.int32]
 
 
 def parents(
-    living: Slots, action: NDArray[np.int32], bodies: Bodies, settings: FarmSettings, seed: int, step: int, room: int
+    living: Slots,
+    action: NDArray[np.int32],
+    bodies: Bodies,
+    settings: FarmSettings,
+    seed: int,
+    step: int,
+    room: int,
 ) -> Slots:
     """The slots that breed now, at most `room` of them, by rising id; who comes first is drawn by id."""
     asked = living[action[living] == REPRODUCE]
@@ -28,9 +34,7 @@ def parents(
     return able_slots[np.sort(chosen)]
 
 
-def breed(
-    parent: Slots, population: Population, bodies: Bodies, settings: FarmSettings, seed: int, step: int
-) -> Slots:
+def breed(parent: Slots, population: Population, bodies: Bodies, settings: FarmSettings, seed: int, step: int) -> Slots:
     """Bring one child of each parent into the world, beside it; returns the children's slots.
 
     The parent gives the child `birth_energy`; joules only change hands. Changes the population, and the parents'

@@ -1,0 +1,235 @@
+"""What must be true of run.db. Each check reads one snapshot of it, so a run may be going on."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.config.settings import Config, LearningSettings
+from teem.evaluate.finding import Verdict, bad, good, unknown
+from teem.learning.algorithms.dqn import SHARED_MEMBERS
+from teem.record.schema import VERSION
+
+HUGE = 1e300  # SQLite keeps an infinite number, and makes NULL of one that is not a number
+SHOWN = 5  # examples told of a fault
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A run's database, opened in one read transaction, with what else is known of the run."""
+
+    connection: sqlite3.Connection
+    config: Config
+    report: dict[str, Any] | None  # None: the run has not ended
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Every row of a query."""
+        return self.connection.execute(query).fetchall()
+
+    def number(self, query: str) -> int:
+        """The one number that a query gives; 0 for NULL."""
+        return int(self.rows(query)[0][0] or 0)
+
+    @property
+    def dropped(self) -> int | None:
+        """Rows that were not recorded since the writer lagged; None if not known."""
+        if self.config.record.when_full == "wait":
+            return 0
+        record = (self.report or {}).get("record")
+        return int(record["dropped"]) if record else None
+
+
+def the_database_is_whole(record: Record) -> Verdict:
+    """Its pages are sound, and its tables are those that this version knows."""
+    version = record.number("PRAGMA user_version")
+    if version != VERSION:
+        return bad(f"its tables are of version {version}, this teem knows {VERSION}", version)
+    said = [str(row[0]) for row in record.rows("PRAGMA quick_check")]
+    if said != ["ok"]:
+        return bad("; ".join(said[:SHOWN]), len(said))
+    return good(f"quick_check found no fault; tables of version {version}")
+
+
+def no_row_was_dropped(record: Record) -> Verdict:
+    """Everything that was to be recorded was."""
+    if record.config.record.when_full == "wait":
+        return good("the run waits for its writer: record.when_full is wait", 0)
+    if record.dropped is None:
+        return unknown("the run has not ended: its report will say")
+    text = f"{record.dropped} rows dropped since the writer lagged"
+    return bad(f"{text}: raise record.every, or let it wait", record.dropped) if record.dropped else good(text, 0)
+
+
+def one_row_an_action(record: Record) -> Verdict:
+    """No agent has two actions in a step, and in each recorded step everyone who was alive has one."""
+    twice = record.rows("SELECT step, agent_id FROM actions GROUP BY step, agent_id HAVING count(*) > 1 LIMIT 1")
+    if twice:
+        return bad(f"agent {twice[0][1]} has several actions in step {twice[0][0]}")
+    if record.dropped != 0:
+        return unknown("rows were dropped, or may have been: what is missing can't be told")
+    # the row of `steps` is written after the step's actions
+    rows = np.array(
+        record.rows("SELECT steps.step, (SELECT count(*) FROM actions WHERE actions.step = steps.step) FROM steps"),
+        np.int64,
+    ).reshape(-1, 2)
+    if not len(rows):
+        return unknown("no step has been recorded yet")
+    wrong = np.flatnonzero(rows[:, 1] != _alive_before(record, rows[:, 0]))
+    if len(wrong):
+        step, found = rows[wrong[0]]
+        acted = _alive_before(record, rows[wrong[:1], 0])[0]
+        return bad(f"step {step} has {found} actions, {acted} were alive; {len(wrong)} steps so", len(wrong))
+    return good(f"{rows[:, 1].sum()} actions in {len(rows)} steps, one each", int(rows[:, 1].sum()))
+
+
+def _alive_before(record: Record, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many were alive when each of the steps began: founders, and whoever was born in an earlier step."""
+    first = "CASE WHEN born_step = 0 AND parent_id IS NULL THEN 0 ELSE born_step + 1 END"
+    lives = record.rows(f"SELECT {first}, died_step FROM agents")
+    begun = np.sort(np.array([life[0] for life in lives], np.int64))
+    died = np.sort(np.array([life[1] for life in lives if life[1] is not None], np.int64))
+    alive = np.searchsorted(begun, steps, side="right") - np.searchsorted(died, steps, side="left")
+    return np.asarray(alive, np.int64)
+
+
+def every_agent_lives_once(record: Record) -> Verdict:
+    """Nobody dies before its birth, is recorded outside its life, or is born before its parent."""
+    several = "SELECT agent_id FROM agents GROUP BY agent_id HAVING count(*) > 1"
+    backwards = "SELECT agent_id FROM agents WHERE died_step < born_step"
+    life = (
+        "SELECT a.agent_id FROM {} r JOIN agents a USING(agent_id) WHERE r.step < a.born_step OR r.step {} a.died_step"
+    )
+    unborn = "SELECT agent_id FROM {} WHERE agent_id NOT IN (SELECT agent_id FROM agents)"
+    early = (
+        "SELECT c.agent_id FROM agents c JOIN agents p ON p.agent_id = c.parent_id "
+        "WHERE c.born_step < p.born_step OR c.born_step > p.died_step"
+    )
+    faults = {
+        "have several lives": several,
+        "died before they were born": backwards,
+        "act before their birth or after their death": life.format("actions", ">"),
+        "have a state before their birth or after their death": life.format("agent_states", ">="),
+        "act, but were never born": unborn.format("actions"),
+        "have a state, but were never born": unborn.format("agent_states"),
+        "were born before their parent, or after its death": early,
+    }
+    for fault, query in faults.items():
+        found = record.rows(f"SELECT DISTINCT agent_id FROM ({query}) LIMIT {SHOWN + 1}")
+        if found:
+            return bad(f"{_some(found)} {fault}", len(found))
+    lives = record.number("SELECT count(*) FROM agents")
+    return good(f"{lives} lives, each with one birth and at most one death", lives)
+
+
+def _some(rows: list[tuple[Any, ...]]) -> str:
+    ids = ", ".join(str(row[0]) for row in rows[:SHOWN])
+    return f"agents {ids}{' and others' if len(rows) > SHOWN else ''}"
+
+
+def recorded_moves_change_positions(record: Record) -> Verdict:
+    """Who is recorded to have moved is elsewhere than in the step before."""
+    if record.config.record.every > 1:
+        return unknown(f"positions are recorded every {record.config.record.every} steps: the play below tells instead")
+    moves = (
+        "FROM actions a JOIN agent_states s ON s.step = a.step AND s.agent_id = a.agent_id "
+        "JOIN agent_states b ON b.step = a.step - 1 AND b.agent_id = a.agent_id "
+        "WHERE a.action LIKE 'move%'"
+    )
+    total = record.number(f"SELECT count(*) {moves}")
+    if not total:
+        return unknown("nobody is recorded to have moved")
+    still = record.rows(f"SELECT a.agent_id, a.step {moves} AND s.x = b.x AND s.y = b.y LIMIT 1")
+    if still:
+        return bad(f"agent {still[0][0]} moved in step {still[0][1]}, but stayed where it was")
+    return good(f"{total} recorded moves, each to another place", total)
+
+
+def recorded_numbers_are_finite(record: Record) -> Verdict:
+    """Places, energy, health and rewards are numbers; only who was just born has no reward yet."""
+    states = " OR ".join(f"{name} IS NULL OR abs({name}) > {HUGE}" for name in ("x", "y", "energy", "health"))
+    newborn = "(SELECT born_step FROM agents WHERE agents.agent_id = agent_states.agent_id)"
+    faults = {
+        "place, energy or health": f"SELECT agent_id, step FROM agent_states WHERE {states} LIMIT 1",
+        "reward": "SELECT agent_id, step FROM agent_states WHERE abs(reward) > 1e300 "
+        f"OR (reward IS NULL AND step <> {newborn}) LIMIT 1",
+        "reward of an action": f"SELECT agent_id, step FROM actions WHERE reward IS NULL OR abs(reward) > {HUGE} LIMIT 1",
+    }
+    for what, query in faults.items():
+        found = record.rows(query)
+        if found:
+            return bad(f"agent {found[0][0]} in step {found[0][1]}: its {what} is not a finite number")
+    rows = record.number("SELECT count(*) FROM agent_states")
+    return good(f"{rows} states and every action's reward", rows) if rows else unknown("no state recorded yet")
+
+
+def the_record_shows_everyone_old_enough_trained(record: Record) -> Verdict:
+    """In the last record of learning, everyone with enough decisions has been updated."""
+    if not _learns(record.config.learning):
+        return unknown(f"nothing is learnt: learning.algorithm is {record.config.learning.algorithm}")
+    rows = np.array(
+        record.rows("SELECT agent_id, updates, decisions FROM learning WHERE step = (SELECT max(step) FROM learning)"),
+        np.int64,
+    ).reshape(-1, 3)
+    if not len(rows):
+        return unknown("learning has not been recorded yet")
+    return old_enough_are_trained(rows[:, 0], rows[:, 1], rows[:, 2], record.config.learning)
+
+
+def _learns(settings: LearningSettings) -> bool:
+    return settings.enabled and settings.algorithm in ("dqn", "ppo")
+
+
+def decisions_to_be_trained(settings: LearningSettings, agents: int) -> int:
+    """After how many decisions an agent must have been updated, among so many others.
+
+    A warm-up, the window of n steps and the wait for its turn; where a budget or sharing lets only some learn at
+    once, the least trained come first, so that nobody waits for longer than one round of all.
+    """
+    budget = SHARED_MEMBERS if settings.sharing == "shared" and settings.algorithm == "dqn" else settings.budget
+    rounds = 1 + (-(-agents // budget) if budget else 0)
+    if settings.algorithm == "ppo":
+        return (2 * settings.ppo.horizon + 2) * rounds
+    return settings.replay.warmup + settings.n_step + settings.interval * rounds
+
+
+def old_enough_are_trained(
+    ids: NDArray[np.int64], updates: NDArray[np.int64], decisions: NDArray[np.int64], settings: LearningSettings
+) -> Verdict:
+    """Everyone with enough decisions has been updated; arrays by agent."""
+    needed = decisions_to_be_trained(settings, len(ids))
+    old = decisions >= needed
+    if not old.any():
+        return unknown(f"nobody has made the {needed} decisions yet after which an agent must have learnt")
+    least = int(updates[old].min())
+    if least == 0:
+        never = ids[old & (updates == 0)]
+        return bad(f"agent {never[0]} has never learnt after {needed} decisions or more; {len(never)} so", 0)
+    return good(f"the least trained of {old.sum()} with {needed} decisions has {least} updates", least)
+
+
+def no_fault_was_counted(record: Record) -> Verdict:
+    """No observation, gradient or weight has had to be held back as it wasn't finite."""
+    if not record.number("SELECT count(*) FROM learning"):
+        return unknown("learning has not been recorded yet")
+    found = record.rows("SELECT agent_id, max(faults), step FROM learning WHERE faults > 0 GROUP BY agent_id LIMIT 1")
+    if found:
+        total = record.number("SELECT sum(most) FROM (SELECT max(faults) AS most FROM learning GROUP BY agent_id)")
+        agent, faults, step = found[0]
+        return bad(f"agent {agent} had {faults} numbers that were not finite by step {step}; {total} in all", total)
+    return good("no number of any agent had to be held back", 0)
+
+
+CHECKS = (
+    the_database_is_whole,
+    no_row_was_dropped,
+    one_row_an_action,
+    every_agent_lives_once,
+    recorded_moves_change_positions,
+    recorded_numbers_are_finite,
+    the_record_shows_everyone_old_enough_trained,
+    no_fault_was_counted,
+)
