@@ -89,11 +89,12 @@ def uniform(seed, stream, step, agent):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, inline="always")
-def to_normal(word_a, word_b):  # type: ignore[no-untyped-def]
-    """A standard normal float32 from two words (Box and Muller 1958)."""
+def to_normals(word_a, word_b):  # type: ignore[no-untyped-def]
+    """Two independent standard normals, float32, from two words (Box and Muller 1958)."""
     u = (np.float64(word_a) + 1.0) * (1.0 / 4294967296.0)
-    v = np.float64(word_b) * (1.0 / 4294967296.0)
-    return np.float32(np.sqrt(-2.0 * np.log(u)) * np.cos(2.0 * np.pi * v))
+    angle = 2.0 * np.pi * (np.float64(word_b) * (1.0 / 4294967296.0))
+    radius = np.sqrt(-2.0 * np.log(u))
+    return np.float32(radius * np.cos(angle)), np.float32(radius * np.sin(angle))
 
 
 @njit(nogil=True, cache=True)
@@ -108,7 +109,7 @@ def _fill_normals(seed, stream, step, agents, out):  # type: ignore[no-untyped-d
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             word = bits(seed, stream, step, agents[i], j)
-            out[i, j] = to_normal(word[0], word[1])
+            out[i, j] = to_normals(word[0], word[1])[0]
 
 
 def uniforms(seed: int, stream: Stream, step: int, agents: NDArray[np.int64], count: int) -> NDArray[np.float32]:

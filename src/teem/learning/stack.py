@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from teem.learning.memory import zeros_on_a_line
-from teem.rng import Stream, bits, to_normal, to_unit
+from teem.rng import Stream, bits, to_normals, to_unit
 from teem.state import State, expect_same_shape
 
 Rows = NDArray[np.int32] | NDArray[np.int64]
@@ -172,7 +172,7 @@ def _fill_fresh(out, bounds, ids, seed):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _mutate(out, ends, ids, seed, step, noise):  # type: ignore[no-untyped-def]
-    """Add normal noise, `noise` x the tensor's root mean square, two numbers a draw."""
+    """Add normal noise, `noise` x the tensor's root mean square, four numbers a draw."""
     for i in range(out.shape[0]):
         for tensor in range(ends.shape[0] - 1):
             begin, end = ends[tensor], ends[tensor + 1]
@@ -180,8 +180,8 @@ def _mutate(out, ends, ids, seed, step, noise):  # type: ignore[no-untyped-def]
             for j in range(begin, end):
                 squares += np.float64(out[i, j]) ** 2
             scale = noise * np.float32(np.sqrt(squares / max(1, end - begin)))
-            for j in range(begin, end, 2):
+            for j in range(begin, end, 4):
                 words = bits(seed, _MUTATION, step, ids[i], j)
-                out[i, j] += scale * to_normal(words[0], words[1])
-                if j + 1 < end:
-                    out[i, j + 1] += scale * to_normal(words[2], words[3])
+                normals = (*to_normals(words[0], words[1]), *to_normals(words[2], words[3]))
+                for part in range(min(4, end - j)):
+                    out[i, j + part] += scale * normals[part]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from teem.population.slots import COLUMNS
 from teem.worlds.farm.bodies import AGE, ATTACK, COMBAT, OWN, PASS, REPRODUCE, STARVATION
 from teem.worlds.farm.farm import Farm
 
@@ -80,15 +81,12 @@ def lives_from(state: dict[str, Any], steps: int, **settings: Any) -> list[dict[
         living, population = observation.living.copy(), farm.population
         told.append({"id": population.id[living], "seen": observation.values[living].copy()})
         outcome = farm.step(by_chance(farm, observation))
-        told.append(
-            {
-                "died": outcome.deaths.id, "cause": outcome.deaths.cause, "target": outcome.target[living],
-                "action": outcome.action[living], "reward": outcome.reward[living],
-                "born": population.id[outcome.births.slot], "parent": population.parent[outcome.births.slot],
-                **{name: getattr(population, name)[population.living] for name in ("genome", "x", "y", "energy", "health")},
-                "map": farm.fields.planes.copy(), "fame": farm.fame.score.copy(), **outcome.ledger,
-            }
-        )  # fmt: skip
+        columns = {name: getattr(population, name)[population.living] for name in (*COLUMNS, "genome")}
+        done = {name: getattr(outcome, name)[living] for name in ("action", "target", "reward")}
+        died = {"died": outcome.deaths.id, "cause": outcome.deaths.cause}
+        born = {"born": population.id[outcome.births.slot]}
+        world = {"map": farm.fields.planes.copy(), "fame": farm.fame.score.copy(), **outcome.ledger}
+        told.append({**{f"own {name}": value for name, value in columns.items()}, **done, **died, **born, **world})
     return told
 
 
@@ -105,6 +103,8 @@ SHUFFLED = {
     "channels": ALL_CHANNELS,
     "view": "full",
     "crossover": 0.5,
+    "breed_energy": 3.0,
+    "birth_energy": 1.0,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,11 @@ class Scene:
     def parts(self, name: str) -> tuple[int, np.float32]:
         fields = self.ours.fields
         return fields.index(name), fields.scale[fields.index(name)]
+
+    def each_with(self, kernel: Any, plain: Any) -> Iterator[tuple[Any, Farm, NDArray[np.int64]]]:
+        """The kernel with the one farm, its twin with the other, each with targets to fill in."""
+        yield kernel, self.ours, self.targets[0]
+        yield plain, self.theirs, self.targets[1]
 
     def assert_alike(self) -> None:
         for name, ours, theirs in zip(self.ours.bodies._fields, self.ours.bodies, self.theirs.bodies, strict=True):
@@ -117,13 +122,10 @@ def test_gather_is_as_specified(world: dict[str, Any], crowded: bool) -> None:
 @any_world
 def test_fight_is_as_specified(world: dict[str, Any], crowded: bool) -> None:
     scene = Scene(world, crowded, ATTACK, DEFEND)
-    spent = [
-        rule(
-            scene.living, scene.action, target, farm.bodies, farm.fields.planes, farm._terms, farm._kinds,
-            *scene.parts("damage_heat"),
-        )
-        for rule, farm, target in zip((fight, fight_plain), (scene.ours, scene.theirs), scene.targets, strict=True)
-    ]  # fmt: skip
+    spent = []
+    for rule, farm, target in scene.each_with(fight, fight_plain):
+        heat, who = scene.parts("damage_heat"), (scene.living, scene.action)
+        spent.append(rule(*who, target, farm.bodies, farm.fields.planes, farm._terms, farm._kinds, *heat))
     assert spent[0] == pytest.approx(spent[1], abs=1e-4)
     scene.assert_alike()
 
@@ -134,11 +136,9 @@ def test_an_enemy_that_dodged_is_not_hit_but_the_blow_is_paid_for(world: dict[st
     scene = Scene({**world, "reach": 1.5}, crowded, ATTACK)
     for farm in (scene.ours, scene.theirs):
         farm.bodies.x[scene.living] = np.arange(len(scene.living)) * 4 % farm.fields.side + 0.5
-    test = (scene.ours, scene.theirs)
-    for rule, farm, target in zip((fight, fight_plain), test, scene.targets, strict=True):
-        terms = farm._terms
-        heat = scene.parts("damage_heat")
-        rule(scene.living, scene.action, target, farm.bodies, farm.fields.planes, terms, farm._kinds, *heat)
+    for rule, farm, target in scene.each_with(fight, fight_plain):
+        heat, who = scene.parts("damage_heat"), (scene.living, scene.action)
+        rule(*who, target, farm.bodies, farm.fields.planes, farm._terms, farm._kinds, *heat)
     scene.assert_alike()
 
 
@@ -146,11 +146,11 @@ def test_an_enemy_that_dodged_is_not_hit_but_the_blow_is_paid_for(world: dict[st
 @any_world
 def test_share_is_as_specified(world: dict[str, Any], crowded: bool) -> None:
     scene = Scene(world, crowded, SHARE)
-    given_ = [
+    gifts = [
         rule(scene.living, scene.action, target, farm.bodies, farm._terms, farm._kinds)
-        for rule, farm, target in zip((share, share_plain), (scene.ours, scene.theirs), scene.targets, strict=True)
+        for rule, farm, target in scene.each_with(share, share_plain)
     ]
-    assert given_[0] == pytest.approx(given_[1], abs=1e-4)
+    assert gifts[0] == pytest.approx(gifts[1], abs=1e-4)
     scene.assert_alike()
 
 
@@ -158,10 +158,8 @@ def each(scene: Scene, kernel: Callable[..., Any], plain: Callable[..., Any], *f
     """Run both on their own farm with the arguments named."""
     results = []
     for rule, farm in ((kernel, scene.ours), (plain, scene.theirs)):
-        have = {
-            "living": scene.living, "action": scene.action, "bodies": farm.bodies, "planes": farm.fields.planes,
-            "capacity": farm.fields.capacity, "terms": farm._terms, "step": 10,
-        }  # fmt: skip
+        have = {"bodies": farm.bodies, "planes": farm.fields.planes, "terms": farm._terms}
+        have |= {"living": scene.living, "action": scene.action}
         results.append(rule(*(have[name] for name in fields)))
     return results[0], results[1]
 

@@ -69,7 +69,7 @@ _FERTILE = {"random": _random, "grid": _grid, "clustered": _clustered, "gradient
 
 def hills(side: int, seed: int) -> NDArray[np.float32]:
     """Smooth value noise from 0 to 1, `[side, side]`, that wraps around."""
-    knots = max(1, side // _HILL)
+    knots = max(2, side // _HILL)  # a single one would be a plain
     heights = uniforms(seed, Stream.TERRAIN, 0, np.arange(knots, dtype=np.int64), knots)
     place = np.arange(side) * (knots / side)
     low = place.astype(np.int64)
