@@ -89,7 +89,7 @@ class _OneAgent:
 @pytest.mark.parametrize("backend", ["kernel", "torch"])
 @pytest.mark.parametrize("prioritised", [False, True])
 def test_stacked_learning_equals_a_module_an_agent(settle, config_of, live, backend: str, prioritised: bool) -> None:
-    replay = ReplaySettings(length=64, warmup=8, prioritised=prioritised)
+    replay = ReplaySettings(length=64, warmup=8, prioritised=prioritised, alpha=0.9, beta=0.7)
     chosen = {"backend": backend, "replay": replay, "grad_clip": 0.05, "n_step": 3, "tau": 0.1}
     world, policies = settle(**chosen, enabled=True, interval=1000)  # remembers, and is not updated meanwhile
     live(world, policies, 40)

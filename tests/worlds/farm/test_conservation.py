@@ -6,32 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checks import change_by_ledger, make_accounted_steps
 from farms import by_chance, farm_of, joules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teem.worlds.farm.bodies import ACTIONS
-from teem.worlds.farm.farm import Farm
-
-
-def change_by_ledger(ledger: Any) -> float:
-    """What the ledger says a step adds to all the joules there are."""
-    sources = ledger["grown"] + ledger["seeded"]
-    return float(sources - ledger["moving"] - ledger["fighting"] - ledger["upkeep"] - ledger["lost"])
-
-
-def make_accounted_steps(farm: Farm, steps: int) -> set[int]:
-    """Make steps by chance, each checked against its ledger; returns the actions that were taken."""
-    taken: set[int] = set()
-    for _ in range(steps):
-        before = joules(farm)
-        outcome = farm.step(by_chance(farm, farm.observe()))
-        taken |= set(outcome.action[outcome.acted].tolist())
-        assert joules(farm) - before == pytest.approx(change_by_ledger(outcome.ledger), abs=2e-3)
-        assert (farm.fields.values("resources") >= 0).all()
-        assert (farm.population.energy[farm.population.living] >= 0).all()
-        assert (farm.population.energy[farm.population.living] <= farm._settings.energy_max + 1e-4).all()
-    return taken
 
 
 @settings(max_examples=25, deadline=None)

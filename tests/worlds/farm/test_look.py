@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from farms import ALL_CHANNELS, by_chance, farm_of, plainly, scatter
+from checks import assert_seen_as_specified
+from farms import ALL_CHANNELS, by_chance, farm_of, scatter
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from teem.worlds.farm.farm import Farm
 from teem.worlds.farm.view import lines_of_sight
 
 CELLS = st.integers(0, 19)
@@ -32,16 +32,6 @@ SIGHTS = {
 
 def worlds(**fixed: Any) -> Any:
     return st.fixed_dictionaries(SIGHTS | {name: st.just(value) for name, value in fixed.items()})
-
-
-def assert_seen_as_specified(farm: Farm, known: Any) -> None:
-    values, mask, ally, enemy = plainly(farm, known)
-    observation = farm.observe()
-    living = farm.population.living
-    np.testing.assert_allclose(observation.values[living], values[living], rtol=1e-5, atol=1e-5)
-    np.testing.assert_array_equal(observation.mask[living], mask[living])
-    np.testing.assert_array_equal(farm.bodies.ally[living], ally[living])
-    np.testing.assert_array_equal(farm.bodies.enemy[living], enemy[living])
 
 
 @settings(max_examples=80, deadline=None)

@@ -98,7 +98,10 @@ class DQN(Learner):
         backend: Backend,
     ) -> None:
         super().__init__(capacity, settings, networks)
-        self.replay = Replay(capacity, settings.replay.length, inputs, prioritised=settings.replay.prioritised)
+        replay = settings.replay
+        self.replay = Replay(
+            capacity, replay.length, inputs, prioritised=replay.prioritised, alpha=replay.alpha, beta=replay.beta
+        )
         self.backend = backend
         self._seed = seed
         self._threads = threads
