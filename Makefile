@@ -11,7 +11,7 @@ ARGS ?=
 run: .venv/.installed
 	$(BIN)/teem run farm $(ARGS)
 
-# Two processes: most tests wait for one core each; ARGS="-n 0" runs them in one.
+# Two processes are a little quicker than one on two cores; ARGS="-n 0" runs in one, -m slow the long studies.
 test: .venv/.installed-dev
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 

@@ -114,6 +114,13 @@ def test_stacked_learning_equals_a_module_an_agent(settle, config_of, live, back
     assert not faults.any()
 
 
+@pytest.mark.parametrize("backend", ["kernel", "torch"])
+def test_the_replay_takes_its_settings(settle, backend: str) -> None:
+    _, policies = settle(backend=backend, replay=ReplaySettings(length=40, prioritised=True, alpha=0.9, beta=0.7))
+    replay = policies.cohorts[0].replay
+    assert (replay.alpha, replay.beta, replay.prioritised) == (0.9, 0.7, True)
+
+
 @pytest.mark.parametrize("learning", [{}, {"backend": "torch"}, {"sharing": "shared"}, {"sharing": "encoder"}])
 def test_dqn_learns_the_line(settle, live, learning: dict) -> None:
     world, policies = settle(**learning)
