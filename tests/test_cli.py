@@ -171,6 +171,18 @@ def test_a_run_goes_on_to_more_steps_but_not_past_its_last(
     assert "already holds a run" in capsys.readouterr().err
 
 
+def test_a_run_can_be_examined_and_evaluated(tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "short"
+    assert run_small("--out", str(out)) == 0
+    capsys.readouterr()
+    assert main(["doctor", str(out), "--steps", "10", "--json"]) in (0, 1)
+    findings = json.loads(capsys.readouterr().out)
+    assert {"name", "ok", "detail", "figure"} == set(findings[0])
+    assert main(["doctor", str(tmp_path / "none")]) == 2
+    assert main(["evaluate", str(out), "--seeds", "1"]) == 2
+    assert "seeds is 1: give at least 2" in capsys.readouterr().err
+
+
 def test_a_folder_in_use_is_left_alone(tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "busy"
     assert run_small("--out", str(out)) == 0

@@ -93,26 +93,36 @@ def _play(started: Any, interrupts: Any, given: Namespace) -> int:
 
 
 def evaluate(given: Namespace) -> int:
-    """Compare what runs have learnt with random, resting and scripted agents."""
-    from teem.evaluate.proof import evaluate as prove
+    """Compare what runs have learnt with random, resting and scripted agents; exit 1 unless it is proven."""
+    from rich.console import Console
 
-    options = {"seeds": given.seeds, "steps": given.steps}
-    result = prove(given.runs, options, say=lambda line: print(line, file=sys.stderr, flush=True))
-    print(json.dumps(result) if given.json else result["text"])
-    return 0
+    from teem.evaluate.proof import evaluate as prove
+    from teem.evaluate.show import render
+
+    def progress(what: str, done: int, of: int) -> None:
+        print(f"world {done} of {of}: {what}", file=sys.stderr, flush=True)
+
+    evidence = prove(given.runs, seeds=given.seeds, steps=given.steps, agents=given.agents, progress=progress)
+    if given.json:
+        print(json.dumps(evidence.as_dict()))
+    else:
+        Console().print(render(evidence))
+    return evidence.exit_code
 
 
 def doctor(given: Namespace) -> int:
     """Examine a run for what can't be true; exit 1 if something is found."""
-    from teem.evaluate.doctor import examine
+    from rich.console import Console
 
-    findings = examine(given.run)
+    from teem.evaluate.doctor import examine
+    from teem.evaluate.finding import exit_code, render
+
+    findings = examine(given.run, steps=given.steps)
     if given.json:
-        print(json.dumps([{"check": one.check, "good": one.good, "text": one.text} for one in findings]))
+        print(json.dumps([one.as_dict() for one in findings]))
     else:
-        for one in findings:
-            print(f"{'good' if one.good else 'BAD ':4}  {one.check}: {one.text}")
-    return 0 if all(one.good for one in findings) else 1
+        Console().print(render(findings))
+    return exit_code(findings)
 
 
 def worlds(given: Namespace) -> int:

@@ -119,10 +119,16 @@ def build_parser() -> tuple[ArgumentParser, dict[str, ArgumentParser]]:
     evaluate = verb("evaluate", "Compare what runs have learnt with random, resting and scripted agents")
     evaluate.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs")
     evaluate.add_argument("--seeds", type=int, default=5, metavar="N", help="fresh worlds to compare in (default: 5)")
-    evaluate.add_argument("--steps", type=int, default=500, metavar="N", help="steps in each of them (default: 500)")
+    evaluate.add_argument("--steps", type=int, default=1000, metavar="N", help="steps in each of them (default: 1000)")
+    evaluate.add_argument(
+        "--agents", type=int, metavar="N", help="founders in each of them (default: as many as the run had)"
+    )
     evaluate.add_argument("--json", action="store_true", help="print the result as one line of JSON")
     doctor = verb("doctor", "Examine a run for what can't be true; exit 1 if something is found")
     doctor.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    doctor.add_argument(
+        "--steps", type=int, default=50, metavar="N", help="steps played on from its checkpoint (default: 50)"
+    )
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     listing = verb("worlds", "List the ready-made worlds")
     listing.add_argument("--json", action="store_true", help="print them as JSON")

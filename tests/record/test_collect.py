@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tiny_world import TinyWorld, config_of
 
 from teem.measure.spans import Spans
+from teem.population.variation import diversity
 from teem.record.client import Recorder
-from teem.record.collect import Collector, diversity, flat_settings, tile_means
+from teem.record.collect import Collector, flat_settings, tile_means
 
 STEPS = 60
 

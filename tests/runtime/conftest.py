@@ -45,6 +45,8 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
         gauges = Gauges.of(64)
         gauges.updates[slots] = 5
         gauges.updates[slots[:1]] = 3
+        gauges.decisions[slots] = 1000
+        gauges.updates[slots[1:2]] = gauges.decisions[slots[1:2]] = 0  # a newborn is nobody's least trained
         gauges.loss[slots] = 0.25
         return SimpleNamespace(
             config=load_config("farm", {"steps": 100}),

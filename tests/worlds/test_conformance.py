@@ -36,10 +36,11 @@ def test_the_farm_keeps_the_contract(settings: dict[str, Any]) -> None:
 
 
 class Faulty(Farm):
-    """A farm to plant faults in."""
+    """A farm to plant faults in: full, with births and deaths all the time."""
 
     def __init__(self) -> None:
-        super().__init__(config_of(), Threads(1), Spans())
+        crowded = {"founders": 30, "capacity": 32, "age_max": 15, "maturity": 2}
+        super().__init__(config_of(**crowded, breed_energy=3.0, birth_energy=1.0), Threads(1), Spans())
 
 
 class Forgetful(Faulty):

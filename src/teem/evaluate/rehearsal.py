@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from teem.config.settings import Config
 from teem.evaluate.experience import Remembered, decisions_held, remembered
 from teem.evaluate.saved import Saved
-from teem.evaluate.sight import Look, look_again
+from teem.evaluate.sight import Look, look_again, sight_of
 from teem.evaluate.trained import Networked
 from teem.learning.build import build_policies
 from teem.learning.cohort import Cohort
@@ -50,6 +50,7 @@ class Moment:
     joules_after: float
     ledger: dict[str, float]
     events: dict[str, int]  # how often something happened to the watched that can be seen
+    sight: NDArray[np.float64]  # [m] cells to each side that the watched see; [0] if the world has no such trait
     look: Look | None  # looked again, in some of the steps
 
 
@@ -153,6 +154,7 @@ class _Before:
         self.seen = flat[living[self.watched]]
         self.joules = joules(world)
         self.ripe = ripe(world, config, living[self.watched])
+        self.sight = sight_of(world, config, living[self.watched])
 
     def complete(
         self,
@@ -182,6 +184,7 @@ class _Before:
             joules_after=joules(world),
             ledger=dict(outcome.ledger),
             events=events(world, acted[self.watched]) | {"ripe": self.ripe},
+            sight=self.sight,
             look=look,
         )
 

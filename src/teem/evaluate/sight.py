@@ -67,8 +67,7 @@ def recount(world: Farm, config: Config, rows: NDArray[np.int32], shown: NDArray
     A point spread over four cells (bilinear) may lie half in, and rock may hide one (occlusion).
     """
     people, settings = world.population, config.world
-    sight = people.genome[rows, world.traits.index("sight")].astype(np.float64)
-    reach = 2 + np.floor(0.5 + sight * (settings.sight - 2))  # cells to each side of its own
+    reach = sight_of(world, config, rows)
     edge = 0.5 if settings.deposit == "bilinear" else 0.0
     least, most = np.zeros(len(rows)), np.zeros(len(rows))
     solitary = np.array([kind.solitary for kind in settings.kinds])
@@ -84,6 +83,14 @@ def recount(world: Farm, config: Config, rows: NDArray[np.int32], shown: NDArray
         most[n] = health[away < edge + EDGE].sum()
         least[n] = 0.0 if settings.occlusion else health[away < -edge - EDGE].sum()
     return Recount(least, most, shown)
+
+
+def sight_of(world: World, config: Config, rows: NDArray[np.int32]) -> NDArray[np.float64]:
+    """How many cells to each side of its own each row sees; none if the world has no such trait."""
+    if "sight" not in world.traits:
+        return np.empty(0)
+    sight = world.population.genome[rows, world.traits.index("sight")].astype(np.float64)
+    return np.asarray(2 + np.floor(0.5 + sight * (config.world.sight - 2)))
 
 
 def _beyond(there: NDArray[np.float32], here: np.float32, reach: float, side: int, edge: str) -> NDArray[np.float64]:

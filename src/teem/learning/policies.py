@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.learning.cohort import Cohort, Gauges
-from teem.learning.fame import HallOfFame
+from teem.learning.legacy import Legacies
 from teem.learning.selector import find_unsound
 from teem.state import State
 from teem.threads import Threads
@@ -39,7 +39,7 @@ class Policies:
         self._threads = threads
         capacity = world.population.capacity
         self.cohort_of = np.zeros(capacity, np.int8) if cohort_of is None else cohort_of.copy()
-        self.fame = HallOfFame(fame)
+        self.legacies = Legacies(fame)
         self._action = np.zeros(capacity, np.int32)
         self._unsound = np.zeros(capacity, np.bool_)
         for cohort, rows, ids in self._members(world.population.living):
@@ -108,7 +108,7 @@ class Policies:
         """A newborn without a living parent: after somebody famous, or a founder of the first cohort."""
         row = np.array([slot], np.int32)
         ids = self._world.population.id[row]
-        famed = self.fame.entry(entry)
+        famed = self.legacies.entry(entry)
         self.cohort_of[row] = famed.cohort if famed else 0
         cohort = self.cohorts[self.cohort_of[slot]]
         if famed and famed.weights is not None:
@@ -119,7 +119,7 @@ class Policies:
     def honour(self, entry: int, row: int) -> None:
         """Keep the weights of the row in an entry of the hall of fame; it may have died in this step."""
         index = int(self.cohort_of[row])
-        self.fame.keep(entry, index, self.cohorts[index].weights_of(row))
+        self.legacies.keep(entry, index, self.cohorts[index].weights_of(row))
 
     def learn(self) -> int:
         """Update those whose turn it is; how many updates were made."""
@@ -148,7 +148,7 @@ class Policies:
             f"{index}-{cohort.name}": cohort.state(living[self.cohort_of[living] == index])
             for index, cohort in enumerate(self.cohorts)
         }
-        return {"cohort_of": self.cohort_of[living], "cohorts": cohorts, "fame": self.fame.state()}
+        return {"cohort_of": self.cohort_of[living], "cohorts": cohorts, "legacies": self.legacies.state()}
 
     def load_state(self, state: State) -> None:
         """Continue from a saved state, bit for bit; the world has been loaded before."""
@@ -159,4 +159,4 @@ class Policies:
         for index, cohort in enumerate(self.cohorts):
             rows = living[self.cohort_of[living] == index]
             cohort.load_state(state["cohorts"][f"{index}-{cohort.name}"], rows)
-        self.fame.load_state(state["fame"])
+        self.legacies.load_state(state["legacies"])

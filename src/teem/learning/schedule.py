@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.settings import LearningSettings
+
+SHARED_MEMBERS = 8  # members whose transitions make one update of a network that all share
+
 
 def whose_turn(ids: NDArray[np.int64], step: int, interval: int, ready: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Positions in `ids` of those that are ready and whose turn it is, by `(id + step) % interval`."""
@@ -22,3 +26,16 @@ def within_budget(
         return due
     first = np.lexsort((ids[due], updates[due]))[:budget]
     return np.asarray(due[np.sort(first)])
+
+
+def decisions_to_be_trained(settings: LearningSettings, agents: int) -> int:
+    """After how many decisions an agent must have been updated, among so many others.
+
+    A warm-up, the window of n steps and the wait for its turn; where a budget or sharing lets only some learn at
+    once, the least trained come first, so that nobody waits for longer than one round of all.
+    """
+    budget = SHARED_MEMBERS if settings.sharing == "shared" and settings.algorithm == "dqn" else settings.budget
+    rounds = 1 + (-(-agents // budget) if budget else 0)
+    if settings.algorithm == "ppo":
+        return (2 * settings.ppo.horizon + 2) * rounds
+    return settings.replay.warmup + settings.n_step + settings.interval * rounds

@@ -24,5 +24,5 @@ def cross(first: Genomes, second: Genomes, chance: float, seed: int, step: int, 
 
 
 def diversity(genomes: Genomes) -> float:
-    """The traits' mean standard deviation over the genomes given; 0 for fewer than two."""
-    return float(genomes.std(axis=0).mean()) if len(genomes) > 1 else 0.0
+    """The standard deviation of each trait over the genomes, averaged over the traits; NaN for nobody."""
+    return float(genomes.std(axis=0, dtype=np.float64).mean()) if genomes.size else float("nan")

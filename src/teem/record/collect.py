@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.config.settings import Config
+from teem.population.variation import diversity
 from teem.record.client import Recorder
 from teem.record.schema import INCIDENTS
 from teem.state import Array, State, expect_same_shape
@@ -251,11 +252,6 @@ def tile_means(map: Array, rows: NDArray[np.int64], columns: NDArray[np.int64]) 
     widths = np.diff(columns, append=map.shape[1])
     means: NDArray[np.float64] = sums / np.outer(heights, widths)
     return means
-
-
-def diversity(genome: NDArray[np.float32]) -> float:
-    """The standard deviation of each trait over the living, averaged over the traits; NaN for nobody."""
-    return float(genome.std(axis=0, dtype=np.float64).mean()) if genome.size else float("nan")
 
 
 def _mean(values: Array) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 
 from teem.config.settings import Config
 from teem.learning.build import build_policies
+from teem.learning.schedule import decisions_to_be_trained
 from teem.measure.spans import Spans
 from teem.record import checkpoint
 from teem.record.checkpoint import Checkpoint, Checkpointer
@@ -176,9 +177,11 @@ class Run:
 
 
 def least_trained(run: Run) -> int | None:
-    """The fewest updates that any of the living has had; None when nobody is alive."""
-    living = run.world.population.living
-    return int(np.min(run.policies.gauges.updates[living])) if len(living) else None
+    """The fewest updates among the living who are old enough to have had one; None when nobody is."""
+    living, gauges = run.world.population.living, run.policies.gauges
+    needed = decisions_to_be_trained(run.config.learning, len(living))
+    old = living[gauges.decisions[living] >= needed]
+    return int(np.min(gauges.updates[old])) if len(old) else None
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -76,5 +76,13 @@ def _marker(config: Config) -> Path:
     """A file beside the compiled kernels that says that those of such a run are among them."""
     folder = Path(os.environ.get("NUMBA_CACHE_DIR", Path.home() / ".cache" / "teem" / "kernels"))
     learning = config.learning
-    kind = f"{config.world.view}-{learning.algorithm}-{learning.backend}-{learning.sharing}"
-    return folder / f"warm-{kind}"
+    kinds = (
+        config.world.view,
+        config.world.storage,
+        learning.algorithm,
+        learning.network.replace(":", "."),
+        learning.backend,
+        learning.sharing,
+        "prioritised" if learning.replay.prioritised else "uniform",
+    )
+    return folder / "-".join(("warm", *kinds))

@@ -67,11 +67,21 @@ def test_a_grid_lies_at_even_distances() -> None:
 @settings(max_examples=20, deadline=None)
 @given(side=st.integers(5, 100), seed=st.integers(0, 1000))
 def test_hills_are_smooth_and_wrap_around(side: int, seed: int) -> None:
-    heights = hills(side, seed)
+    heights = hills(side, seed)(np.arange(side))
     assert heights.shape == (side, side)
     assert ((heights >= 0) & (heights <= 1)).all()
     for axis in (0, 1):
         steepest = 1.5 * max(2, side // 12) / side  # of the cubic between two points of the noise
         assert abs(heights - np.roll(heights, 1, axis)).max() <= steepest + 1e-3
     assert heights.std() > 0
-    np.testing.assert_array_equal(farm_of(seed=seed, size=side).fields.planes[:, :, TERRAIN], hills(max(side, 9), seed))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_map_drawn_in_bands_is_the_map_drawn_at_once(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"layout": layout, "size": 61, "channels": ("landmarks",), "landmarks": 0.1}
+    at_once = farm_of(**settings).fields
+    monkeypatch.setattr("teem.worlds.farm.layout._BAND", 7)
+    in_bands = farm_of(**settings).fields
+    np.testing.assert_array_equal(at_once.planes, in_bands.planes)
+    np.testing.assert_array_equal(at_once.capacity, in_bands.capacity)
+    np.testing.assert_array_equal(at_once.planes[:, :, TERRAIN], hills(61, 7)(np.arange(61)))

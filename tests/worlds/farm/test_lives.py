@@ -51,7 +51,7 @@ def test_ids_are_never_reused_and_capacity_is_never_exceeded() -> None:
 SHUFFLED = {
     "founders": 30,
     "capacity": 45,
-    "size": 14,
+    "size": 9,
     "channels": ALL_CHANNELS,
     "view": "full",
     "crossover": 0.5,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from teem.evaluate.checks.record import old_enough_are_trained
+from teem.evaluate.checks.record import old_enough_are_trained, why_nothing_is_learnt
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.evaluate.play import Play
 
-RELATIVE = 2e-6  # of all joules: what rounding to float32 may lose or win in a step
+RELATIVE = 5e-7  # of all joules: what rounding to float32 may lose or win in a step
 FLOWS = ("grown", "seeded", "moving", "fighting", "upkeep", "lost")
 
 
@@ -80,8 +80,9 @@ def observations_are_finite(play: Play) -> Verdict:
 def everyone_old_enough_is_trained(play: Play) -> Verdict:
     """In the end, everyone with enough decisions has been updated."""
     settings = play.config.learning
-    if not settings.enabled or settings.algorithm not in ("dqn", "ppo"):
-        return unknown(f"nothing is learnt: learning.algorithm is {settings.algorithm}")
+    reason = why_nothing_is_learnt(settings)
+    if reason:
+        return unknown(reason)
     return old_enough_are_trained(play.gauged.id, play.gauged.updates, play.gauged.decisions, settings)
 
 

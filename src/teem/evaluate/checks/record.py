@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from teem.config.settings import Config, LearningSettings
 from teem.evaluate.finding import Verdict, bad, good, unknown
-from teem.learning.algorithms.dqn import SHARED_MEMBERS
+from teem.evaluate.trained import LEARNING
+from teem.learning.schedule import decisions_to_be_trained
 from teem.record.schema import VERSION
 
 HUGE = 1e300  # SQLite keeps an infinite number, and makes NULL of one that is not a number
@@ -154,9 +155,10 @@ def recorded_numbers_are_finite(record: Record) -> Verdict:
     newborn = "(SELECT born_step FROM agents WHERE agents.agent_id = agent_states.agent_id)"
     faults = {
         "place, energy or health": f"SELECT agent_id, step FROM agent_states WHERE {states} LIMIT 1",
-        "reward": "SELECT agent_id, step FROM agent_states WHERE abs(reward) > 1e300 "
+        "reward": f"SELECT agent_id, step FROM agent_states WHERE abs(reward) > {HUGE} "
         f"OR (reward IS NULL AND step <> {newborn}) LIMIT 1",
-        "reward of an action": f"SELECT agent_id, step FROM actions WHERE reward IS NULL OR abs(reward) > {HUGE} LIMIT 1",
+        "reward of an action": "SELECT agent_id, step FROM actions "
+        f"WHERE reward IS NULL OR abs(reward) > {HUGE} LIMIT 1",
     }
     for what, query in faults.items():
         found = record.rows(query)
@@ -168,8 +170,9 @@ def recorded_numbers_are_finite(record: Record) -> Verdict:
 
 def the_record_shows_everyone_old_enough_trained(record: Record) -> Verdict:
     """In the last record of learning, everyone with enough decisions has been updated."""
-    if not _learns(record.config.learning):
-        return unknown(f"nothing is learnt: learning.algorithm is {record.config.learning.algorithm}")
+    reason = why_nothing_is_learnt(record.config.learning)
+    if reason:
+        return unknown(reason)
     rows = np.array(
         record.rows("SELECT agent_id, updates, decisions FROM learning WHERE step = (SELECT max(step) FROM learning)"),
         np.int64,
@@ -179,21 +182,11 @@ def the_record_shows_everyone_old_enough_trained(record: Record) -> Verdict:
     return old_enough_are_trained(rows[:, 0], rows[:, 1], rows[:, 2], record.config.learning)
 
 
-def _learns(settings: LearningSettings) -> bool:
-    return settings.enabled and settings.algorithm in ("dqn", "ppo")
-
-
-def decisions_to_be_trained(settings: LearningSettings, agents: int) -> int:
-    """After how many decisions an agent must have been updated, among so many others.
-
-    A warm-up, the window of n steps and the wait for its turn; where a budget or sharing lets only some learn at
-    once, the least trained come first, so that nobody waits for longer than one round of all.
-    """
-    budget = SHARED_MEMBERS if settings.sharing == "shared" and settings.algorithm == "dqn" else settings.budget
-    rounds = 1 + (-(-agents // budget) if budget else 0)
-    if settings.algorithm == "ppo":
-        return (2 * settings.ppo.horizon + 2) * rounds
-    return settings.replay.warmup + settings.n_step + settings.interval * rounds
+def why_nothing_is_learnt(settings: LearningSettings) -> str:
+    """The setting that keeps agents from learning; '' if they learn."""
+    if settings.algorithm not in LEARNING:
+        return f"nothing is learnt: learning.algorithm is {settings.algorithm}"
+    return "" if settings.enabled else "nothing is learnt: learning.enabled is false"
 
 
 def old_enough_are_trained(

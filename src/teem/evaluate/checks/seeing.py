@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from teem.config.farm import FarmSettings
 from teem.evaluate.finding import Verdict, bad, good, unknown
@@ -14,8 +13,13 @@ from teem.evaluate.sight import Look
 from teem.worlds.farm.view import NEAR
 
 TOLERANCE = 1e-4  # of a value shown
+FEW = 0.05  # part of all observations
 OFTEN = 20  # times that something happened to the watched before a sense that shows nothing of it is dead
 DENSE = ("resources", "terrain_cost", "self_health")  # channels that differ from cell to cell everywhere
+HAPPENED = {
+    "hurt": "agents were hurt", "told": "signals were sent", "gathered": "agents gathered",
+    "ripe": "agents could breed", "unwell": "agents were unwell",
+}  # fmt: skip
 NEEDS = {
     "hurt": "hurt", "damage_heat": "hurt", "own_signal": "told", "ally_signal": "told", "goal": "gathered",
     "gathered": "gathered", "can_breed": "ripe", "health": "unwell", "self_health": "unwell",
@@ -76,7 +80,7 @@ def no_observation_column_is_constant(play: Play) -> Verdict:
         return unknown("nobody looked twice")
     names = play.observation_names
     constant = [names[column] for column in np.flatnonzero((seen == seen[0]).all(axis=0))]
-    fixed = dict(fixed_columns(names, play.config.world))
+    fixed = dict(fixed_columns(names, play.config.world)) | dict(out_of_sight(play))
     idle = idle_senses(play)
     live = {_channel(name) for name in names} - {
         channel for channel in {_channel(name) for name in constant}
@@ -120,6 +124,18 @@ def fixed_columns(names: tuple[str, ...], settings: FarmSettings) -> Iterator[tu
             yield name, "there are no landmarks"
 
 
+def out_of_sight(play: Play) -> Iterator[tuple[str, str]]:
+    """Cells of the window that hardly anybody sees, since their sight trait does not reach so far."""
+    sight = np.concatenate([moment.sight for moment in (*play.moments, *play.stirred)])
+    if not len(sight):
+        return
+    farthest = np.quantile(sight, 1 - FEW)
+    for name in play.observation_names:
+        cell = _where(name).split(",")
+        if len(cell) == 2 and max(abs(int(part)) for part in cell) > farthest and _channel(name) != "self_health":
+            yield name, "hardly anybody sees so far"
+
+
 _NEAR_CELLS = tuple(f"{y},{x}" for y in (-1, 0, 1) for x in (-1, 0, 1))
 
 
@@ -130,7 +146,7 @@ def idle_senses(play: Play) -> dict[str, str]:
         for name, times in moment.events.items():
             happened[name] = happened.get(name, 0) + times
     idle = {
-        channel: f"{event} {happened.get(event, 0)} times"
+        channel: f"{HAPPENED[event]} {happened.get(event, 0)} times"
         for channel, event in NEEDS.items()
         if happened.get(event, 0) < OFTEN
     }

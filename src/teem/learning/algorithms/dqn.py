@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from teem.config.settings import LearningSettings
 from teem.learning.learner import Learner
 from teem.learning.replay import Replay
-from teem.learning.schedule import whose_turn, within_budget
+from teem.learning.schedule import SHARED_MEMBERS, whose_turn, within_budget
 from teem.learning.selector import choose
 from teem.learning.sharing import Networks
 from teem.state import State
@@ -20,8 +20,6 @@ from teem.worlds.base import Observation, Outcome
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-SHARED_MEMBERS = 8  # members whose transitions make one update of a network that all share
 
 
 class Transitions(NamedTuple):

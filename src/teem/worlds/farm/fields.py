@@ -29,6 +29,14 @@ def empty_map(shape: tuple[int, ...], storage: str, folder: Path | None = None) 
         return np.memmap(file, np.float32, "r+", shape=shape)
 
 
+def _copy(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not isinstance(plane, np.memmap):
+        return plane.copy()
+    copy = empty_map(plane.shape, "mapped")
+    copy[:] = plane
+    return copy
+
+
 @dataclass(slots=True)
 class Fields:
     """Planes of float32 over the cells, channel-last, so that one cell's values lie together."""
@@ -65,12 +73,8 @@ class Fields:
         return stored if self.scale[plane] == 1.0 else stored * self.scale[plane]
 
     def state(self) -> State:
-        """Planes, capacities and scales."""
-        return {
-            "planes": np.array(self.planes),
-            "capacity": np.array(self.capacity),
-            "scale": self.scale.copy(),
-        }
+        """Planes, capacities and scales; a map that lies in a file is copied into another."""
+        return {name: _copy(getattr(self, name)) for name in ("planes", "capacity", "scale")}
 
     def load_state(self, state: State) -> None:
         """Take over saved planes of the same shape."""

@@ -17,55 +17,45 @@ _ONE = np.float32(1.0)
 
 @njit(nogil=True, cache=True)
 def see_others(who, row, bodies, grid, view, charts, terms, kinds, seen):  # type: ignore[no-untyped-def]
-    """Put everyone in sight onto the channels, and note the nearest ally and enemy in reach.
-
-    Changes ally and enemy beside the windows.
-    """
+    """Put everyone in sight onto the channels, and note the nearest in reach; changes ally and enemy beside the windows."""
     xs, ys, kind, genome = bodies.x, bodies.y, bodies.kind, bodies.genome
-    ids, health, signal = bodies.id, bodies.health, bodies.signal
-    allies, enemies, solitary, place = bodies.ally, bodies.enemy, kinds.solitary, charts.place
+    ids, health, signal, solitary, place = bodies.id, bodies.health, bodies.signal, kinds.solitary, charts.place
     plane, (cell_start, cell_x, cell_y, _, cell_slot) = grid
-    radius, period, reach2 = view.radius, terms.period, terms.reach * terms.reach
+    columns, radius, period, reach2 = plane[2], view.radius, terms.period, terms.reach * terms.reach
     stride, corners = view.stride, 4 if view.bilinear else 1
     margin = _ONE + _HALF if view.bilinear else _ONE  # in parts, a point is seen half a cell farther off
     for n in range(who.shape[0]):
-        i = who[n]
+        i, to = who[n], row[n]
         x, y, own = xs[i], ys[i], own_radius(genome[i, SIGHT], radius)
-        to = row[n]
         corner_x, corner_y = x - np.floor(x), y - np.floor(y)  # from the middle cell's corner
         ally = enemy = np.int32(-1)
         ally2 = enemy2 = reach2
-        alone = solitary[kind[i]]
         far = max(np.float32(own) + margin, terms.reach)
         first_row, rows = span(y, far, plane)
         first, width = span(x, far, plane)
-        for r in range(rows):
-            line = around(first_row + r, plane[2])
-            for part in range(parts(first, width, plane[2])):
-                start, stop = stretch(line, first, width, part, plane[2], cell_start)
-                for e in range(start, stop):
-                    j = cell_slot[e]
-                    if j == i:
-                        continue
-                    dx, dy = gap(x, cell_x[e], period), gap(y, cell_y[e], period)
-                    friend = kind[j] == kind[i] and not alone
-                    for corner in range(corners):
-                        cell, weight = spread(corner, dx + corner_x, dy + corner_y, own, radius, view.bilinear)
-                        if cell < 0:
-                            continue
-                        if friend and view.allies >= 0:
-                            seen[to, place[cell] + view.allies * stride] += weight * health[j]
-                        if friend and view.ally_signal >= 0:
-                            seen[to, place[cell] + view.ally_signal * stride] += weight * signal[j]
-                        if not friend and view.enemies >= 0:
-                            seen[to, place[cell] + view.enemies * stride] += weight * health[j]
-                    square = dx * dx + dy * dy
-                    if friend and _nearer(square, ally2, ally < 0, ids[j], ids[ally]):
-                        ally2, ally = square, j
-                    elif not friend and _nearer(square, enemy2, enemy < 0, ids[j], ids[enemy]):
-                        enemy2, enemy = square, j
-        allies[i] = ally
-        enemies[i] = enemy
+        strips = parts(first, width, columns)
+        for strip in range(rows * strips):
+            line = around(first_row + strip // strips, columns)
+            start, stop = stretch(line, first, width, strip % strips, columns, cell_start)
+            for e in range(start, stop):
+                j = cell_slot[e]
+                if j == i:
+                    continue
+                dx, dy = gap(x, cell_x[e], period), gap(y, cell_y[e], period)
+                friend = kind[j] == kind[i] and not solitary[kind[i]]
+                shown, heard = (view.allies, view.ally_signal) if friend else (view.enemies, -1)
+                for corner in range(corners):
+                    cell, weight = spread(corner, dx + corner_x, dy + corner_y, own, radius, view.bilinear)
+                    if cell >= 0 and shown >= 0:
+                        seen[to, place[cell] + shown * stride] += weight * health[j]
+                    if cell >= 0 and heard >= 0:
+                        seen[to, place[cell] + heard * stride] += weight * signal[j]
+                square = dx * dx + dy * dy
+                if friend and _nearer(square, ally2, ally < 0, ids[j], ids[ally]):
+                    ally2, ally = square, j
+                elif not friend and _nearer(square, enemy2, enemy < 0, ids[j], ids[enemy]):
+                    enemy2, enemy = square, j
+        bodies.ally[i], bodies.enemy[i] = ally, enemy
 
 
 @njit(nogil=True, cache=True, inline="always")

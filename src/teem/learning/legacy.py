@@ -1,4 +1,4 @@
-"""The hall of fame: the weights of some who are dead, for those who are born without parents."""
+"""What the famous dead leave: their weights, for those who are born without parents."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from teem.state import State
 
 
 @dataclass(frozen=True, slots=True)
-class Famed:
+class Legacy:
     """Who is remembered: its cohort, and its own weights if it had any."""
 
     cohort: int
     weights: NDArray[np.float32] | None
 
 
-class HallOfFame:
-    """A fixed number of entries; the world says whose each is."""
+class Legacies:
+    """One for each entry of the world's hall of fame, which says whose it is."""
 
     def __init__(self, entries: int) -> None:
-        self._entries: list[Famed | None] = [None] * entries
+        self._entries: list[Legacy | None] = [None] * entries
 
     def keep(self, entry: int, cohort: int, weights: NDArray[np.float32] | None) -> None:
         """Fill an entry, in place of whoever was there."""
-        self._entries[entry] = Famed(cohort, weights)
+        self._entries[entry] = Legacy(cohort, weights)
 
-    def entry(self, entry: int) -> Famed | None:
+    def entry(self, entry: int) -> Legacy | None:
         """Who is remembered there; None for -1 and for an entry never filled."""
         return self._entries[entry] if entry >= 0 else None
 
@@ -41,4 +41,4 @@ class HallOfFame:
         """Take over the saved entries."""
         self._entries = [None] * len(self._entries)
         for name, saved in state.items():
-            self._entries[int(name)] = Famed(int(saved["cohort"]), saved["weights"])
+            self._entries[int(name)] = Legacy(int(saved["cohort"]), saved["weights"])

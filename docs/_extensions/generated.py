@@ -1,0 +1,111 @@
+"""Fills `<!-- generated: NAME -->` in the pages with what the code says, so that no table goes stale."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from typing import Any
+
+MARK = re.compile(r"<!-- generated: ([a-z_]+) -->")
+
+
+def settings() -> Iterator[str]:
+    """Every setting, a section a table, a row a setting."""
+    from teem.config.describe import settings as every
+    from teem.config.dump import written
+    from teem.options import SHORT, _table_meanings
+
+    meanings, table = _table_meanings(), None
+    for setting in every():
+        if setting.is_tables:
+            continue
+        if setting.table != table:
+            table = setting.table
+            title = f"`[{table}]`" if table else "At the top of the file"
+            yield from ("", f"## {title}", "", meanings[table], "", *_header("setting", "meaning", "takes", "default"))
+        short = f", `--{SHORT[setting.path]}`" if setting.path in SHORT else ""
+        default = f"`{written(setting.default)}`"
+        yield _row(f"`{setting.path}`{short}", setting.meaning, setting.allowed, default)
+
+
+def kinds() -> Iterator[str]:
+    """The fields of a kind of agent."""
+    from teem.config.describe import fields_of, is_required, settings as every
+    from teem.config.dump import written
+
+    row = next(one for one in every() if one.path == "world.kinds")
+    yield from _header("field", "meaning", "takes", "default")
+    for name, field in fields_of(row.type.item_type).items():
+        default = "none: it must be given" if is_required(field) else f"`{written(field.default)}`"
+        yield _row(f"`{name}`", field.meaning, field.allowed, default)
+
+
+def commands() -> Iterator[str]:
+    """Every verb with its options; those of `run` that are settings stand on their own page."""
+    from teem.options import build_parser
+
+    for name, parser in build_parser()[1].items():
+        yield from ("", f"## `teem {name}`", "", str(parser.description), "", *_options(parser))
+
+
+def _options(parser: ArgumentParser) -> Iterator[str]:
+    yield from _header("argument", "meaning")
+    for action in parser._actions:
+        if not action.dest.startswith("setting:"):
+            value = f" {action.metavar}" if action.metavar and action.option_strings else ""
+            names = ", ".join(f"`{one}{value}`" for one in action.option_strings) or f"`{action.metavar}`"
+            yield _row(names, (action.help or "").replace("%%", "%"))
+
+
+def tables() -> Iterator[str]:
+    """The tables of run.db, as they are created."""
+    from teem.record.schema import TABLES
+
+    yield from ("```sql", TABLES.strip(), "```")
+
+
+def profiles() -> Iterator[str]:
+    """What each profile sets."""
+    from teem.record.schema import PROFILES
+
+    yield from _header("profile", "SQLite settings")
+    for name, pragmas in PROFILES.items():
+        yield _row(f"`{name}`", ", ".join(f"`{one}`" for one in pragmas) or "a database in memory, saved at the end")
+
+
+def checks() -> Iterator[str]:
+    """Every check of the doctor with what must hold."""
+    from teem.evaluate.checks import learning, play, record, seeing
+
+    for title, module in (
+        ("What was recorded", record), ("What happens when it plays on", play), ("What agents see", seeing),
+        ("What they remember and learn", learning),
+    ):  # fmt: skip
+        yield from ("", f"### {title}", "", *_header("check", "what must hold"))
+        for check in module.CHECKS:
+            yield _row(check.__name__.replace("_", " "), (check.__doc__ or "").partition("\n")[0])
+
+
+def _header(*names: str) -> tuple[str, str]:
+    return _row(*names), _row(*("---" for _ in names))
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+PARTS: dict[str, Callable[[], Iterator[str]]] = {
+    "settings": settings, "kinds": kinds, "commands": commands, "tables": tables, "profiles": profiles,
+    "checks": checks,
+}  # fmt: skip
+
+
+def fill(app: Any, page: str, source: list[str]) -> None:
+    """Replace the marks of a page."""
+    source[0] = MARK.sub(lambda found: "\n".join(PARTS[found[1]]()), source[0])
+
+
+def setup(app: Any) -> dict[str, Any]:
+    app.connect("source-read", fill)
+    return {"version": "1", "parallel_read_safe": True}
