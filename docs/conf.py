@@ -17,6 +17,8 @@ version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "generated"]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
+highlight_language = "text"
+smartquotes = False
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

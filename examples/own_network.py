@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 import teem
-from teem.record.folder import RunFolder
+from teem.runtime.session import begin
 
 
 class Residual(nn.Module):
@@ -32,9 +32,8 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    # From elsewhere this is learning.network = "package.module:Residual"; here the module is this script.
-    config = teem.load_config("farm", {"population.founders": given.agents, "learning.network": "__main__:Residual"})
-    run = teem.Run.create(config, RunFolder.create(given.out, "own-network"))
+    settings = {"population.founders": given.agents, "learning.network": "__main__:Residual"}  # "package.module:Class"
+    run = begin(teem.load_config("farm", settings), "own-network", given.out)
     for _ in range(given.steps):
         run.advance()
     run.finish("steps")

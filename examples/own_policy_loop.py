@@ -19,8 +19,7 @@ from teem.worlds.catalogue import make_world
 def choose(observation: Observation, actions: tuple[str, ...], random: np.random.Generator) -> np.ndarray:
     """Breed if you may, else gather, else walk anywhere; for all agents at once."""
     score = random.random(observation.mask.shape)
-    score[:, actions.index("reproduce")] += 3
-    score[:, actions.index("gather")] += 2
+    score[:, [actions.index("gather"), actions.index("reproduce")]] += [2, 3]
     score[:, : actions.index("gather")] += 1  # the eight ways to move come first
     return np.where(observation.mask, score, -1).argmax(axis=1).astype(np.int32)  # [capacity]
 
@@ -34,9 +33,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     for _ in range(given.steps):
         outcome = world.step(choose(world.observe(), world.actions, random))
-    living = world.population.living
-    newest = world.population.generation[living].max(initial=0)
-    print(f"step {outcome.step}: {len(living)} alive, up to generation {newest}")
+    print(f"step {outcome.step}: {len(world.population.living)} alive, {world.population.next_id} lives in all")
 
 
 if __name__ == "__main__":

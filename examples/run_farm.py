@@ -10,8 +10,8 @@ from pathlib import Path
 from time import perf_counter
 
 import teem
-from teem.record.folder import RunFolder
 from teem.runtime.report import build_report
+from teem.runtime.session import begin
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     given = parser.parse_args()
 
     config = teem.load_config("farm", {"population.founders": given.agents, "steps": given.steps})
-    run = teem.Run.create(config, RunFolder.create(given.out, "farm-7"))
+    run = begin(config, "farm", given.out)  # compiles kernels if need be, makes the folder, keeps the settings
     begun = perf_counter()
     while run.step < config.steps:
         outcome = run.advance()

@@ -31,7 +31,8 @@ def settings() -> Iterator[str]:
 
 def kinds() -> Iterator[str]:
     """The fields of a kind of agent."""
-    from teem.config.describe import fields_of, is_required, settings as every
+    from teem.config.describe import fields_of, is_required
+    from teem.config.describe import settings as every
     from teem.config.dump import written
 
     row = next(one for one in every() if one.path == "world.kinds")

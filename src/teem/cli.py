@@ -131,8 +131,9 @@ def worlds(given: Namespace) -> int:
     if given.json:
         print(json.dumps({name: {"file": str(path), "about": tagline(path)} for name, path in ready.items()}))
         return 0
+    width = max(map(len, ready))
     for name, path in ready.items():
-        print(f"{name:12} {tagline(path)}\n{'':12} {path}")
+        print(f"{name:{width}}  {tagline(path)}\n{'':{width}}  {path}")
     return 0
 
 

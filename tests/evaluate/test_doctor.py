@@ -6,8 +6,11 @@ import sqlite3
 
 import numpy as np
 import pytest
+from conftest import TINY, changed, run_in
 from rich.console import Console
 
+from teem.config.farm import CHANNELS, KindSettings
+from teem.config.settings import PpoSettings
 from teem.errors import UsageError
 from teem.evaluate.doctor import PLAYED, examine
 from teem.evaluate.finding import exit_code, render
@@ -53,7 +56,30 @@ def test_a_healthy_run_passes_every_check_and_none_is_left_open(tiny_run):
     findings = examine(tiny_run, steps=50)
     assert {one.name: one.detail for one in findings if one.ok is not True} == {}
     assert exit_code(findings) == 0
-    assert len(findings) == 25
+    assert len(findings) == 26
+    assert json.loads(json.dumps([one.as_dict() for one in findings], allow_nan=False))[0]["ok"] is True
+
+
+OTHER_SETTINGS = {
+    "a full view of every channel": {
+        "world": {"channels": CHANNELS, "view": "full", "deposit": "bilinear", "edge": "bounded"}
+    },
+    "rock hides what is behind it": {"world": {"channels": CHANNELS, "occlusion": True, "obstacles": 0.15}},
+    "no rock, no landmarks": {"world": {"channels": CHANNELS, "obstacles": 0.0, "landmarks": 0.0}},
+    "everyone is alone": {"world": {"kinds": (KindSettings(name="loner", solitary=True),)}},
+    "one kind, short-sighted": {"world": {"kinds": (KindSettings(name="mole", sight=0.0),), "view": "full"}},
+    "many births": {"world": {"maturity": 5, "breed_energy": 4.0, "birth_energy": 1.0, "crossover": 0.5}},
+    "ppo": {"learning": {"algorithm": "ppo", "ppo": PpoSettings(horizon=16)}},
+    "one network for all": {"learning": {"sharing": "shared"}},
+    "nothing is learnt": {"learning": {"algorithm": "heuristic"}},
+    "soon extinct": {"world": {"age_max": 20}, "population": {"extinction": "stop"}},
+}
+
+
+@pytest.mark.parametrize("name", OTHER_SETTINGS)
+def test_healthy_runs_of_other_settings_fail_no_check(tmp_path, name):
+    run = run_in(tmp_path / "other", changed(TINY, steps=90, **OTHER_SETTINGS[name]))
+    assert {one.name: one.detail for one in examine(run, steps=40) if one.ok is False} == {}
 
 
 def test_examining_changes_nothing_and_a_run_in_use_can_be_examined(copied_run):
@@ -106,6 +132,20 @@ def test_without_a_checkpoint_the_play_is_unknown_and_says_why(copied_run):
     names = [check.__name__.replace("_", " ") for check in PLAYED]
     assert {findings[name].ok for name in names} == {None}
     assert "no checkpoint" in findings[names[0]].detail
+
+
+def test_when_nobody_is_left_the_play_is_unknown_and_says_why(tmp_path):
+    settings = {"world": {"age_max": 20}, "population": {"extinction": "stop"}}
+    findings = by_name(run_in(tmp_path / "extinct", changed(TINY, steps=90, **settings)))
+    assert findings["terminals are stored"].ok is None
+    assert "nobody was alive" in findings["terminals are stored"].detail
+
+
+def test_when_all_die_during_the_play_that_is_no_fault(tmp_path):
+    settings = {"world": {"age_max": 20}, "population": {"extinction": "stop"}}
+    findings = by_name(run_in(tmp_path / "dying", changed(TINY, steps=18, **settings)))
+    assert {name for name, one in findings.items() if one.ok is False} == set()
+    assert findings["terminals are stored"].ok
 
 
 # ---- faults of the record
@@ -195,6 +235,23 @@ def test_a_damaged_checkpoint_is_found(copied_run):
     assert findings["the newest checkpoint is whole"].ok is False
     assert "arrays.safetensors" in findings["the newest checkpoint is whole"].detail
     assert findings["moves change positions"].ok is None
+
+
+def test_a_checkpoint_that_does_not_fit_the_settings_is_found(copied_run):
+    text = (copied_run / "config.toml").read_text()
+    (copied_run / "config.toml").write_text(text.replace("hidden = [16]", "hidden = [32]"))
+    findings = by_name(copied_run)
+    assert findings["the newest checkpoint is whole"].ok
+    assert findings["the run can go on"].ok is False
+    assert "stack.weights" in findings["the run can go on"].detail
+    assert findings["moves change positions"].ok is None
+
+
+def test_a_checkpoint_that_lacks_something_is_found(tiny_run, monkeypatch):
+    monkeypatch.setattr(Policies, "load_state", lambda self, state: state["newer"])
+    findings = by_name(tiny_run)
+    assert findings["the run can go on"].ok is False
+    assert "another version" in findings["the run can go on"].detail
 
 
 # ---- faults in the play

@@ -1,7 +1,7 @@
 """Worlds in which policies are compared: the same founders for each, fairly dealt, and rightly counted."""
 
 import numpy as np
-from conftest import TINY, changed
+from conftest import TINY, changed, run_in
 
 from teem.evaluate.compare import contrast
 from teem.evaluate.episodes import (
@@ -152,6 +152,17 @@ def test_founders_get_networks_of_their_own_kind_and_of_any_where_there_is_none(
         kind = world.population.kind[row]
         assert owner == kind if kind != 2 else owner in (0, 1)
     assert len({cohort.weights_of(row).tobytes() for row in rows}) > 15  # many, not one for all
+
+
+def test_what_all_share_is_taken_over_too(tmp_path):
+    saved = open_saved(run_in(tmp_path / "shared", changed(TINY, steps=30, learning={"sharing": "encoder"})))
+    trained = trained_of(saved)
+    config = evaluation_config(saved.config, 3, None)
+    world = make_world(config, ONE, Spans(1))
+    cohort = build_cohort(config, world, ONE, "dqn")
+    teach(cohort, trained, world.population, world.population.living, 3)
+    assert trained.common["weights"].size
+    np.testing.assert_array_equal(cohort.networks.common.weights, trained.common["weights"])
 
 
 def test_the_trained_play_with_what_was_saved_and_not_with_fresh_networks(tiny_run):

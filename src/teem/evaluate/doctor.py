@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from teem.errors import TeemError, UsageError
 from teem.evaluate.checks import learning, play, record, seeing
 from teem.evaluate.finding import Finding, Verdict, bad, good, unknown
 from teem.evaluate.play import play_on
+from teem.evaluate.rehearsal import Rehearsal
 from teem.evaluate.saved import Saved, settings_of
 from teem.record import checkpoint
 from teem.record.folder import CHECKPOINTS, DATABASE, REPORT
@@ -80,20 +82,44 @@ def _examine_checkpoint(run: Path, config: Config, steps: int) -> list[Finding]:
     """Whether the newest checkpoint is whole, and every check of the run as it goes on from there."""
     if not checkpoint.steps_of(run / CHECKPOINTS):
         reason = "no checkpoint has been saved yet"
-        return list(_all_unknown((the_newest_checkpoint_is_whole, *PLAYED), reason))
+        return list(_all_unknown((the_newest_checkpoint_is_whole, *LOADED), reason))
     try:
         found = checkpoint.latest(run / CHECKPOINTS)
     except TeemError as error:
         fault = _finding(the_newest_checkpoint_is_whole, bad(str(error)))
-        return [fault, *_all_unknown(PLAYED, "no checkpoint is whole")]
+        return [fault, *_all_unknown(LOADED, "no checkpoint is whole")]
     saved = Saved(run, config, found.step, found.state, found.faults)
-    whole = _finding(the_newest_checkpoint_is_whole, the_newest_checkpoint_is_whole(saved))
     threads = Threads(config.runtime.threads or os.cpu_count() or 1)
     try:
-        seen = play_on(saved, steps, threads)
+        return [
+            _finding(the_newest_checkpoint_is_whole, the_newest_checkpoint_is_whole(saved)),
+            *_play(saved, steps, threads),
+        ]
     finally:
         threads.close()
-    return [whole, *(_finding(check, check(seen)) for check in PLAYED)]
+
+
+def _play(saved: Saved, steps: int, threads: Threads) -> list[Finding]:
+    """Every check of a run as it goes on, if it can go on."""
+    verdict = the_run_can_go_on(saved, threads)
+    can = _finding(the_run_can_go_on, verdict)
+    if not verdict.ok:
+        return [can, *_all_unknown(PLAYED, "the run can't go on")]
+    seen = play_on(saved, steps, threads)
+    if not seen.moments:
+        return [can, *_all_unknown(PLAYED, f"nobody was alive at step {saved.step}, when it was saved")]
+    return [can, *(_finding(check, check(seen)) for check in PLAYED)]
+
+
+def the_run_can_go_on(saved: Saved, threads: Threads) -> Verdict:
+    """What was saved fits the run's settings and this version of teem."""
+    try:
+        Rehearsal(saved, threads)
+    except KeyError as error:
+        return bad(f"the checkpoint of step {saved.step} has no {error}: another version of teem wrote it")
+    except ValueError as error:
+        return bad(f"the checkpoint of step {saved.step} does not fit: {error}")
+    return good(f"taken up at step {saved.step}")
 
 
 def the_newest_checkpoint_is_whole(saved: Saved) -> Verdict:
@@ -103,10 +129,15 @@ def the_newest_checkpoint_is_whole(saved: Saved) -> Verdict:
     return good(f"step {saved.step}: sums and sizes are as its manifest says", saved.step)
 
 
-def _all_unknown(several: Sequence[Check[Any]], reason: str) -> Iterator[Finding]:
+def _all_unknown(several: Sequence[Callable[..., Verdict]], reason: str) -> Iterator[Finding]:
     return (_finding(check, unknown(reason)) for check in several)
 
 
-def _finding(check: Check[Any], verdict: Verdict) -> Finding:
+def _finding(check: Callable[..., Verdict], verdict: Verdict) -> Finding:
     """A check's name is that of its function."""
-    return Finding(check.__name__.replace("_", " "), *verdict)
+    ok, detail, figure = verdict
+    known = float(figure) if figure is not None and math.isfinite(figure) else None
+    return Finding(check.__name__.replace("_", " "), ok, detail, known)
+
+
+LOADED = (the_run_can_go_on, *PLAYED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from teem.evaluate.saved import Saved
 from teem.threads import Threads
 
 TWICE = 5  # steps that are played twice
-LOOKS = 6  # steps in which the specification looks as well
+LOOK_EVERY = 8  # steps, in one of which the specification looks as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +46,15 @@ class Play:
 
 def play_on(saved: Saved, steps: int, threads: Threads) -> Play:
     """Go on with a saved run for some steps in memory, twice for the first of them."""
-    run = Rehearsal(saved, threads)
+    run, twice = Rehearsal(saved, threads), min(TWICE, steps - 1)
     first = run.learnt()
-    moments: list[Moment] = []
-    looks = set(np.linspace(0, steps - 1, LOOKS).astype(int).tolist())
-    doomed, once = -1, run.digest()
-    for number in range(steps):
-        if not len(run.world.population.living):
-            break
-        if number == steps - 1 and not any(moment.terminated.any() for moment in moments):
-            doomed = run.doom()
-        moments.append(run.advance(look=number in looks))
-        if number == min(TWICE, steps - 1) - 1:
-            once = run.digest()
+    moments = list(_advance(run, twice))
+    once = run.digest()
+    moments += _advance(run, steps - twice - 1)
+    doomed = -1
+    if len(run.world.population.living) and not any(moment.terminated.any() for moment in moments):
+        doomed = run.doom()
+    moments += _advance(run, 1)
     last, gauged = run.learnt(), _gauged(run)
     stirred = [run.stir(number) for number in range(steps) if len(run.world.population.living)]
     return Play(
@@ -72,8 +69,16 @@ def play_on(saved: Saved, steps: int, threads: Threads) -> Play:
         gauged=gauged,
         doomed=doomed,
         once=once,
-        again=_again(saved, min(TWICE, steps - 1), threads),
+        again=_again(saved, twice, threads),
     )
+
+
+def _advance(run: Rehearsal, steps: int) -> Iterator[Moment]:
+    """Make steps as long as somebody lives; the specification looks in some of them."""
+    for _ in range(steps):
+        if not len(run.world.population.living):
+            return
+        yield run.advance(look=run.world.step_count % LOOK_EVERY == 0)
 
 
 def _again(saved: Saved, steps: int, threads: Threads) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -93,10 +93,12 @@ def _conclusion(evidence: Evidence) -> list[RenderableType]:
         ]
         said = f"Not proven: {'; '.join(missing)}."
     scripted = [
-        f"{contrasts[measure].verdict} {unit} in {kind} worlds"
-        for kind, comparison in evidence.comparisons.items()
-        for measure, unit in (("gathering", "gathered"), ("lifetime", "lived"))
-        if (contrasts := comparison.against.get("heuristic"))
+        f"{measure} {', '.join(_in_each(evidence, 'heuristic', measure))}" for measure in ("gathering", "lifetime")
     ]
-    lines = [said, f"Beside the scripted heuristic: {', '.join(scripted)}.", *evidence.kept]
-    return [Text(line) for line in lines]
+    return [Text(line) for line in (said, f"Beside the heuristic: {'; '.join(scripted)}.", *evidence.kept)]
+
+
+def _in_each(evidence: Evidence, baseline: str, measure: str) -> Iterator[str]:
+    """The verdict in each kind of world."""
+    for kind, comparison in evidence.comparisons.items():
+        yield f"{comparison.against[baseline][measure].verdict} in {kind} worlds"

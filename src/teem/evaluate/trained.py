@@ -55,16 +55,26 @@ def trained_of(saved: Saved) -> Trained:
         )
     if not settings.enabled:
         raise UsageError(f"{saved.path}: learning.enabled is false, nothing was learnt: give another run")
+    try:
+        return _networks(saved)
+    except KeyError as error:
+        text = f"{saved.path}: its checkpoint of step {saved.step} has no {error}: another version of teem wrote it"
+        raise UsageError(text) from error
+
+
+def _networks(saved: Saved) -> Trained:
+    """Those who were alive, with their networks."""
+    algorithm = saved.config.learning.algorithm
     population, policies = saved.state["world"]["population"], saved.state["policies"]
     if not len(population["living"]):
         raise UsageError(f"{saved.path}: nobody was alive at step {saved.step}, when it was saved")
     for name, cohort in policies["cohorts"].items():
-        index, _, algorithm = name.partition("-")
-        if algorithm == settings.algorithm:
+        index, _, held = name.partition("-")
+        if held == algorithm:
             members = population["living"][policies["cohort_of"] == int(index)]
             networks, updates = cohort["networks"], cohort["gauges"]["updates"]
             return Trained(population["kind"][members], networks["own"], networks["common"], updates)
-    raise UsageError(f"{saved.path}: no network of {settings.algorithm} was saved at step {saved.step}")
+    raise UsageError(f"{saved.path}: no network of {algorithm} was saved at step {saved.step}")
 
 
 def teach(cohort: Cohort, trained: Trained, population: Population, rows: NDArray[np.int32], seed: int) -> None:

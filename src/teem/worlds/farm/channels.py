@@ -9,8 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from teem.config.farm import CHANNELS
 from teem.errors import UsageError
+from teem.worlds.farm.bodies import Bodies
+from teem.worlds.farm.fields import Fields
 
 Behaviour = Literal["instant", "decaying", "persistent"]
 Writer = Callable[[Any, Any, Any, Any, int], None]
@@ -58,6 +63,20 @@ def register_channel(name: str, writer: Writer, behaviour: Behaviour = "instant"
     if faults:
         raise UsageError(faults)
     registered[name] = Channel(name, behaviour, writer, decay)
+
+
+def write_channels(
+    fields: Fields, living: NDArray[np.int32], bodies: Bodies, step: int, *behaviours: Behaviour
+) -> None:
+    """Let the registered channels of these behaviours write their planes."""
+    for number, name in enumerate(fields.names):
+        channel = registered.get(name)
+        if channel is None or channel.behaviour not in behaviours:
+            continue
+        plane = fields.planes[:, :, number]
+        if channel.behaviour == "instant":
+            plane[:] = 0
+        channel.writer(plane, fields.scale[number], living, bodies, step)
 
 
 def forget_channel(name: str) -> None:

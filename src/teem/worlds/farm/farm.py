@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from math import ceil, sqrt
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -19,11 +18,12 @@ from teem.state import State, expect_same_shape
 from teem.threads import Threads
 from teem.worlds.base import Births, Deaths, Observation, Outcome
 from teem.worlds.farm.bodies import ACTIONS, CAUSES, OWN, PASS, TRAITS, blank, bodies_of, kinds_of, terms_of
-from teem.worlds.farm.channels import registered
-from teem.worlds.farm.fields import RESOURCES, ROCK, TERRAIN, Fields, empty_map
+from teem.worlds.farm.channels import write_channels
+from teem.worlds.farm.fields import RESOURCES, ROCK, TERRAIN, empty_map
 from teem.worlds.farm.heuristic import farm_by_rule
-from teem.worlds.farm.layout import lay_out
+from teem.worlds.farm.layout import lay_out, make_fields
 from teem.worlds.farm.look import look
+from teem.worlds.farm.memory import Memory, make_memory
 from teem.worlds.farm.rules.breed import breed, parents
 from teem.worlds.farm.rules.fight import fight
 from teem.worlds.farm.rules.gather import gather
@@ -32,18 +32,10 @@ from teem.worlds.farm.rules.move import move
 from teem.worlds.farm.rules.regrow import lasting, regrow
 from teem.worlds.farm.rules.share import communicate, share
 from teem.worlds.farm.settle import resettle, settle
-from teem.worlds.farm.view import make_view, observation_names, observation_shape, plane_names
+from teem.worlds.farm.view import make_view, observation_names, observation_shape
 
 _CELLS_A_FOUNDER = 8  # side of the square that a founder has to itself, where size is 0
 Slots = NDArray[np.int32]
-
-
-class Memory(NamedTuple):
-    """Which cells of its window each agent saw empty, around the cell where it last looked."""
-
-    since: NDArray[np.int64]  # [capacity, cells of the window] step when it was seen empty; -1: not known
-    y: NDArray[np.int32]  # [capacity] the window's middle
-    x: NDArray[np.int32]
 
 
 class Farm:
@@ -68,14 +60,14 @@ class Farm:
         capacity = config.capacity
         self.population = Population(capacity, len(TRAITS))
         self.fame = HallOfFame(config.population.fame, len(TRAITS))
-        self.fields = _make_fields(config, side, folder)
+        self.fields = make_fields(settings, side, folder)
         self.bodies = bodies_of(self.population)
         self._terms = terms_of(settings, side)
         self._kinds = kinds_of(settings)
         self._view, self._charts = make_view(settings, self.fields)
         self._grid = Grid(side, settings.edge == "torus", capacity, settings.sight + 1, threads)
-        self._memory = _make_memory(capacity, settings.sight, self._view.known_empty >= 0)
-        self._demand = np.zeros((side, side), np.float32)
+        self._memory = make_memory(capacity, settings.sight, self._view.known_empty >= 0)
+        self._demand = empty_map((side, side), settings.storage, folder)
         self._lasts = lasting(settings.growth, settings.regrow_every)
         self._values = np.zeros((capacity, *self.observation_shape), np.float32)
         self._mask = np.zeros((capacity, len(ACTIONS)), np.bool_)
@@ -88,7 +80,7 @@ class Farm:
         self._observed_step = -1
         lay_out(self.fields, settings, config.seed)
         settle(config.population.founders, self.population, self.fields, settings, config.seed, 0)
-        self._write_channels("persistent")
+        write_channels(self.fields, self.population.living, self.bodies, 0, "persistent")
 
     # ---- looking
 
@@ -102,8 +94,9 @@ class Farm:
         with self._spans("world.look"):
             self._threads.share(
                 look, len(living), nearby, self.step_count, population.room_next, self.bodies,
-                self.fields.planes, self.fields.scale, self.fields.capacity, (grid.plane, grid.cells), self._view, self._charts,
-                self._terms, self._kinds, self._memory, self._values.reshape(population.capacity, -1), self._mask,
+                (self.fields.planes, self.fields.scale, self.fields.capacity), (grid.plane, grid.cells),
+                self._view, self._charts, self._terms, self._kinds, self._memory,
+                self._values.reshape(population.capacity, -1), self._mask,
             )  # fmt: skip
         self._observed_step = self.step_count
         return Observation(living, self._values, self._mask)
@@ -271,20 +264,7 @@ class Farm:
 
     def _fade(self) -> None:
         self.fields.fade()
-        self._write_channels("instant", "decaying")
-
-    def _write_channels(self, *behaviours: str) -> None:
-        """Let the user's channels write their planes."""
-        fields = self.fields
-        for name in fields.names:
-            channel = registered.get(name)
-            if channel is None or channel.behaviour not in behaviours:
-                continue
-            number = fields.index(name)
-            plane = fields.planes[:, :, number]
-            if channel.behaviour == "instant":
-                plane[:] = 0
-            channel.writer(plane, fields.scale[number], self.population.living, self.bodies, self.step_count)
+        write_channels(self.fields, self.population.living, self.bodies, self.step_count, "instant", "decaying")
 
     # ---- seeing and saving the whole
 
@@ -328,26 +308,6 @@ def side_of(config: Config) -> int:
     settings = config.world
     wanted = settings.size or ceil(_CELLS_A_FOUNDER * sqrt(config.population.founders))
     return max(wanted, 2 * settings.sight + 3, ceil(settings.move_distance))
-
-
-def _make_fields(config: Config, side: int, folder: Path | None) -> Fields:
-    settings = config.world
-    names = plane_names(settings)
-    fading = {"damage_heat": settings.decay, "trails": settings.decay}
-    fading |= {name: channel.decay for name, channel in registered.items() if channel.behaviour == "decaying"}
-    return Fields(
-        names=names,
-        planes=empty_map((side, side, len(names)), settings.storage, folder),
-        decay=np.array([fading.get(name, 1.0) for name in names], np.float32),
-        capacity=empty_map((side, side), settings.storage, folder),
-    )
-
-
-def _make_memory(capacity: int, sight: int, wanted: bool) -> Memory:
-    """Nothing known yet; no cells at all when no channel needs them."""
-    cells = (2 * sight + 1) ** 2 if wanted else 0
-    middle = np.zeros((2, capacity), np.int32)
-    return Memory(np.full((capacity, cells), -1, np.int64), middle[0], middle[1])
 
 
 @njit(nogil=True, cache=True)

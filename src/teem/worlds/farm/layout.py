@@ -6,6 +6,7 @@ The map is drawn a band of rows at a time, so that one larger than memory can be
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numba import njit
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from teem.config.farm import FarmSettings
 from teem.rng import Stream, uniforms
-from teem.worlds.farm.fields import RESOURCES, ROCK, TERRAIN, Fields
+from teem.worlds.farm.channels import registered
+from teem.worlds.farm.fields import RESOURCES, ROCK, TERRAIN, Fields, empty_map
+from teem.worlds.farm.view import plane_names
 
 _BAND = 128  # rows drawn at once
 _CLUSTER_RADIUS = 5.0  # cells
@@ -23,6 +26,19 @@ _HILL = 12  # cells between two points of the terrain's noise
 Rows = NDArray[np.int64]
 Fertile = Callable[[Rows], NDArray[np.bool_]]
 """Which cells of some rows something grows on, `[len(rows), side]`."""
+
+
+def make_fields(settings: FarmSettings, side: int, folder: Path | None) -> Fields:
+    """An empty map with the planes that the settings ask for; one larger than memory lies in `folder`."""
+    names = plane_names(settings)
+    fading = {"damage_heat": settings.decay, "trails": settings.decay}
+    fading |= {name: channel.decay for name, channel in registered.items() if channel.behaviour == "decaying"}
+    return Fields(
+        names=names,
+        planes=empty_map((side, side, len(names)), settings.storage, folder),
+        decay=np.array([fading.get(name, 1.0) for name in names], np.float32),
+        capacity=empty_map((side, side), settings.storage, folder),
+    )
 
 
 def lay_out(fields: Fields, settings: FarmSettings, seed: int) -> None:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.worlds.farm.memory import remember_empty
 from teem.worlds.farm.others import see_others, see_self
 from teem.worlds.farm.senses import feel, find_legal
 from teem.worlds.farm.terrain import see_cells, see_zones
 from teem.worlds.farm.view import ZONES
-from teem.worlds.farm.window import draw_together, remember_empty, trace, veil
+from teem.worlds.farm.window import draw_together, trace, veil
 
 _BLOCK = 64  # agents whose windows stay in the cache from phase to phase
 _ZONES = len(ZONES)
@@ -24,25 +25,13 @@ _ZONES = len(ZONES)
 
 @njit(nogil=True, cache=True)
 def look(  # type: ignore[no-untyped-def]
-    begin,
-    end,
-    living,
-    step,
-    room,
-    bodies,
-    planes,
-    scale,
-    capacity,
-    grid,
-    view,
-    charts,
-    terms,
-    kinds,
-    memory,
-    out,
-    mask,
+    begin, end, living, step, room, bodies, ground, grid, view, charts, terms, kinds, memory, out, mask
 ):
-    """Write the observation and the legal actions of living[begin:end]; changes ally, enemy and `memory` too."""
+    """Write the observation and the legal actions of living[begin:end]; changes ally, enemy and `memory` too.
+
+    `ground` is (planes, scale, capacity), `grid` (plane, cells).
+    """
+    planes, scale, capacity = ground
     cells = charts.place.shape[0]
     windows = np.empty((_BLOCK, cells * view.channels if view.traces else 0), np.float32)
     visible = np.empty((_BLOCK, cells if view.traces else 0), np.bool_)

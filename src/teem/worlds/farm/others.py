@@ -17,8 +17,8 @@ _ONE = np.float32(1.0)
 
 @njit(nogil=True, cache=True)
 def see_others(who, row, bodies, grid, view, charts, terms, kinds, seen):  # type: ignore[no-untyped-def]
-    """Put everyone in sight onto the channels, and note the nearest in reach; changes ally and enemy beside the windows."""
-    xs, ys, kind, genome = bodies.x, bodies.y, bodies.kind, bodies.genome
+    """Put everyone in sight onto the channels, and note the nearest in reach; changes ally and enemy too."""
+    xs, ys, kind, genome, allies, enemies = bodies.x, bodies.y, bodies.kind, bodies.genome, bodies.ally, bodies.enemy
     ids, health, signal, solitary, place = bodies.id, bodies.health, bodies.signal, kinds.solitary, charts.place
     plane, (cell_start, cell_x, cell_y, _, cell_slot) = grid
     columns, radius, period, reach2 = plane[2], view.radius, terms.period, terms.reach * terms.reach
@@ -55,7 +55,7 @@ def see_others(who, row, bodies, grid, view, charts, terms, kinds, seen):  # typ
                     ally2, ally = square, j
                 elif not friend and _nearer(square, enemy2, enemy < 0, ids[j], ids[enemy]):
                     enemy2, enemy = square, j
-        bodies.ally[i], bodies.enemy[i] = ally, enemy
+        allies[i], enemies[i] = ally, enemy
 
 
 @njit(nogil=True, cache=True, inline="always")

@@ -1,4 +1,4 @@
-"""Regrow: resources grow logistically (Verhulst 1838), a band of rows a step, so that no step pays for the whole map."""
+"""Regrow: resources grow logistically (Verhulst 1838), some rows a step, so that no step pays for the whole map."""
 
 from __future__ import annotations
 
