@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns 0 good, 1 failed, 2 wrong usage, 3 in use, 130 stopped."""
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)  # where a user's own network lies
     try:
         given = parse(sys.argv[1:] if arguments is None else arguments)
         return VERBS[given.verb](given)

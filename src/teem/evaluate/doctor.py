@@ -8,7 +8,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from teem.config.settings import Config
 from teem.errors import TeemError, UsageError
@@ -21,9 +21,6 @@ from teem.record import checkpoint
 from teem.record.folder import CHECKPOINTS, DATABASE, REPORT
 from teem.record.schema import connect_to_read, expect_run_database
 from teem.threads import Threads
-
-T = TypeVar("T")
-Check = Callable[[T], Verdict]
 
 LEAST_STEPS = 10
 PLAYED = (*play.CHECKS, *seeing.CHECKS, *learning.CHECKS)
@@ -63,7 +60,7 @@ def _examine_record(run: Path, config: Config) -> list[Finding]:
         connection.close()
 
 
-def _read(check: Check[record.Record], opened: record.Record) -> Verdict:
+def _read(check: Callable[[record.Record], Verdict], opened: record.Record) -> Verdict:
     """What a check of the record says; a database too damaged to be read is a fault as well."""
     try:
         return check(opened)

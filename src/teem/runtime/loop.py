@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from teem.config.dump import dump_config
 from teem.config.settings import Config
+from teem.errors import TeemError
 from teem.learning.build import build_policies
 from teem.learning.schedule import decisions_to_be_trained
 from teem.measure.spans import Spans
@@ -59,13 +61,14 @@ class Run:
         )
         self.collector = Collector(self.world, config, self.recorder) if self.recorder else None
         if resumed:
-            self._load_state(resumed.state)
+            self._go_on_from(resumed)
         if self.collector:
             self.collector.start(resumed=resumed is not None)
 
     @classmethod
     def create(cls, config: Config, folder: RunFolder) -> Run:
         """Begin a new run in a fresh folder."""
+        folder.write_config(dump_config(config))
         folder.log("started", version=__version__, seed=config.seed)
         return cls(config, folder)
 
@@ -167,6 +170,16 @@ class Run:
             "totals": asdict(self.totals),
         }
         return state | ({"record": self.collector.state()} if self.collector else {})
+
+    def _go_on_from(self, saved: Checkpoint) -> None:
+        try:
+            self._load_state(saved.state)
+        except (KeyError, ValueError) as error:
+            version = saved.meta.get("version", "unknown")
+            raise TeemError(
+                f"{self.folder.checkpoints}: the checkpoint of step {saved.step}, saved by teem {version}, does not "
+                f"fit teem {__version__} with these settings ({error}): resume it with the version it was saved by"
+            ) from error
 
     def _load_state(self, state: State) -> None:
         self.world.load_state(state["world"])

@@ -17,6 +17,7 @@ from teem.runtime.loop import Run
 from teem.runtime.present import Compiling, choose_view
 from teem.runtime.report import build_report
 from teem.runtime.warmup import is_warm, warm
+from teem.worlds.farm.channels import registered
 
 RUNS = Path("runs")  # where runs lie that were given no folder
 
@@ -27,7 +28,6 @@ def begin(config: Config, name: str, out: Path | None) -> Run:
     there_before = [path for path in (RUNS, out) if path is not None and path.exists()]
     folder = RunFolder.create(out, f"{name}-{config.seed}", RUNS)
     try:
-        folder.write_config(dump_config(config))
         return Run.create(config, folder)
     except BaseException:
         folder.close()
@@ -39,7 +39,7 @@ def go_on(path: Path, steps: str | None = None) -> Run:
     """Take a run up where its newest checkpoint left it, until `steps` in all if they are given."""
     folder = RunFolder.open(path)
     try:
-        config = load_config(folder.config, {} if steps is None else {"steps": steps})
+        config = load_config(folder.config, {} if steps is None else {"steps": steps}, channels=registered)
         _expect_steps_left(config, folder)
         _compile(config)
         if steps is not None:

@@ -68,7 +68,8 @@ def scatter(farm: Farm, seed: int, crowded: bool) -> None:
         column[living] = places % side
     farm.fields.planes[bodies.y.astype(int)[living], bodies.x.astype(int)[living], ROCK] = 0
     bodies.genome[living] = random.random((n, bodies.genome.shape[1]))
-    bodies.energy[living] = random.random(n) * farm._settings.energy_max * random.integers(0, 2, n)
+    fill = random.choice([0, 1, 2], n)  # empty, full, in between
+    bodies.energy[living] = farm._settings.energy_max * np.where(fill == 2, random.random(n), fill)
     for column in (bodies.health, bodies.signal, bodies.hurt, bodies.gathered):
         column[living] = 0.1 + 0.9 * random.random(n)
     bodies.goal_worth[living] = random.random(n) * (random.random(n) < 0.7)

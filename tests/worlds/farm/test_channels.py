@@ -245,8 +245,9 @@ def lit(farm: Farm, steps: int) -> NDArray[np.float32]:
 def test_an_instant_channel_is_true_of_this_step(own_channels: None, writer: Any) -> None:
     register_channel("light", writer)
     farm = farm_of(founders=1, size=24, channels=("light",), upkeep=0.0)
+    assert lit(farm, 0).sum() == 1, "before the first step too"
     light = lit(farm, 4)
-    assert light.sum() == 1 + 3
+    assert light.sum() == 1 + 4, "step 4 comes next"
     assert light[int(farm.bodies.y[0]), int(farm.bodies.x[0])] == 1
 
 
@@ -255,7 +256,7 @@ def test_a_decaying_channel_adds_up_and_fades(own_channels: None, writer: Any) -
     register_channel("light", writer, "decaying", decay=0.5)
     farm = farm_of(founders=1, size=24, channels=("light",), upkeep=0.0)
     here = (int(farm.bodies.y[0]), int(farm.bodies.x[0]))
-    assert lit(farm, 1)[here] == 1
+    assert lit(farm, 0)[here] == 1
     assert lit(farm, 1)[here] == 1.5
     assert lit(farm, 1)[here] == 1.75
 
@@ -287,7 +288,7 @@ def test_wrong_names_and_decays_are_refused_all_at_once(own_channels: None) -> N
     with pytest.raises(UsageError, match="channel light: this name is taken"):
         register_channel("light", mark_agents)
     with pytest.raises(UsageError) as refused:
-        register_channel("two words", mark_agents, decay=1.0)
-    assert len(refused.value.faults) == 2
+        register_channel("two words", mark_agents, "eternal", decay=1.0)  # type: ignore[arg-type]
+    assert len(refused.value.faults) == 3
     forget_channel("light")
     register_channel("light", mark_agents)

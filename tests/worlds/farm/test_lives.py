@@ -141,6 +141,20 @@ def test_crossover_mixes_the_traits_of_parent_and_nearest_ally() -> None:
     assert set(np.unique(traits)) == {0.0, 1.0}
 
 
+def test_the_dead_are_nobodys_second_parent() -> None:
+    farm = farm_of(founders=2, capacity=4, crossover=1.0, mutation=0.0, maturity=0, energy=10.0, age_max=60)
+    population = farm.population
+    one, two = population.living.copy()
+    population.kind[[one, two]] = 0
+    population.genome[one], population.genome[two] = 0.0, 1.0
+    population.x[two], population.y[two] = population.x[one], population.y[one]
+    population.born[two] = -60
+    outcome = all_do(farm, REPRODUCE)
+    assert outcome.deaths.slot.tolist() == [two]
+    assert outcome.births.parent_slot.tolist() == [one]
+    assert not population.genome[outcome.births.slot].any()
+
+
 def test_an_extinct_world_stays_empty_where_it_shall_stop() -> None:
     farm = farm_of(founders=10, age_max=2, extinction="stop")
     outcomes = run(farm, 6)

@@ -86,6 +86,7 @@ def pass_on_borders(farm: Farm, living: NDArray[np.int32], action: NDArray[np.in
 @any_world
 def test_move_is_as_specified(world: dict[str, Any], crowded: bool) -> None:
     scene = Scene(world, crowded, *range(8))
+    scene.action[:] = np.random.default_rng(world["seed"]).integers(0, 9, len(scene.action))  # onto rock and walls too
     pass_on_borders(scene.ours, scene.living, scene.action)
     ours, theirs = scene.ours, scene.theirs
     spent = move(scene.living, scene.action, ours.bodies, ours.fields.planes, ours._terms, *scene.parts("trails"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,14 +50,16 @@ def register_channel(name: str, writer: Writer, behaviour: Behaviour = "instant"
     """Add a channel to what a farm can perceive; name it in `world.channels` to have it perceived.
 
     An instant plane is cleared and written every step, a decaying one fades by `decay` and is written every
-    step, a persistent one is written once, before step 0. Raises UsageError for a name that is taken or empty, or
-    a decay outside [0, 1).
+    step, a persistent one is written once, before step 0. Raises UsageError for a name that is taken or empty,
+    another behaviour, or a decay outside [0, 1).
     """
     faults = []
     if not name.isidentifier():
         faults.append(f"channel name {name!r}: letters, digits and underscores are allowed")
     if name in CHANNELS or name in registered:
         faults.append(f"channel {name}: this name is taken; choose another")
+    if behaviour not in get_args(Behaviour):
+        faults.append(f"channel {name}: behaviour is {behaviour!r}, allowed are {', '.join(get_args(Behaviour))}")
     if not 0.0 <= decay < 1.0:
         faults.append(f"channel {name}: decay is {decay}, allowed is 0 to below 1")
     if faults:

@@ -80,7 +80,7 @@ class Farm:
         self._observed_step = -1
         lay_out(self.fields, settings, config.seed)
         settle(config.population.founders, self.population, self.fields, settings, config.seed, 0)
-        write_channels(self.fields, self.population.living, self.bodies, 0, "persistent")
+        write_channels(self.fields, self.population.living, self.bodies, 0, "persistent", "instant", "decaying")
 
     # ---- looking
 
@@ -264,7 +264,7 @@ class Farm:
 
     def _fade(self) -> None:
         self.fields.fade()
-        write_channels(self.fields, self.population.living, self.bodies, self.step_count, "instant", "decaying")
+        write_channels(self.fields, self.population.living, self.bodies, self.step_count + 1, "instant", "decaying")
 
     # ---- seeing and saving the whole
 
