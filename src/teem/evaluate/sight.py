@@ -58,7 +58,8 @@ def look_again(world: World, config: Config, observation: Observation, watched: 
 def _channel(values: NDArray[np.float32], names: tuple[str, ...], channel: str) -> NDArray[np.float64]:
     """All that a channel shows, summed over its cells or zones."""
     columns = [number for number, name in enumerate(names) if name.startswith((f"{channel}.", f"{channel}["))]
-    return values[:, columns].sum(axis=1, dtype=np.float64)
+    shown: NDArray[np.float64] = values[:, columns].sum(axis=1, dtype=np.float64)
+    return shown
 
 
 def recount(world: Farm, config: Config, rows: NDArray[np.int32], shown: NDArray[np.float64], allies: bool) -> Recount:
@@ -99,7 +100,8 @@ def _beyond(there: NDArray[np.float32], here: np.float32, reach: float, side: in
     gap = there.astype(np.float64) - middle
     if edge == "torus":
         gap -= side * np.round(gap / side)
-    return np.abs(gap) - (reach + 0.5)
+    beyond: NDArray[np.float64] = np.abs(gap) - (reach + 0.5)
+    return beyond
 
 
 def specify(world: Farm, config: Config, rows: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

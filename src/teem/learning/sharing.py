@@ -111,7 +111,8 @@ class Networks:
         if not self.own.layout.size:
             return None
         self._read(np.array([row], np.int32))
-        return self.own.weights[row].copy()
+        weights: NDArray[np.float32] = self.own.weights[row].copy()
+        return weights
 
     def state(self, rows: NDArray[np.int32]) -> State:
         """The rows' own weights, and what is shared."""

@@ -80,7 +80,7 @@ def _find_class(path: str) -> Callable[[int, int], object]:
     if not (place and colon and name):
         raise UsageError(f"learning.network is '{path}', which names nothing: {_REMEDY}")
     try:
-        found = getattr(importlib.import_module(place), name)
+        found: Callable[[int, int], object] = getattr(importlib.import_module(place), name)
     except (ImportError, AttributeError) as error:
         raise UsageError(f"learning.network is '{path}', which can't be imported ({error}): {_REMEDY}") from error
     if not callable(found):

@@ -106,8 +106,9 @@ class Run:
             updates = policies.learn()  # some agents, evenly staggered
         with spans("record"):
             self._record(outcome)  # handed over
-        self._count(outcome, updates, perf_counter() - begun)
+        self._count(outcome, updates)
         self._save_when_due()
+        self._clock(perf_counter() - begun)
         return outcome
 
     def play(self, on_step: Callable[[Run, Outcome], None], stop: Callable[[], bool]) -> str:
@@ -147,13 +148,15 @@ class Run:
             gauges = self.policies.gauges
             self.collector.step(outcome, {name: getattr(gauges, name) for name in gauges.__slots__})
 
-    def _count(self, outcome: Outcome, updates: int, seconds: float) -> None:
+    def _count(self, outcome: Outcome, updates: int) -> None:
         totals = self.totals
         totals.agent_steps += len(outcome.acted)
         totals.updates += updates
         totals.born += len(outcome.births.slot)
         totals.died += len(outcome.deaths.slot)
-        totals.seconds += seconds
+
+    def _clock(self, seconds: float) -> None:
+        self.totals.seconds += seconds
         self.spans.add("step", int(seconds * 1e9))
         self.spans.close_step()
 

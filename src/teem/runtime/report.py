@@ -25,7 +25,7 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
     from teem.runtime.loop import summary
 
     totals = run.totals
-    return finite(
+    report: dict[str, Any] = finite(
         {
             "world": msgspec.to_builtins(run.config.world)["name"],
             "seed": run.config.seed,
@@ -50,6 +50,7 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
             "machine": machine(),
         }
     )
+    return report
 
 
 def step_ms(spans: Spans) -> dict[str, float | None]:

@@ -11,7 +11,7 @@ from farms import ALL_CHANNELS, by_chance, farm_of, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teem.worlds.farm.bodies import AGE, ATTACK, COMBAT, PASS, REPRODUCE, STARVATION
+from teem.worlds.farm.bodies import AGE, ATTACK, COMBAT, OWN, PASS, REPRODUCE, STARVATION
 from teem.worlds.farm.farm import Farm
 
 
@@ -30,6 +30,19 @@ def test_a_slot_freed_in_a_step_is_refilled_only_at_the_next() -> None:
         refilled += len(born & freed_before)
         freed_before = freed
     assert refilled > 0
+
+
+def test_a_newborn_carries_nothing_over_from_who_had_its_slot() -> None:
+    farm = farm_of(founders=20, capacity=20, size=12, growth=0.5, age_max=15, maturity=1, breed_energy=3.0)
+    left = 0.0
+    for _ in range(60):
+        bodies, before = farm.bodies, farm.bodies.feats.copy()
+        born = farm.step(by_chance(farm, farm.observe())).births.slot
+        left += before[born].sum()
+        for name in OWN:
+            blank = -1 if name in ("ally", "enemy") else 0
+            assert (getattr(bodies, name)[born] == blank).all(), name
+    assert left > 0
 
 
 def test_ids_are_never_reused_and_capacity_is_never_exceeded() -> None:

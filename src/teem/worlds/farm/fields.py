@@ -53,7 +53,7 @@ class Fields:
     @property
     def side(self) -> int:
         """Cells along an edge."""
-        return self.planes.shape[0]
+        return len(self.planes)
 
     def index(self, name: str) -> int:
         """The plane's number; -1 when the farm doesn't keep it."""

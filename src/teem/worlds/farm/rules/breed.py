@@ -26,12 +26,13 @@ def parents(
     """The slots that breed now, at most `room` of them, by rising id; who comes first is drawn by id."""
     asked = living[action[living] == REPRODUCE]
     able = (bodies.energy[asked] >= settings.breed_energy) & (step - bodies.born[asked] >= settings.maturity)
-    able_slots = asked[able]
+    able_slots: Slots = asked[able]
     if len(able_slots) <= room:
         return able_slots
     turn = uniforms(seed, Stream.BREEDING, step, bodies.id[able_slots], 1)[:, 0]
     chosen = np.lexsort((bodies.id[able_slots], turn))[:room]
-    return able_slots[np.sort(chosen)]
+    first: Slots = able_slots[np.sort(chosen)]
+    return first
 
 
 def breed(parent: Slots, population: Population, bodies: Bodies, settings: FarmSettings, seed: int, step: int) -> Slots:
