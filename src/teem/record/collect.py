@@ -28,8 +28,8 @@ Gauges = Mapping[str, NDArray[Any]]
 class Collector:
     """What a run records of each step, through `recorder`.
 
-    Lives and the beginnings of illness are recorded in every step; `steps`, `agent_states` and `actions` when
-    `step % record.every == 0`, likewise `resources` and `learning`.
+    Lives and the beginnings of illness are noted in every step; `steps`, `agent_states` and `actions` are written
+    when `step % record.every == 0`, and with them what was noted, likewise `resources` and `learning`.
     """
 
     def __init__(self, world: World, config: Config, recorder: Recorder) -> None:
@@ -64,7 +64,8 @@ class Collector:
             incidents=INCIDENTS,
         )
         if not resumed:
-            self._write_births(world.population.living.copy(), 0)
+            self._note_births(world.population.living.copy(), 0)
+            self._recorder.write_gathered()
         self._remember_health()
 
     def step(self, outcome: Outcome, gauges: Gauges | None = None) -> None:
@@ -74,9 +75,10 @@ class Collector:
         """
         self._recorder.expect_alive()
         record = self._config.record
-        self._write_lives(outcome)
-        self._write_incidents(outcome)
+        self._note_lives(outcome)
+        self._note_incidents(outcome)
         if outcome.step % record.every == 0:
+            self._recorder.write_gathered()
             self._write_states(outcome)
             self._write_actions(outcome)
             self._write_step(outcome)
@@ -97,12 +99,11 @@ class Collector:
         self._failing[:] = state["failing"]
         self._remember_health()
 
-    def _write_births(self, slots: NDArray[np.int32], step: int) -> None:
+    def _note_births(self, slots: NDArray[np.int32], step: int) -> None:
         population = self._world.population
-        if not len(slots):
-            return
-        self._recorder.write(
+        self._recorder.gather(
             "births",
+            len(slots),
             agent_id=population.id[slots],
             kind=population.kind[slots],
             born_step=step,
@@ -111,16 +112,15 @@ class Collector:
             genome=population.genome[slots],
         )
 
-    def _write_lives(self, outcome: Outcome) -> None:
+    def _note_lives(self, outcome: Outcome) -> None:
         births, deaths = outcome.births, outcome.deaths
         self._births += len(births.slot)
         self._deaths += len(deaths.slot)
-        self._write_births(births.slot, outcome.step)
-        if len(deaths.id):
-            self._recorder.write("deaths", died_step=outcome.step, cause=deaths.cause, agent_id=deaths.id)
+        self._note_births(births.slot, outcome.step)
+        self._recorder.gather("deaths", len(deaths.id), died_step=outcome.step, cause=deaths.cause, agent_id=deaths.id)
 
-    def _write_incidents(self, outcome: Outcome) -> None:
-        """Say who begins to lose health: who lost some in this step, and none in the step before."""
+    def _note_incidents(self, outcome: Outcome) -> None:
+        """Note who begins to lose health: who lost some in this step, and none in the step before."""
         population = self._world.population
         lost = self._health - population.health
         failing = lost > 0
@@ -128,8 +128,9 @@ class Collector:
         began = np.flatnonzero(failing & ~self._failing)
         if len(began):
             began = began[np.argsort(population.id[began])]
-            self._recorder.write(
+            self._recorder.gather(
                 "health_incidents",
+                len(began),
                 step=outcome.step,
                 agent_id=population.id[began],
                 incident=np.where(population.energy[began] > 0, WOUNDED, STARVING).astype(np.int8),

@@ -70,15 +70,22 @@ SHUFFLED = {
     "crossover": 0.5,
     "breed_energy": 3.0,
     "birth_energy": 1.0,
+    "density": 1.0,
+    "growth": 0.2,
 }
 
 
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 1000), order=st.permutations(range(45)))
 def test_shuffling_slots_changes_no_life(seed: int, order: list[int]) -> None:
-    here = assert_slots_do_not_matter(order, seed=seed, **SHUFFLED)
-    assert any(len(step.get("born", ())) for step in here)
-    assert any(len(step.get("died", ())) for step in here)
+    assert_slots_do_not_matter(order, seed=seed, **SHUFFLED)
+
+
+def test_the_lives_that_are_compared_begin_and_end_among_others() -> None:
+    told = assert_slots_do_not_matter(list(range(45))[::-1], seed=7, **SHUFFLED)
+    for what in ("born", "died"):
+        assert sum(len(step.get(what, ())) for step in told) > 5
+    assert sum((step["target"] >= 0).sum() for step in told if "target" in step) > 5
 
 
 def test_without_food_all_starve() -> None:
