@@ -1,7 +1,7 @@
-"""Shared work: one kernel over a range, cut into contiguous parts, a thread a part.
+"""Shared work: one kernel over a range, cut into contiguous parts that threads take in turn.
 
 Kernels release the GIL and treat each index on its own, so the cut never changes a bit. One long-lived pool
-serves the whole process; the calling thread takes the first part itself.
+serves the whole process; the calling thread takes its parts too.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+PARTS = 4  # a thread
 
 
 class Threads:
@@ -20,15 +22,24 @@ class Threads:
         self.count = count
         self._pool = ThreadPoolExecutor(count - 1, "teem") if count > 1 else None
 
-    def share(self, kernel: Callable[..., Any], total: int, *args: Any, at_least: int = 64) -> None:
-        """Call `kernel(start, stop, *args)` over parts of range(total), none smaller than `at_least`."""
-        parts = max(1, min(self.count, total // at_least))
-        if self._pool is None or parts == 1:
+    def share(self, kernel: Callable[..., Any], total: int, *args: Any, at_least: int = 32) -> None:
+        """Call `kernel(start, stop, *args)` over parts of range(total), none smaller than `at_least` but the last.
+
+        There are a few parts a thread, and each thread takes the next when it is done: one that was held up by
+        another process then holds up nobody.
+        """
+        part = max(at_least, -(-total // (PARTS * self.count)))
+        if self._pool is None or total <= part:
             kernel(0, total, *args)
             return
-        cuts = [total * part // parts for part in range(parts + 1)]
-        others = [self._pool.submit(kernel, cuts[part], cuts[part + 1], *args) for part in range(1, parts)]
-        kernel(cuts[0], cuts[1], *args)
+        starts = iter(range(0, total, part))  # shared: taking the next is one step under the GIL
+
+        def take() -> None:
+            for start in starts:
+                kernel(start, min(start + part, total), *args)
+
+        others = [self._pool.submit(take) for _ in range(1, self.count)]
+        take()
         for other in others:
             other.result()
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from teem.config.settings import Config
 from teem.population.variation import diversity
 from teem.record.client import Recorder
+from teem.record.illness import Illness
 from teem.record.schema import INCIDENTS
 from teem.state import Array, State, expect_same_shape
 from teem.version import __version__
@@ -36,12 +37,9 @@ class Collector:
         self._world = world
         self._config = config
         self._recorder = recorder
-        capacity = world.population.capacity
         self._births = 0  # since the last row of steps
         self._deaths = 0
-        self._id = np.full(capacity, -1, np.int64)  # [capacity] at the end of the step before
-        self._health = np.zeros(capacity, np.float32)  # [capacity] likewise
-        self._failing = np.zeros(capacity, np.bool_)  # [capacity] lost health in the step before
+        self._illness = Illness(world.population.capacity)
 
     def start(self, *, resumed: bool = False) -> None:
         """Write the run, its settings and its names, and the founders unless they are recorded already."""
@@ -66,7 +64,7 @@ class Collector:
         if not resumed:
             self._note_births(world.population.living.copy(), 0)
             self._recorder.write_gathered()
-        self._remember_health()
+        self._illness.remember(self._world.population)
 
     def step(self, outcome: Outcome, gauges: Gauges | None = None) -> None:
         """Write what a step brought; `gauges` are columns `[capacity]` of what the agents learned.
@@ -89,18 +87,20 @@ class Collector:
 
     def state(self) -> State:
         """What the next rows depend on."""
-        return {"births": self._births, "deaths": self._deaths, "failing": self._failing.copy()}
+        return {"births": self._births, "deaths": self._deaths, "failing": self._illness.failing.copy()}
 
     def load_state(self, state: State) -> None:
         """Continue from a saved state; the world's is loaded before."""
-        expect_same_shape("record.failing", state["failing"], self._failing)
+        expect_same_shape("record.failing", state["failing"], self._illness.failing)
         self._births = int(state["births"])
         self._deaths = int(state["deaths"])
-        self._failing[:] = state["failing"]
-        self._remember_health()
+        self._illness.failing[:] = state["failing"]
+        self._illness.remember(self._world.population)
 
     def _note_births(self, slots: NDArray[np.int32], step: int) -> None:
         population = self._world.population
+        if not len(slots):
+            return
         self._recorder.gather(
             "births",
             len(slots),
@@ -117,32 +117,25 @@ class Collector:
         self._births += len(births.slot)
         self._deaths += len(deaths.slot)
         self._note_births(births.slot, outcome.step)
-        self._recorder.gather("deaths", len(deaths.id), died_step=outcome.step, cause=deaths.cause, agent_id=deaths.id)
+        if len(deaths.id):
+            self._recorder.gather(
+                "deaths", len(deaths.id), died_step=outcome.step, cause=deaths.cause, agent_id=deaths.id
+            )
 
     def _note_incidents(self, outcome: Outcome) -> None:
-        """Note who begins to lose health: who lost some in this step, and none in the step before."""
+        """Note who begins to lose health, of wounds or of hunger."""
         population = self._world.population
-        lost = self._health - population.health
-        failing = lost > 0
-        failing &= population.id == self._id
-        began = np.flatnonzero(failing & ~self._failing)
+        began, lost = self._illness.find(population)
         if len(began):
-            began = began[np.argsort(population.id[began])]
             self._recorder.gather(
                 "health_incidents",
                 len(began),
                 step=outcome.step,
                 agent_id=population.id[began],
                 incident=np.where(population.energy[began] > 0, WOUNDED, STARVING).astype(np.int8),
-                lost=lost[began],
+                lost=lost,
                 health=population.health[began],
             )
-        self._failing = failing
-        self._remember_health()
-
-    def _remember_health(self) -> None:
-        self._id[:] = self._world.population.id
-        self._health[:] = self._world.population.health
 
     def _write_states(self, outcome: Outcome) -> None:
         population = self._world.population

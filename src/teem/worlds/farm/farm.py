@@ -96,7 +96,7 @@ class Farm:
                 look, len(living), nearby, self.step_count, population.room_next, self.bodies,
                 (self.fields.planes, self.fields.scale, self.fields.capacity), (grid.plane, grid.cells),
                 self._view, self._charts, self._terms, self._kinds, self._memory,
-                self._values.reshape(population.capacity, -1), self._mask,
+                self._values.reshape(population.capacity, -1), self._mask, at_least=256,
             )  # fmt: skip
         self._observed_step = self.step_count
         return Observation(living, self._values, self._mask)
