@@ -116,7 +116,7 @@ def recording(out: Path) -> dict[str, float]:
     for run in runs:
         warmed(run, 400)
     ratios, cpu_ratios = [], []
-    for _ in range(15):
+    for _ in range(31):
         wall, cpu = [], []
         for run in runs:
             begun, used = time.perf_counter(), time.process_time() + writer_cpu(run)

@@ -34,6 +34,7 @@ QUEUE_FRAMES = 64  # a frame has at most FRAME_ROWS rows, so this also caps the 
 FRAME_ROWS = 8192
 PREFIX = struct.Struct("<II")
 ORPHAN_POLL_MS = 500
+NICE = 10
 
 
 class Header(msgspec.Struct, array_like=True):
@@ -111,7 +112,12 @@ class Database:
         if not fresh:
             schema.expect_run_database(path)
         self.connection = sqlite3.connect(":memory:" if self.in_memory else path, isolation_level=None, timeout=10.0)
-        for pragma in (*schema.PROFILES[profile], "cache_size=-16000", "journal_size_limit=67108864"):
+        for pragma in (
+            *schema.PROFILES[profile],
+            "cache_size=-16000",
+            "journal_size_limit=67108864",
+            "wal_autocheckpoint=4000",
+        ):
             self.connection.execute(f"PRAGMA {pragma}")
         if fresh:
             schema.create(self.connection)
@@ -253,6 +259,7 @@ def main() -> None:
     """Write what the run hands over; say why when that is no longer possible."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    os.nice(NICE)  # it needs a twentieth of a core, and takes it in the gaps between the run's shared work
     if sys.platform == "linux":  # waking up must not push a thread of the run off its core
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     path, profile, parent = sys.argv[1:]
