@@ -56,6 +56,7 @@ def story(tmp_path_factory):
             row = (step, int(agent), action, None if target < 0 else target, float(outcome.reward[slot]))
             notes["actions"].append(row)
         notes["step"].append((step, len(p.living)))
+    collector.hand_over()
     recorder.close()
     connection = sqlite3.connect(path)
     yield world, notes, lambda query: connection.execute(query).fetchall()
@@ -122,6 +123,7 @@ def test_an_incident_is_recorded_when_health_begins_to_fall_and_not_again_while_
         collector.load_state(saved)
         p.health[slot], p.energy[slot], outcome.step = health, energy, step + 1
         collector.step(outcome)
+    collector.hand_over()
     recorder.close()
     connection = sqlite3.connect(tmp_path / "run.db")
     rows = connection.execute("SELECT step, incident, lost, health FROM health_incidents").fetchall()
@@ -167,6 +169,7 @@ def test_a_large_map_is_thinned_out_and_keeps_its_coordinates(tmp_path):
     collector = Collector(world, config, recorder)
     collector.start()
     collector.step(world.step())
+    collector.hand_over()
     recorder.close()
     connection = sqlite3.connect(tmp_path / "run.db")
     rows = connection.execute("SELECT x, amount FROM resources WHERE y = 0").fetchall()
@@ -193,6 +196,7 @@ def test_an_extinct_world_is_recorded_without_rows_of_agents(tmp_path):
         if not len(world.population.living):
             break
     collector.step(world.step(), world.gauges())
+    collector.hand_over()
     recorder.close()
     connection = sqlite3.connect(tmp_path / "run.db")
     last = connection.execute("SELECT population, mean_energy, diversity FROM steps ORDER BY step DESC").fetchone()

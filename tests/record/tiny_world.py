@@ -132,6 +132,7 @@ def run(folder: Path, steps: int, config: Config, *, resume: bool = False, die_a
     while world.step_count < steps:
         collector.step(world.step(), world.gauges())
         if world.step_count % config.checkpoint.every == 0:
+            collector.hand_over()
             number = recorder.start_flush()
             state = {"world": world.state(), "record": collector.state()}
             checkpointer.save(world.step_count, state, {}, lambda n=number: recorder.wait_flushed(n))
@@ -140,6 +141,7 @@ def run(folder: Path, steps: int, config: Config, *, resume: bool = False, die_a
             time.sleep(0.02)
             os.kill(os.getpid(), 9)
     checkpointer.close()
+    collector.hand_over()
     recorder.close()
 
 

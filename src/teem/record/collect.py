@@ -21,7 +21,6 @@ from teem.worlds.base import Births, Outcome, World
 
 TILES = 32  # most tiles a side in a picture of the resources
 CELLS = 1024  # most cells a side that are read for it: a larger map is read in every second, third... cell
-WOUNDED, STARVING = 0, 1
 
 Gauges = Mapping[str, NDArray[Any]]
 
@@ -74,9 +73,10 @@ class Collector:
         self._recorder.expect_alive()
         record = self._config.record
         self._note_lives(outcome)
-        self._note_incidents(outcome)
+        self._illness.note(self._world.population, outcome.step)
+        if outcome.step % record.every == 0 or self._illness.is_full:
+            self.hand_over()
         if outcome.step % record.every == 0:
-            self._recorder.write_gathered()
             self._write_states(outcome)
             self._write_actions(outcome)
             self._write_step(outcome)
@@ -84,6 +84,11 @@ class Collector:
             self._write_resources(outcome.step)
         if gauges is not None and outcome.step % record.learning_every == 0:
             self._write_learning(outcome.step, gauges)
+
+    def hand_over(self) -> None:
+        """Write what was noted since the last recorded step; to be called before a checkpoint and at the end."""
+        self._recorder.write_gathered()
+        self._write_incidents()
 
     def state(self) -> State:
         """What the next rows depend on."""
@@ -122,20 +127,10 @@ class Collector:
                 "deaths", len(deaths.id), died_step=outcome.step, cause=deaths.cause, agent_id=deaths.id
             )
 
-    def _note_incidents(self, outcome: Outcome) -> None:
-        """Note who begins to lose health, of wounds or of hunger."""
-        population = self._world.population
-        began, lost = self._illness.find(population)
-        if len(began):
-            self._recorder.gather(
-                "health_incidents",
-                len(began),
-                step=outcome.step,
-                agent_id=population.id[began],
-                incident=np.where(population.energy[began] > 0, WOUNDED, STARVING).astype(np.int8),
-                lost=lost,
-                health=population.health[began],
-            )
+    def _write_incidents(self) -> None:
+        incidents = self._illness.take()
+        if len(incidents["step"]):
+            self._recorder.write("health_incidents", **incidents)
 
     def _write_states(self, outcome: Outcome) -> None:
         population = self._world.population

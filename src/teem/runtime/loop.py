@@ -125,7 +125,8 @@ class Run:
         """Begin a checkpoint of this moment; it is written in the background."""
         with self.spans("checkpoint"):
             before = None
-            if self.recorder:
+            if self.recorder and self.collector:
+                self.collector.hand_over()
                 recorder, number = self.recorder, self.recorder.start_flush()
 
                 def before() -> None:
@@ -138,7 +139,8 @@ class Run:
         if self.config.checkpoint.at_end and self.checkpointer.last_step != self.step:
             self.save()
         self.checkpointer.close()
-        if self.recorder:
+        if self.recorder and self.collector:
+            self.collector.hand_over()
             self.recorder.close()
         self.threads.close()
         self.folder.log("ended", step=self.step, reason=reason)
