@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teem.threads import Threads
+from teem.threads import PARTS, Threads
 
 
 @settings(max_examples=50, deadline=None)
@@ -24,11 +24,11 @@ def test_every_index_is_covered_once_and_no_part_is_too_small(count: int, total:
     threads.share(kernel, total, 1, at_least=at_least)
     threads.close()
     assert (covered == 1).all()
-    assert len(parts) == max(1, min(count, total // at_least))
-    assert len(parts) == 1 or min(stop - start for start, stop in parts) >= at_least
+    assert len(parts) <= max(1, PARTS * count)
+    assert all(stop - start >= at_least for start, stop in parts if stop < total)
 
 
-def test_parts_run_at_the_same_time_and_the_caller_takes_the_first() -> None:
+def test_parts_run_at_the_same_time_and_the_caller_takes_its_share() -> None:
     threads, both = Threads(2), threading.Barrier(2, timeout=10)
     who: dict[int, str] = {}
 
@@ -38,8 +38,26 @@ def test_parts_run_at_the_same_time_and_the_caller_takes_the_first() -> None:
 
     threads.share(kernel, 128)
     threads.close()
-    assert who[0] == threading.current_thread().name
-    assert who[64] != who[0]
+    assert len(who) == 4
+    assert len(set(who.values())) == 2
+    assert threading.current_thread().name in who.values()
+
+
+def test_a_thread_that_is_held_up_holds_up_nobody() -> None:
+    threads, rest_done = Threads(2), threading.Event()
+    done: list[int] = []
+
+    def kernel(start: int, stop: int) -> None:
+        if start == 0:
+            assert rest_done.wait(10), "the other thread leaves parts to the one that waits"
+        done.append(start)
+        if len(done) == 3:
+            rest_done.set()
+
+    threads.share(kernel, 128)
+    threads.close()
+    assert done[-1] == 0
+    assert sorted(done) == [0, 32, 64, 96]
 
 
 @pytest.mark.parametrize("bad", [0, 100])

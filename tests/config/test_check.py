@@ -49,7 +49,7 @@ CASES: list[tuple[dict[str, object], str]] = [
     ({**ENERGIES, "world.birth_energy": 10}, "world.birth_energy is 10.0 but world.breed_energy is 10.0"),
     (
         {"world.size": 8, "world.sight": 4},
-        "world.size is 8 but world.sight is 4: an agent sees 9 cells across",
+        "world.size is 8 but world.sight is 4: with its edges an agent sees 11 cells across",
     ),
     ({"world.channels": "goal,goal"}, 'world.channels[1] is "goal", which is there already'),
     (
@@ -77,7 +77,7 @@ def test_a_contradiction_is_refused(overrides: dict[str, object], told: str) -> 
         {"learning.network": "package.module:Class"},
         {"learning.backend": "kernel"},
         {**ENERGIES, "world.energy": 20},
-        {"world.size": 9, "world.sight": 4},
+        {"world.size": 11, "world.sight": 4},
         {"learning.algorithm": "random", "learning.batch": 4096},
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from math import ceil
 
 from teem.config.farm import CHANNELS, FarmSettings
 from teem.config.settings import Config, LearningSettings
@@ -142,10 +143,11 @@ def _farm(world: FarmSettings, registered: frozenset[str]) -> Iterator[Fault]:
     names = [kind.name for kind in world.kinds]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield Fault(f'world.kinds has {names.count(name)} kinds named "{name}": give each its own name', "world.kinds")
-    if 0 < world.size < 2 * world.sight + 1:
+    least = max(2 * world.sight + 3, ceil(world.move_distance))  # to see and to walk around the world once at most
+    if 0 < world.size < least:
         yield Fault(
-            f"world.size is {world.size} but world.sight is {world.sight}: an agent sees "
-            f"{2 * world.sight + 1} cells across, so raise size, lower sight, or give size 0",
+            f"world.size is {world.size} but world.sight is {world.sight}: with its edges an agent sees "
+            f"{least} cells across, so raise size to that, lower sight, or give size 0",
             "world.size",
             ("world.sight",),
         )
