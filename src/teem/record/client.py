@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from teem.config.settings import RecordSettings
 from teem.measure.spans import Spans
-from teem.record.pending import Pending
 from teem.record.process import Buffer, WriterProcess
 from teem.record.schema import STATEMENTS, expect_run_database
 from teem.record.writer import FRAME_ROWS, PREFIX, Header
@@ -24,7 +23,6 @@ HELD_BYTES = 1 << 20  # of births and deaths, held back by `when_full="drop"` be
 HOLD_S = 0.2  # most that a row is held back, as long as the run goes on
 FLUSH_S = 60.0
 CLOSE_S = 300.0
-MOST_GATHERED = 4096  # rows
 
 
 class _Frame(NamedTuple):
@@ -38,8 +36,7 @@ class Recorder:
 
     With `when_full="wait"` a full pipe holds the run up, as span `record.wait`; with `"drop"` rows that grow
     with the steps are dropped and counted, never births, deaths or settings. When the writer fails, the next
-    call raises TeemError with the cause. Rows are handed over in bunches of 64 KiB, or after 0.2 s; those of rare
-    events can be gathered before, since a frame costs the writer as much as fifty rows.
+    call raises TeemError with the cause. Rows are handed over in bunches of 64 KiB, or after 0.2 s.
     """
 
     rows: int  # handed over
@@ -62,7 +59,6 @@ class Recorder:
         self._flushes = 0
         self._encode = msgspec.msgpack.Encoder().encode
         self._closed = False
-        self._pending = Pending()
         self._held: list[_Frame] = []  # to be handed over together: each hand-over wakes the writer
         self._held_bytes = 0
         self._held_until = 0.0
@@ -96,17 +92,6 @@ class Recorder:
             part = arrays if rows <= FRAME_ROWS else _part(arrays, start, start + FRAME_ROWS)
             self._send(statement, min(rows - start, FRAME_ROWS), constants, part, spec.essential)
 
-    def gather(self, statement: str, rows: int, **columns: Any) -> None:
-        """Keep a few rows, to be written with others; their arrays must not be written to any more."""
-        self._pending.add(statement, rows, columns)
-        if self._pending.rows >= MOST_GATHERED:
-            self.write_gathered()
-
-    def write_gathered(self) -> None:
-        """Add all rows gathered so far, a frame a statement."""
-        for statement, columns in self._pending.take():
-            self.write(statement, **columns)
-
     def write_names(self, **lists: Sequence[str]) -> None:
         """Say what numbers stand for: lists called `kinds`, `causes`, `actions`, `traits`, `incidents`."""
         for name, values in lists.items():
@@ -116,7 +101,6 @@ class Recorder:
     def start_flush(self) -> int:
         """Ask for everything handed over so far to be put on the disk; returns the number to wait for."""
         self._flushes += 1
-        self.write_gathered()
         self._send("flush", 0, {"number": self._flushes}, {}, essential=True)
         self.hand_over()
         return self._flushes
@@ -137,7 +121,6 @@ class Recorder:
 
     def hand_over(self) -> None:
         """Give the writer what is held back: from here on it is written even if this process is killed."""
-        self.write_gathered()
         self._hand_over(may_wait=True)
 
     def close(self, deadline_s: float = CLOSE_S) -> None:

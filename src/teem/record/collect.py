@@ -14,12 +14,14 @@ from teem.config.settings import Config
 from teem.population.variation import diversity
 from teem.record.client import Recorder
 from teem.record.illness import Illness
+from teem.record.pending import Pending
 from teem.record.schema import INCIDENTS
 from teem.state import Array, State, expect_same_shape
 from teem.version import __version__
 from teem.worlds.base import Births, Outcome, World
 
 TILES = 32  # most tiles a side in a picture of the resources
+MOST_PENDING = 4096  # births and deaths that wait to be written together
 CELLS = 1024  # most cells a side that are read for it: a larger map is read in every second, third... cell
 
 Gauges = Mapping[str, NDArray[Any]]
@@ -38,6 +40,7 @@ class Collector:
         self._recorder = recorder
         self._births = 0  # since the last row of steps
         self._deaths = 0
+        self._pending = Pending()  # a frame costs the writer as much as fifty rows, and births are few a step
         self._illness = Illness(world.population.capacity)
 
     def start(self, *, resumed: bool = False) -> None:
@@ -62,7 +65,7 @@ class Collector:
         )
         if not resumed:
             self._note_births(world.population.living.copy(), 0)
-            self._recorder.write_gathered()
+            self.hand_over()
         self._illness.remember(self._world.population)
 
     def step(self, outcome: Outcome, gauges: Gauges | None = None) -> None:
@@ -74,7 +77,7 @@ class Collector:
         record = self._config.record
         self._note_lives(outcome)
         self._illness.note(self._world.population, outcome.step)
-        if outcome.step % record.every == 0 or self._illness.is_full:
+        if outcome.step % record.every == 0 or self._illness.is_full or self._pending.rows >= MOST_PENDING:
             self.hand_over()
         if outcome.step % record.every == 0:
             self._write_states(outcome)
@@ -87,7 +90,8 @@ class Collector:
 
     def hand_over(self) -> None:
         """Write what was noted since the last recorded step; to be called before a checkpoint and at the end."""
-        self._recorder.write_gathered()
+        for statement, columns in self._pending.take():
+            self._recorder.write(statement, **columns)
         self._write_incidents()
 
     def state(self) -> State:
@@ -106,7 +110,7 @@ class Collector:
         population = self._world.population
         if not len(slots):
             return
-        self._recorder.gather(
+        self._pending.add(
             "births",
             len(slots),
             agent_id=population.id[slots],
@@ -123,9 +127,7 @@ class Collector:
         self._deaths += len(deaths.slot)
         self._note_births(births.slot, outcome.step)
         if len(deaths.id):
-            self._recorder.gather(
-                "deaths", len(deaths.id), died_step=outcome.step, cause=deaths.cause, agent_id=deaths.id
-            )
+            self._pending.add("deaths", len(deaths.id), died_step=outcome.step, cause=deaths.cause, agent_id=deaths.id)
 
     def _write_incidents(self) -> None:
         incidents = self._illness.take()

@@ -20,7 +20,7 @@ class Pending:
         self.rows = 0
         self._parts: dict[str, list[Columns]] = {}
 
-    def add(self, statement: str, rows: int, columns: dict[str, Any]) -> None:
+    def add(self, statement: str, rows: int, **columns: Any) -> None:
         """Keep rows; a column is an array `[rows]` that nobody else writes to, or one value for all rows."""
         if not rows:
             return
