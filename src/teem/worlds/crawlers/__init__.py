@@ -1,0 +1,1 @@
+"""Articulated creatures that crawl over procedural ground."""
