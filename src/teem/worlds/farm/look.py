@@ -15,9 +15,10 @@ from numba import njit
 from teem.worlds.farm.memory import remember_empty
 from teem.worlds.farm.others import see_others, see_self
 from teem.worlds.farm.senses import feel, find_legal
-from teem.worlds.farm.terrain import see_cells, see_zones
+from teem.worlds.farm.terrain import see_cells
 from teem.worlds.farm.view import ZONES
 from teem.worlds.farm.window import draw_together, trace, veil
+from teem.worlds.farm.zones import see_zones
 
 _BLOCK = 64  # agents whose windows stay in the cache from phase to phase
 _ZONES = len(ZONES)

@@ -62,7 +62,8 @@ def find_legal(who, step, room, bodies, planes, capacity, terms, mask):  # type:
         x, y = xs[i], ys[i]
         for way in range(_MOVES):
             to_x, to_y, inside = destination(x, y, way, genome[i, SPEED], terms)
-            mask[i, way] = inside and planes[np.int32(to_y), np.int32(to_x), ROCK] == _ZERO
+            there = np.uint64(np.int32(to_y)), np.uint64(np.int32(to_x))  # unsigned: no wraparound to look out for
+            mask[i, way] = inside and planes[there[0], there[1], ROCK] == _ZERO
         row, column = np.int32(y), np.int32(x)
         offer = on_offer(planes[row, column, RESOURCES], capacity[row, column], terms)
         mask[i, GATHER] = offer > _ENOUGH and energy[i] < terms.energy_max
