@@ -44,6 +44,12 @@ class Layout:
         return _laid_out(named, fans)
 
     @staticmethod
+    def inputs_first(named: Iterable[tuple[str, tuple[int, ...], int]]) -> Layout:
+        """Tensors by name, shape and fan in."""
+        tensors = list(named)
+        return _laid_out([(name, shape) for name, shape, _ in tensors], [fan for _, _, fan in tensors])
+
+    @staticmethod
     def of(named_shapes: Iterable[tuple[str, tuple[int, ...]]]) -> Layout:
         """Any tensors; fans as torch lays weights out, [out, in, ...], a bias taking that of its weight."""
         named = list(named_shapes)

@@ -80,7 +80,7 @@ def test_hills_are_smooth_and_wrap_around(side: int, seed: int) -> None:
 def test_a_map_drawn_in_bands_is_the_map_drawn_at_once(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"layout": layout, "size": 61, "channels": ("landmarks",), "landmarks": 0.1}
     at_once = farm_of(**settings).fields
-    monkeypatch.setattr("teem.worlds.farm.layout._BAND", 7)
+    monkeypatch.setattr("teem.worlds.farm.fields._AT_ONCE", 7 * 61)
     in_bands = farm_of(**settings).fields
     np.testing.assert_array_equal(at_once.planes, in_bands.planes)
     np.testing.assert_array_equal(at_once.capacity, in_bands.capacity)

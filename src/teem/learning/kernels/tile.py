@@ -20,11 +20,11 @@ from numba.extending import intrinsic
 LANES = 16
 GROUP = 64  # floats that sum_of_squares takes at once
 
-_FLOAT = ir.FloatType()
-_VECTOR = ir.VectorType(_FLOAT, LANES)
+FLOAT = ir.FloatType()
+VECTOR = ir.VectorType(FLOAT, LANES)
 _MASK = ir.VectorType(ir.IntType(1), LANES)
-_INDEX = ir.IntType(64)
-_INT32 = ir.IntType(32)
+INDEX = ir.IntType(64)
+INT32 = ir.IntType(32)
 _ALIGN = 4  # bytes: rows begin anywhere
 
 
@@ -50,38 +50,38 @@ class _Floats:
 
     def at(self, index: Any, kind: ir.Type) -> Any:
         """The address of element `index`, to be read or written as `kind`."""
-        here = self._builder.gep(self._data, [index], source_etype=_FLOAT)
+        here = self._builder.gep(self._data, [index], source_etype=FLOAT)
         return self._builder.bitcast(here, kind.as_pointer())
 
     def scalar(self, index: Any) -> Any:
         """Element `index` in every lane."""
-        one = self._builder.load(self.at(index, _FLOAT), typ=_FLOAT, align=_ALIGN)
-        return _everywhere(self._builder, one, _VECTOR)
+        one = self._builder.load(self.at(index, FLOAT), typ=FLOAT, align=_ALIGN)
+        return _everywhere(self._builder, one, VECTOR)
 
     def vector(self, index: Any, mask: Any = None) -> Any:
         """The elements from `index` on; lanes that `mask` leaves out are 0 and are not touched."""
         if mask is None:
-            return self._builder.load(self.at(index, _VECTOR), typ=_VECTOR, align=_ALIGN)
-        kind = ir.FunctionType(_VECTOR, [_VECTOR.as_pointer(), _INT32, _MASK, _VECTOR])
+            return self._builder.load(self.at(index, VECTOR), typ=VECTOR, align=_ALIGN)
+        kind = ir.FunctionType(VECTOR, [VECTOR.as_pointer(), INT32, _MASK, VECTOR])
         load = cgutils.get_or_insert_function(self._builder.module, kind, "llvm.masked.load.v16f32.p0")
-        return self._builder.call(load, [self.at(index, _VECTOR), _INT32(_ALIGN), mask, _zero()])
+        return self._builder.call(load, [self.at(index, VECTOR), INT32(_ALIGN), mask, zero()])
 
     def put(self, vector: Any, index: Any, mask: Any) -> None:
         """Write the lanes that `mask` names from `index` on."""
         if mask is None:
-            self._builder.store(vector, self.at(index, _VECTOR), align=_ALIGN)
+            self._builder.store(vector, self.at(index, VECTOR), align=_ALIGN)
             return
-        kind = ir.FunctionType(ir.VoidType(), [_VECTOR, _VECTOR.as_pointer(), _INT32, _MASK])
+        kind = ir.FunctionType(ir.VoidType(), [VECTOR, VECTOR.as_pointer(), INT32, _MASK])
         store = cgutils.get_or_insert_function(self._builder.module, kind, "llvm.masked.store.v16f32.p0")
-        self._builder.call(store, [vector, self.at(index, _VECTOR), _INT32(_ALIGN), mask])
+        self._builder.call(store, [vector, self.at(index, VECTOR), INT32(_ALIGN), mask])
 
 
-class _Operand(_Floats):
+class Operand(_Floats):
     """A Matrix inside a function being built."""
 
     def __init__(self, builder: Any, value: Any) -> None:
         begin, self._row, self._step = (builder.extract_value(value, i) for i in range(3))
-        super().__init__(builder, builder.inttoptr(begin, _FLOAT.as_pointer()))
+        super().__init__(builder, builder.inttoptr(begin, FLOAT.as_pointer()))
 
     def place(self, row: Any, column: Any) -> Any:
         """The index of element [row, column]."""
@@ -89,25 +89,25 @@ class _Operand(_Floats):
         return build.add(build.mul(row, self._row), build.mul(column, self._step))
 
 
-def _zero() -> Any:
-    return _VECTOR([0.0] * LANES)
+def zero() -> Any:
+    return VECTOR([0.0] * LANES)
 
 
 def _everywhere(builder: Any, value: Any, kind: Any) -> Any:
     """A vector with `value` in every lane."""
-    first = builder.insert_element(kind(ir.Undefined), value, _INT32(0))
-    return builder.shuffle_vector(first, kind(ir.Undefined), ir.VectorType(_INT32, LANES)([0] * LANES))
+    first = builder.insert_element(kind(ir.Undefined), value, INT32(0))
+    return builder.shuffle_vector(first, kind(ir.Undefined), ir.VectorType(INT32, LANES)([0] * LANES))
 
 
-def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
+def fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """a * b + c in every lane, rounded once."""
-    kind = ir.FunctionType(_VECTOR, [_VECTOR, _VECTOR, _VECTOR])
+    kind = ir.FunctionType(VECTOR, [VECTOR, VECTOR, VECTOR])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.fma.v16f32"), [a, b, c])
 
 
-def _first_lanes(builder: Any, count: Any) -> Any:
+def first_lanes(builder: Any, count: Any) -> Any:
     """The mask of the first `count` lanes."""
-    numbers = ir.VectorType(_INDEX, LANES)
+    numbers = ir.VectorType(INDEX, LANES)
     return builder.icmp_signed("<", numbers(list(range(LANES))), _everywhere(builder, count, numbers))
 
 
@@ -121,13 +121,13 @@ def _tile(rows: int, vectors: int, *, masked: bool) -> Callable[..., None]:
     @intrinsic
     def tile(typing, start, a, b, out, row, column, depth, lanes):  # type: ignore[no-untyped-def]
         def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
-            start, a, b, out = (_Operand(builder, each) for each in args[:4])
+            start, a, b, out = (Operand(builder, each) for each in args[:4])
             depth, lanes = args[6:]
-            masks = [None] * (vectors - 1) + [_first_lanes(builder, lanes) if masked else None]
-            row = [builder.add(args[4], _INDEX(r)) for r in range(rows)]
-            column = [builder.add(args[5], _INDEX(v * LANES)) for v in range(vectors)]
+            masks = [None] * (vectors - 1) + [first_lanes(builder, lanes) if masked else None]
+            row = [builder.add(args[4], INDEX(r)) for r in range(rows)]
+            column = [builder.add(args[5], INDEX(v * LANES)) for v in range(vectors)]
             tile = [(r, v) for r in range(rows) for v in range(vectors)]
-            sums = {place: cgutils.alloca_once(builder, _VECTOR) for place in tile}
+            sums = {place: cgutils.alloca_once(builder, VECTOR) for place in tile}
             for r, v in tile:
                 builder.store(start.vector(start.place(row[r], column[v]), masks[v]), sums[r, v])
             with cgutils.for_range(builder, depth) as loop:
@@ -135,10 +135,10 @@ def _tile(rows: int, vectors: int, *, masked: bool) -> Callable[..., None]:
                 right = [b.vector(b.place(k, column[v]), masks[v]) for v in range(vectors)]
                 left = [a.scalar(a.place(row[r], k)) for r in range(rows)]
                 for r, v in tile:
-                    now = builder.load(sums[r, v], typ=_VECTOR)
-                    builder.store(_fma(builder, left[r], right[v], now), sums[r, v])
+                    now = builder.load(sums[r, v], typ=VECTOR)
+                    builder.store(fma(builder, left[r], right[v], now), sums[r, v])
             for r, v in tile:
-                out.put(builder.load(sums[r, v], typ=_VECTOR), out.place(row[r], column[v]), masks[v])
+                out.put(builder.load(sums[r, v], typ=VECTOR), out.place(row[r], column[v]), masks[v])
             return context.get_dummy_value()
 
         n = types.int64
@@ -169,19 +169,19 @@ def _sum_of_squares(typing, values):  # type: ignore[no-untyped-def]
     def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
         array = context.make_array(signature.args[0])(context, builder, args[0])
         values, length = _Floats(builder, array.data), builder.extract_value(array.shape, 0)
-        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(_CHAINS)]
+        sums = [cgutils.alloca_once(builder, VECTOR) for _ in range(_CHAINS)]
         for each in sums:
-            builder.store(_zero(), each)
-        with cgutils.for_range(builder, builder.udiv(length, _INDEX(GROUP))) as loop:
+            builder.store(zero(), each)
+        with cgutils.for_range(builder, builder.udiv(length, INDEX(GROUP))) as loop:
             for chain, each in enumerate(sums):
-                first = builder.add(builder.mul(loop.index, _INDEX(GROUP)), _INDEX(chain * LANES))
+                first = builder.add(builder.mul(loop.index, INDEX(GROUP)), INDEX(chain * LANES))
                 here = values.vector(first)
-                builder.store(_fma(builder, here, here, builder.load(each, typ=_VECTOR)), each)
-        total = _FLOAT(0.0)
+                builder.store(fma(builder, here, here, builder.load(each, typ=VECTOR)), each)
+        total = FLOAT(0.0)
         for each in sums:
-            lanes = builder.load(each, typ=_VECTOR)
+            lanes = builder.load(each, typ=VECTOR)
             for lane in range(LANES):
-                total = builder.fadd(total, builder.extract_element(lanes, _INT32(lane)))
+                total = builder.fadd(total, builder.extract_element(lanes, INT32(lane)))
         return total
 
     return types.float32(values), build
@@ -196,9 +196,9 @@ def _fetch(typing, values, place):  # type: ignore[no-untyped-def]
         element = context.get_data_type(signature.args[0].dtype)
         byte = ir.IntType(8)
         here = builder.bitcast(builder.gep(data, [args[1]], source_etype=element), byte.as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), _INT32, _INT32, _INT32])
+        kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), INT32, INT32, INT32])
         prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(prefetch, [here, _INT32(0), _INT32(3), _INT32(1)])  # to read, into the second level, data
+        builder.call(prefetch, [here, INT32(0), INT32(3), INT32(1)])  # to read, into the second level, data
         return context.get_dummy_value()
 
     return types.void(values, types.int64), build
@@ -210,7 +210,7 @@ def _address(typing, values, place):  # type: ignore[no-untyped-def]
 
     def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.ptrtoint(builder.gep(data, [args[1]], source_etype=_FLOAT), _INDEX)
+        return builder.ptrtoint(builder.gep(data, [args[1]], source_etype=FLOAT), INDEX)
 
     return types.int64(values, types.int64), build
 

@@ -21,7 +21,7 @@ from teem.worlds.farm.bodies import ACTIONS, CAUSES, OWN, PASS, TRAITS, blank, b
 from teem.worlds.farm.channels import write_channels
 from teem.worlds.farm.fields import RESOURCES, ROCK, TERRAIN, empty_map
 from teem.worlds.farm.heuristic import farm_by_rule
-from teem.worlds.farm.layout import lay_out, make_fields
+from teem.worlds.farm.layout import Progress, lay_out, make_fields, silent
 from teem.worlds.farm.look import look
 from teem.worlds.farm.memory import Memory, make_memory
 from teem.worlds.farm.rules.breed import breed, parents
@@ -29,9 +29,10 @@ from teem.worlds.farm.rules.fight import fight
 from teem.worlds.farm.rules.gather import gather
 from teem.worlds.farm.rules.metabolise import die, metabolise
 from teem.worlds.farm.rules.move import move
-from teem.worlds.farm.rules.regrow import lasting, regrow
+from teem.worlds.farm.rules.regrow import lasting, regrow, regrow_tiles
 from teem.worlds.farm.rules.share import communicate, share
 from teem.worlds.farm.settle import resettle, settle
+from teem.worlds.farm.tiles import AT_ONCE
 from teem.worlds.farm.view import make_view, observation_names, observation_shape
 
 _CELLS_A_FOUNDER = 8  # side of the square that a founder has to itself, where size is 0
@@ -46,7 +47,9 @@ class Farm:
     causes = CAUSES
     traits = TRAITS
 
-    def __init__(self, config: Config, threads: Threads, spans: Spans, folder: Path | None = None) -> None:
+    def __init__(
+        self, config: Config, threads: Threads, spans: Spans, folder: Path | None = None, progress: Progress = silent
+    ) -> None:
         settings = self._settings = config.world
         self._population_settings = config.population
         self._seed = config.seed
@@ -78,7 +81,7 @@ class Farm:
         self._dead = np.zeros(capacity, np.int32)
         self._cause = np.zeros(capacity, np.int32)
         self._observed_step = -1
-        lay_out(self.fields, settings, config.seed)
+        lay_out(self.fields, settings, config.seed, threads, progress)
         settle(config.population.founders, self.population, self.fields, settings, config.seed, 0)
         write_channels(self.fields, self.population.living, self.bodies, 0, "persistent", "instant", "decaying")
 
@@ -123,7 +126,7 @@ class Farm:
         deaths, honours, ledger["lost"] = self._die(acted)
         births = self._breed()
         ledger["seeded"] = self._settings.energy * int((births.parent_slot < 0).sum())
-        ledger["grown"] = self._regrow()
+        ledger["grown"] = self._regrow(np.concatenate((acted, births.slot)))
         self._fade()
         outcome = Outcome(
             step=self.step_count,
@@ -257,10 +260,18 @@ class Farm:
             blank(self.bodies, newborn)
             self._memory.since[newborn] = -1
 
-    def _regrow(self) -> float:
-        settings, fields = self._settings, self.fields
+    def _regrow(self, somebody: Slots) -> float:
+        settings, fields, step, every = self._settings, self.fields, self.step_count, self._settings.regrow_every
         with self._spans("world.regrow"):
-            return float(regrow(self.step_count, settings.regrow_every, fields.planes, fields.capacity, self._lasts))
+            if fields.tiles is None:
+                return float(regrow(step, every, fields.planes, fields.capacity, self._lasts))
+            return float(
+                regrow_tiles(
+                    somebody, self.bodies.x, self.bodies.y, max(settings.sight, ceil(settings.move_distance)),
+                    settings.edge == "torus", step, every, settings.growth, AT_ONCE, fields.planes, fields.capacity,
+                    fields.tiles,
+                )
+            )  # fmt: skip
 
     def _fade(self) -> None:
         self.fields.fade()

@@ -7,34 +7,59 @@ back into the plane.
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.errors import TeemError
 from teem.state import State, expect_same_shape
+from teem.worlds.farm.tiles import Tiles, fold_traces
 
 RESOURCES, ROCK, TERRAIN = 0, 1, 2  # planes that every farm has
+TRACES = ("damage_heat", "trails")  # fading planes that only the farm's own rules write, where somebody is
 _SMALLEST_SCALE = 1e-12
+_AT_ONCE = 1 << 20  # cells that are drawn, searched or copied at once
 
 
 def empty_map(shape: tuple[int, ...], storage: str, folder: Path | None = None) -> NDArray[np.float32]:
-    """Zeros of `shape`: an array, or a map of a nameless file (`storage` mapped) that ends with the process."""
+    """Zeros of `shape`: an array, or a map of a nameless file (`storage` mapped) that ends with the process.
+
+    The file's room is taken at once, since a disk that is full later kills whoever writes to the map. Raises
+    TeemError when there is too little.
+    """
     if storage == "memory":
         return np.zeros(shape, np.float32)
-    with TemporaryFile(dir=folder) as file:
-        file.truncate(4 * int(np.prod(shape)))
+    place = folder or Path(gettempdir())
+    with TemporaryFile(dir=place) as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, 4 * int(np.prod(shape)))
+        except OSError as error:
+            raise TeemError(_no_room(shape, place, error)) from error
         return np.memmap(file, np.float32, "r+", shape=shape)
 
 
-def _copy(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    if not isinstance(plane, np.memmap):
-        return plane.copy()
-    copy = empty_map(plane.shape, "mapped")
-    copy[:] = plane
-    return copy
+def _no_room(shape: tuple[int, ...], folder: Path, error: OSError) -> str:
+    """What to say when a map's file can't be made as large as it has to be."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{folder} can't hold a mapped file: {error.strerror}"
+    needed, free = 4 * int(np.prod(shape)) / 2**30, shutil.disk_usage(folder).free / 2**30
+    return (
+        f"world.storage is mapped: {folder} can't hold another {needed:.1f} GiB of the map ({free:.1f} GiB are free): "
+        "lower world.size, perceive fewer world.channels, or use another disk"
+    )
+
+
+def bands(side: int) -> Iterator[slice]:
+    """The rows of a map, as many at once as make a fair piece of work and no more memory on a larger map."""
+    rows = max(1, _AT_ONCE // side)
+    return (slice(first, min(first + rows, side)) for first in range(0, side, rows))
 
 
 @dataclass(slots=True)
@@ -45,6 +70,8 @@ class Fields:
     planes: NDArray[np.float32]  # [side, side, len(names)] stored values
     decay: NDArray[np.float32]  # [len(names)] what a step leaves; 1: persistent
     capacity: NDArray[np.float32]  # [side, side] most joules of each cell
+    tiles: Tiles | None = None  # of a large map
+    folder: Path | None = None  # where the files of a mapped one lie
     scale: NDArray[np.float32] = field(init=False)  # [len(names)]
 
     def __post_init__(self) -> None:
@@ -62,9 +89,19 @@ class Fields:
     def fade(self) -> None:
         """Let every fading plane lose a step's part; changes `scale`, and rarely `planes`."""
         self.scale *= self.decay
-        for plane in np.flatnonzero(self.scale < _SMALLEST_SCALE):
-            self.planes[:, :, plane] *= self.scale[plane]
-            self.scale[plane] = 1.0
+        due = np.flatnonzero(self.scale < _SMALLEST_SCALE)
+        if len(due):
+            self._fold(due)
+
+    def _fold(self, due: NDArray[np.intp]) -> None:
+        """Fold scales back into their planes; a large map's own traces only where there are any."""
+        traces = [plane for plane in due if self.tiles and self.names[plane] in TRACES]
+        if self.tiles and traces:
+            fold_traces(self.planes, np.array(traces), self.scale[traces], self.tiles)
+        for plane in due:
+            if plane not in traces:
+                self.planes[:, :, plane] *= self.scale[plane]
+        self.scale[due] = 1.0
 
     def values(self, name: str) -> NDArray[np.float32]:
         """A plane as it is now, `[side, side]`; a copy if it fades."""
@@ -73,12 +110,20 @@ class Fields:
         return stored if self.scale[plane] == 1.0 else stored * self.scale[plane]
 
     def state(self) -> State:
-        """Planes, capacities and scales; a map that lies in a file is copied into another."""
-        return {name: _copy(getattr(self, name)) for name in ("planes", "capacity", "scale")}
+        """Planes, capacities, scales and what is known of tiles; a map in a file is copied into another."""
+        state: State = {name: self._copy(getattr(self, name)) for name in ("planes", "capacity", "scale")}
+        return state | ({name: column.copy() for name, column in self.tiles._asdict().items()} if self.tiles else {})
+
+    def _copy(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not isinstance(plane, np.memmap):
+            return plane.copy()
+        copy = empty_map(plane.shape, "mapped", self.folder)
+        copy[:] = plane
+        return copy
 
     def load_state(self, state: State) -> None:
         """Take over saved planes of the same shape."""
-        for name in ("planes", "capacity", "scale"):
-            here = getattr(self, name)
-            expect_same_shape(f"world.{name}", state[name], here)
-            here[:] = state[name]
+        here = {name: getattr(self, name) for name in ("planes", "capacity", "scale")}
+        for name, array in (here | (self.tiles._asdict() if self.tiles else {})).items():
+            expect_same_shape(f"world.{name}", state[name], array)
+            array[:] = state[name]

@@ -1,11 +1,12 @@
 """Where things lie when the world begins: resources, rock, terrain, landmarks.
 
-The map is drawn a band of rows at a time, so that one larger than memory can be laid out too.
+The map is drawn a band of rows at a time, so that one larger than memory can be laid out too: whatever its size,
+what is held beside it is a few bands, and four bytes a cluster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,26 @@ from numpy.typing import NDArray
 
 from teem.config.farm import FarmSettings
 from teem.rng import Stream, uniforms
+from teem.threads import Threads
 from teem.worlds.farm.channels import registered
-from teem.worlds.farm.fields import RESOURCES, ROCK, TERRAIN, Fields, empty_map
+from teem.worlds.farm.fields import RESOURCES, ROCK, TERRAIN, Fields, bands, empty_map
+from teem.worlds.farm.tiles import make_tiles
 from teem.worlds.farm.view import plane_names
 
-_BAND = 128  # rows drawn at once
 _CLUSTER_RADIUS = 5.0  # cells
-_SAMPLE = 1024  # rows at most from which the warmth of a cluster's edge is found
+_SAMPLE = 1024  # rows and columns at most from which the warmth of a cluster's edge is found
 _HILL = 12  # cells between two points of the terrain's noise
+_CENTRES = 1 << 16  # drawn at once
 
 Rows = NDArray[np.int64]
 Fertile = Callable[[Rows], NDArray[np.bool_]]
 """Which cells of some rows something grows on, `[len(rows), side]`."""
+Progress = Callable[[int, int], None]
+"""`progress(done, of)` is called with the rows of the map that are laid out, now and then, from any thread."""
+
+
+def silent(done: int, of: int) -> None:
+    """Say nothing of the progress."""
 
 
 def make_fields(settings: FarmSettings, side: int, folder: Path | None) -> Fields:
@@ -38,28 +47,39 @@ def make_fields(settings: FarmSettings, side: int, folder: Path | None) -> Field
         planes=empty_map((side, side, len(names)), settings.storage, folder),
         decay=np.array([fading.get(name, 1.0) for name in names], np.float32),
         capacity=empty_map((side, side), settings.storage, folder),
+        tiles=make_tiles(side, settings.regrow_every),
+        folder=folder,
     )
 
 
-def lay_out(fields: Fields, settings: FarmSettings, seed: int) -> None:
+def lay_out(fields: Fields, settings: FarmSettings, seed: int, threads: Threads, progress: Progress = silent) -> None:
     """Write the first map; changes every plane that has a lasting meaning."""
     side = fields.side
     fertile = _LAYOUTS[settings.layout](side, settings.density, seed)
     terrain = hills(side, seed)
     landmarks = fields.index("landmarks")
-    for first in range(0, side, _BAND):
-        rows = np.arange(first, min(first + _BAND, side))
-        band = fields.planes[first : first + _BAND]
-        draws = uniforms(seed, Stream.LAYOUT, 0, rows, 2 * side).reshape(len(rows), 2, side)
-        rock = draws[:, 0] < settings.obstacles
-        capacity = np.float32(settings.cell_capacity) * (fertile(rows) & ~rock)
-        fields.capacity[first : first + _BAND] = capacity
-        band[:, :, RESOURCES] = capacity * (0.5 + 0.5 * draws[:, 1])
-        band[:, :, ROCK] = rock
-        band[:, :, TERRAIN] = terrain(rows)
-        if landmarks >= 0:
-            marks = uniforms(seed, Stream.TERRAIN, 1, rows, side)
-            band[:, :, landmarks] = (marks < settings.landmarks) & ~rock
+    parts = list(bands(side))
+    done = 0
+
+    def draw(first: int, stop: int) -> None:
+        nonlocal done
+        for part in parts[first:stop]:
+            rows = np.arange(part.start, part.stop)
+            band = fields.planes[part]
+            draws = uniforms(seed, Stream.LAYOUT, 0, rows, 2 * side).reshape(len(rows), 2, side)
+            rock = draws[:, 0] < settings.obstacles
+            capacity = np.float32(settings.cell_capacity) * (fertile(rows) & ~rock)
+            fields.capacity[part] = capacity
+            band[:, :, RESOURCES] = capacity * (0.5 + 0.5 * draws[:, 1])
+            band[:, :, ROCK] = rock
+            band[:, :, TERRAIN] = terrain(rows)
+            if landmarks >= 0:
+                marks = uniforms(seed, Stream.TERRAIN, 1, rows, side)
+                band[:, :, landmarks] = (marks < settings.landmarks) & ~rock
+            done += len(rows)
+            progress(done, side)
+
+    threads.share(draw, len(parts), at_least=1)
 
 
 def _random(side: int, density: float, seed: int) -> Fertile:
@@ -81,34 +101,66 @@ def _gradient(side: int, density: float, seed: int) -> Fertile:
 
 def _clustered(side: int, density: float, seed: int) -> Fertile:
     """The cells nearest to randomly placed centres, as many as the density asks for."""
-    centres = max(1, round(1.2 * density * side * side / (np.pi * _CLUSTER_RADIUS**2)))
-    places = (uniforms(seed, Stream.LAYOUT, 2, np.arange(centres), 2) * side).astype(np.int64)
+    count = max(1, round(1.2 * density * side * side / (np.pi * _CLUSTER_RADIUS**2)))
+    centres = _centres(count, side, seed)
     sample = np.arange(0, side, max(1, -(-side // _SAMPLE)))
-    bands = [sample[first : first + _BAND] for first in range(0, len(sample), _BAND)]
-    threshold = np.quantile(np.concatenate([_warmth(rows, places, side) for rows in bands]), 1 - density)
-    return lambda rows: _warmth(rows, places, side) > threshold
+    warmth = [_warmth(rows, centres, side)[:, sample] for rows in np.array_split(sample, -(-len(sample) // 64))]
+    threshold = np.quantile(np.concatenate(warmth), 1 - density)
+    return lambda rows: _warmth(rows, centres, side) > threshold
 
 
-def _warmth(rows: Rows, places: NDArray[np.int64], side: int) -> NDArray[np.float32]:
+def _centres(count: int, side: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Random places by row: row y has the columns `[start[y]:start[y + 1]]`; drawn twice, to be held only sorted."""
+
+    def drawn() -> Iterator[NDArray[np.int32]]:
+        for first in range(0, count, _CENTRES):
+            numbers = np.arange(first, min(first + _CENTRES, count))
+            yield (uniforms(seed, Stream.LAYOUT, 2, numbers, 2) * side).astype(np.int32)
+
+    start = np.zeros(side + 1, np.int64)
+    for places in drawn():
+        start[1:] += np.bincount(places[:, 0], minlength=side)
+    start = np.cumsum(start)
+    columns = np.empty(count, np.int32)
+    filled = start[:-1].copy()
+    for places in drawn():
+        _sort_in(places, filled, columns)
+    return start, columns
+
+
+@njit(nogil=True, cache=True)
+def _sort_in(places, filled, columns):  # type: ignore[no-untyped-def]
+    for n in range(places.shape[0]):
+        row = places[n, 0]
+        columns[filled[row]] = places[n, 1]
+        filled[row] += 1
+
+
+def _warmth(rows: Rows, centres: tuple[NDArray[np.int64], NDArray[np.int32]], side: int) -> NDArray[np.float32]:
     """How near cells are to the centres: a sum of bumps that wrap around, `[len(rows), side]`."""
     reach = min(int(3 * _CLUSTER_RADIUS), (side - 1) // 2)
     offsets = np.arange(-reach, reach + 1)
     bump = np.exp(-(offsets**2) / (2 * _CLUSTER_RADIUS**2)).astype(np.float32)
-    warmth = np.zeros((len(rows), side), np.float32)
-    _add_bumps(rows, places, bump, warmth)
-    return warmth
+    warmth = np.zeros((len(rows), side + 2 * reach), np.float32)  # what wraps around lies beside the map at first
+    _add_bumps(rows, *centres, bump, warmth)
+    inside = warmth[:, reach : reach + side]
+    inside[:, side - reach :] += warmth[:, :reach]
+    inside[:, :reach] += warmth[:, reach + side :]
+    return inside
 
 
 @njit(nogil=True, cache=True)
-def _add_bumps(rows, places, bump, warmth):  # type: ignore[no-untyped-def]
-    side, reach = warmth.shape[1], bump.shape[0] // 2
+def _add_bumps(rows, start, columns, bump, warmth):  # type: ignore[no-untyped-def]
+    """Add the bumps of the centres in reach of each row; `warmth` has half a bump's width to spare on both sides."""
+    side, reach = start.shape[0] - 1, bump.shape[0] // 2
     for r in range(rows.shape[0]):
-        for centre in range(places.shape[0]):
-            away = (rows[r] - places[centre, 0] + side // 2) % side - side // 2
-            if abs(away) <= reach:
-                for offset in range(-reach, reach + 1):
-                    column = (places[centre, 1] + offset) % side
-                    warmth[r, column] += bump[offset + reach] * bump[away + reach]
+        for away in range(-reach, reach + 1):
+            row = (rows[r] + away) % side
+            height = bump[away + reach]
+            for centre in range(start[row], start[row + 1]):
+                column = columns[centre]
+                for offset in range(bump.shape[0]):
+                    warmth[r, column + offset] += bump[offset] * height
 
 
 _LAYOUTS: dict[str, Callable[[int, float, int], Fertile]] = {
@@ -122,17 +174,19 @@ _LAYOUTS: dict[str, Callable[[int, float, int], Fertile]] = {
 def hills(side: int, seed: int) -> Callable[[Rows], NDArray[np.float32]]:
     """Smooth value noise from 0 to 1 that wraps around: what it is along some rows, `[len(rows), side]`."""
     knots = max(2, side // _HILL)  # a single one would be a plain
-    heights = uniforms(seed, Stream.TERRAIN, 0, np.arange(knots), knots)
     place = np.arange(side) * (knots / side)
     low = place.astype(np.int64)
     part = (place - low).astype(np.float32)
     part = part * part * (3 - 2 * part)
     high = (low + 1) % knots
 
+    def edge(knots_of_rows: Rows) -> NDArray[np.float32]:
+        needed, row = np.unique(knots_of_rows, return_inverse=True)
+        heights = uniforms(seed, Stream.TERRAIN, 0, needed, knots)
+        return (heights[:, low] * (1 - part) + heights[:, high] * part)[row]
+
     def along(rows: Rows) -> NDArray[np.float32]:
-        north, south = (
-            heights[edge][:, low] * (1 - part) + heights[edge][:, high] * part for edge in (low[rows], high[rows])
-        )
+        north, south = edge(low[rows]), edge(high[rows])
         return np.asarray(north * (1 - part[rows])[:, None] + south * part[rows][:, None], np.float32)
 
     return along

@@ -51,6 +51,8 @@ def see_others(who, row, bodies, grid, view, charts, terms, kinds, seen):  # typ
                     if cell >= 0 and heard >= 0:
                         seen[to, place[cell] + heard * stride] += weight * signal[j]
                 square = dx * dx + dy * dy
+                if square > reach2:  # most are: asked first, since whether they are friends is anybody's guess
+                    continue
                 if friend and _nearer(square, ally2, ally < 0, ids[j], ids[ally]):
                     ally2, ally = square, j
                 elif not friend and _nearer(square, enemy2, enemy < 0, ids[j], ids[enemy]):

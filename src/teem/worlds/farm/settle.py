@@ -11,7 +11,7 @@ from teem.population.slots import Population
 from teem.population.variation import mutate
 from teem.rng import Stream, normals, uniforms
 from teem.worlds.farm.bodies import TRAITS
-from teem.worlds.farm.fields import ROCK, Fields
+from teem.worlds.farm.fields import ROCK, Fields, bands
 
 _TRIES = 16  # places drawn for a founder before any free cell is taken
 
@@ -75,10 +75,25 @@ def _place(
     population.y[slots] = y[rows, first]
     stuck = np.flatnonzero(~free.any(axis=1))
     if len(stuck):
-        free_y, free_x = np.nonzero(fields.planes[:, :, ROCK] == 0)
-        pick = (draws[stuck, 0] * len(free_y)).astype(np.int64)
-        population.x[slots[stuck]] = free_x[pick] + np.float32(0.5)
-        population.y[slots[stuck]] = free_y[pick] + np.float32(0.5)
+        free_y, free_x = _free_cells(fields, draws[stuck, 0])
+        population.x[slots[stuck]] = free_x + np.float32(0.5)
+        population.y[slots[stuck]] = free_y + np.float32(0.5)
     population.born[slots] = step
     population.energy[slots] = settings.energy
     population.health[slots] = 1.0
+
+
+def _free_cells(fields: Fields, draws: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A free cell for each draw from [0, 1), as if all were in one list row by row: (rows, columns)."""
+    counts = [int((fields.planes[band, :, ROCK] == 0).sum()) for band in bands(fields.side)]
+    ends = np.cumsum(counts)
+    picks = np.minimum((draws * np.float64(ends[-1])).astype(np.int64), ends[-1] - 1)
+    band_of = np.searchsorted(ends, picks, side="right")
+    y, x = np.empty_like(picks), np.empty_like(picks)
+    for number, band in enumerate(bands(fields.side)):
+        mine = np.flatnonzero(band_of == number)
+        if len(mine):
+            free_y, free_x = np.nonzero(fields.planes[band, :, ROCK] == 0)
+            nth = picks[mine] - (ends[number] - counts[number])
+            y[mine], x[mine] = free_y[nth] + band.start, free_x[nth]
+    return y, x

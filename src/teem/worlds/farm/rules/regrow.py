@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from teem.worlds.farm.fields import RESOURCES
+from teem.worlds.farm.tiles import FULL, TILE, visit
 
 _ZERO = np.float32(0.0)
 
@@ -43,3 +44,74 @@ def regrow_plain(step, every, planes, capacity, lasts):  # type: ignore[no-untyp
     grown = np.where(fertile, here * full / np.where(fertile, here + (full - here) * lasts, 1), here)
     planes[rows, :, RESOURCES] = grown
     return float((grown - here).sum())
+
+
+@njit(nogil=True, cache=True)
+def regrow_tiles(who, xs, ys, reach, torus, step, every, growth, at_once, planes, capacity, tiles):  # type: ignore[no-untyped-def]
+    """Bring up to date what `who` may see or reach, and the next `at_once` tiles; changes the resources and tiles.
+
+    Whoever looks finds what `regrow` would have left there, but for rounding. Returns the joules grown.
+    """
+    visit(who, xs, ys, step, tiles)
+    side = planes.shape[0]
+    total = 0.0
+    for i in who:
+        first_y, last_y = _stretch(np.int64(ys[i]), reach, side, torus)
+        first_x, last_x = _stretch(np.int64(xs[i]), reach, side, torus)
+        y = first_y
+        while y <= last_y:
+            row = y % side // TILE
+            x = first_x
+            while x <= last_x:
+                column = x % side // TILE
+                total += _grow(row, column, step, every, growth, planes, capacity, tiles)
+                x += min((column + 1) * TILE, side) - x % side
+            y += min((row + 1) * TILE, side) - y % side
+    along = tiles.grown.shape[0]
+    for n in range(min(at_once, along * along)):
+        tile = (step * at_once + n) % (along * along)
+        total += _grow(tile // along, tile % along, step, every, growth, planes, capacity, tiles)
+    return total
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _stretch(middle, reach, side, torus):  # type: ignore[no-untyped-def]
+    """The first and last cell within reach; on a torus they may lie a turn off, but never a whole turn apart."""
+    if torus:
+        return middle - reach, min(middle + reach, middle - reach + side - 1)
+    return max(middle - reach, 0), min(middle + reach, side - 1)
+
+
+@njit(nogil=True, cache=True)
+def _grow(row, column, step, every, growth, planes, capacity, tiles):  # type: ignore[no-untyped-def]
+    """Give a tile's rows the turns that they have missed, this step's included; returns the joules grown."""
+    since = tiles.grown[row, column]
+    if since == FULL or since > step:
+        return 0.0
+    side = planes.shape[0]
+    grows = step + 1 - since < every  # a row that had no turn may grow, for all that is known
+    total = 0.0
+    before, lasts = 0, np.float32(1.0)
+    for y in range(row * TILE, min((row + 1) * TILE, side)):
+        turns = _turns(y, since, step + 1, every)
+        if turns == 0:
+            continue
+        if turns != before:
+            before, lasts = turns, np.float32(np.exp(-growth * every * turns))
+        for x in range(column * TILE, min((column + 1) * TILE, side)):
+            full, here = capacity[y, x], planes[y, x, RESOURCES]
+            if _ZERO < here < full:
+                grown = min(full, here * full / (here + (full - here) * lasts))
+                if grown > here:
+                    grows = True
+                    planes[y, x, RESOURCES] = grown
+                    total += grown - here
+    tiles.grown[row, column] = step + 1 if grows else FULL
+    return total
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _turns(y, since, until, every):  # type: ignore[no-untyped-def]
+    """How many steps of [since, until) are a row's turn: those that leave the same remainder."""
+    first = y % every
+    return (until - 1 - first) // every - (since - 1 - first) // every
