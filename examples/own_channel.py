@@ -28,7 +28,7 @@ def main() -> None:
     given = parser.parse_args()
     teem.register_channel("crowd", crowd, "decaying", decay=0.8)  # before the settings are read
     settings = {"world.channels": "resources,allies,enemies,crowd", "learning.algorithm": "heuristic"}
-    world = make_world(teem.load_config("farm", settings, channels=["crowd"]), Threads(1), Spans())
+    world = make_world(teem.load_config("farm", settings), Threads(1), Spans())
     for _ in range(given.steps):
         observation = world.observe()
         world.step(observation.mask.argmax(axis=1).astype("int32"))  # everyone's first legal action

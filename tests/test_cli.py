@@ -25,10 +25,10 @@ from teem.version import __version__
 SMALL = ["--agents", "12", "--learning.algorithm", "random", "--record.every", "1", "--runtime.threads", "1"]
 
 
-def teem(*arguments: str, cwd: Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def teem(*arguments: str, cwd: Path, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "teem", *arguments],
-        cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False,
+        cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False, env=os.environ | environment,
     )  # fmt: skip
 
 
@@ -268,3 +268,22 @@ def test_on_a_terminal_there_is_a_panel(tmp_path: Path) -> None:
     text = seen.decode(errors="replace")
     assert "▀" in text
     assert "Ctrl-C saves and stops" in text
+
+
+def test_a_run_with_a_channel_of_ones_own_is_resumed_and_examined_from_the_command_line(tmp_path: Path) -> None:
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "corners.py").write_text(
+        "import teem\n\n\n"
+        "def mark(plane, scale, living, bodies, step):\n    plane[:20, :20] = 1\n\n\n"
+        'teem.register_channel("corner", mark, "persistent")\n'
+    )
+    own = ["--imports", "corners", "--world.channels", "resources,corner", "--steps", "5", "--out", "own"]
+    begun = teem("run", "farm", *SMALL, *own, cwd=tmp_path, PYTHONPATH=str(modules))
+    assert begun.returncode == 0, begun.stderr
+    resumed = teem("resume", "own", "--steps", "9", cwd=tmp_path, PYTHONPATH=str(modules))
+    assert resumed.returncode == 0, resumed.stderr
+    elsewhere = teem("resume", "own", "--steps", "12", cwd=tmp_path)
+    assert elsewhere.returncode == 2
+    assert 'imports[0] is "corners", which can\'t be imported' in elsewhere.stderr
+    assert "put its folder on PYTHONPATH" in elsewhere.stderr

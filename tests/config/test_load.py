@@ -183,3 +183,17 @@ def test_a_fault_does_not_hide_in_another_ones_shadow(tmp_path: Path) -> None:
     """A contradiction is told only if the settings that it is about are themselves right."""
     told = faults(WORLD + "energy_max = nan\nbreed_energy = 30.0\n", tmp_path)
     assert [fault.partition(" ")[0] for fault in told] == ["world.energy_max"]
+
+
+def test_modules_that_can_not_be_imported_are_faults_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "breaks_teem.py").write_text("1 / 0")
+    (tmp_path / "takes_a_name.py").write_text("import teem\nteem.register_channel('trails', print)")
+    monkeypatch.syspath_prepend(tmp_path)
+    text = 'imports = ["breaks_teem", "is_not_there", "takes_a_name"]\n' + WORLD + "size = -1\n"
+    size, breaks, absent, takes = faults(text, tmp_path)
+    assert size.startswith("world.size")
+    assert breaks.startswith('imports[0] is "breaks_teem", which can\'t be imported (ZeroDivisionError')
+    assert absent.startswith('imports[1] is "is_not_there"')
+    assert takes == "imports[2] takes_a_name: channel trails: this name is taken; choose another"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from math import ceil
 
-from teem.config.farm import CHANNELS, FarmSettings
+from teem.config.farm import CHANNELS, FarmSettings, own_channels
 from teem.config.settings import Config, LearningSettings
 
 WIDEST = 1024
@@ -38,14 +38,14 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(known) or 'none'}"
 
 
-def contradictions(config: Config, channels: frozenset[str] = frozenset()) -> Iterator[Fault]:
+def contradictions(config: Config) -> Iterator[Fault]:
     """Yield every contradiction between settings that are each in range."""
     yield from _population(config)
     yield from _learning(config.learning)
     if config.learning.algorithm == "dqn":
         yield from _replay(config.learning)
     if isinstance(config.world, FarmSettings):
-        yield from _farm(config.world, channels)
+        yield from _farm(config.world)
 
 
 def _population(config: Config) -> Iterator[Fault]:
@@ -138,8 +138,8 @@ def _names_a_class(network: str) -> bool:
     return bool(colon) and name.isidentifier() and all(part.isidentifier() for part in module.split("."))
 
 
-def _farm(world: FarmSettings, registered: frozenset[str]) -> Iterator[Fault]:
-    yield from _channels(world, registered)
+def _farm(world: FarmSettings) -> Iterator[Fault]:
+    yield from _channels(world)
     names = [kind.name for kind in world.kinds]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield Fault(f'world.kinds has {names.count(name)} kinds named "{name}": give each its own name', "world.kinds")
@@ -165,8 +165,8 @@ def _farm(world: FarmSettings, registered: frozenset[str]) -> Iterator[Fault]:
             )
 
 
-def _channels(world: FarmSettings, registered: frozenset[str]) -> Iterator[Fault]:
-    known = (*CHANNELS, *sorted(registered - set(CHANNELS)))
+def _channels(world: FarmSettings) -> Iterator[Fault]:
+    known = (*CHANNELS, *sorted(own_channels))
     for index, name in enumerate(world.channels):
         path = f"world.channels[{index}]"
         if name not in known:

@@ -12,6 +12,9 @@ CHANNELS = (
 )  # fmt: skip
 
 
+own_channels: set[str] = set()  # names that were registered beside those, see `teem.register_channel`
+
+
 class KindSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A kind of agent: what its founders are like, and what it is rewarded for."""
 

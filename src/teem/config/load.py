@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,26 +31,22 @@ from teem.errors import UsageError
 Table = dict[str, Any]
 
 
-def load_config(
-    source: str | Path | None = None,
-    overrides: Mapping[str, Any] | None = None,
-    *,
-    channels: Collection[str] = (),
-) -> Config:
+def load_config(source: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Config:
     """Return the settings of a ready-made world or a TOML file, with `overrides` by dotted path on top.
 
-    Overrides may be texts as typed on the command line ("512", "64,32", "true") or values. `channels` are
-    names registered beside the built-in ones. Raises UsageError with every fault at once.
+    Overrides may be texts as typed on the command line ("512", "64,32", "true") or values. The modules that the
+    settings name are imported, so that what they register is known. Raises UsageError with every fault at once.
     """
     faults: list[Fault] = []
     table, from_file = _given(source, faults)
     for path, value in (overrides or {}).items():
         _override(table, path, value, faults)
     config = _build(table, from_file, faults)
+    _import(config.imports, faults)
     faulty = {fault.path for fault in faults}
     faults.extend(
         fault
-        for fault in contradictions(config, frozenset(channels))
+        for fault in contradictions(config)
         if not any(_covers(path, involved) for path in faulty for involved in fault.paths)
     )
     if faults:
@@ -66,6 +63,19 @@ def _given(source: str | Path | None, faults: list[Fault]) -> tuple[Table, bool]
     except UsageError as error:
         faults.extend(Fault(text, "source") for text in error.faults)
         return {}, False
+
+
+def _import(modules: tuple[str, ...], faults: list[Fault]) -> None:
+    """Import a user's own modules for what they register; whatever goes wrong in them is a fault of the setting."""
+    for index, name in enumerate(modules):
+        try:
+            import_module(name)
+        except UsageError as error:  # what it registers doesn't fit
+            faults.extend(Fault(f"imports[{index}] {name}: {text}", "imports") for text in error.faults)
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            text = f'imports[{index}] is "{name}", which can\'t be imported ({what}): put its folder on PYTHONPATH'
+            faults.append(Fault(text, "imports"))
 
 
 def find_source(source: str | Path) -> Path:

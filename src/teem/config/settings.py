@@ -133,6 +133,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="every random draw follows from it")] = 7
     steps: Annotated[int, Meta(ge=0, description="steps to run; 0: until stopped")] = 2000
+    imports: Annotated[
+        tuple[str, ...], Meta(description="modules of your own to import first, for the channels they register")
+    ] = ()
     world: FarmSettings = FarmSettings()
     population: PopulationSettings = PopulationSettings()
     learning: LearningSettings = LearningSettings()

@@ -11,7 +11,6 @@ from teem.errors import TeemError, UsageError
 from teem.record import checkpoint
 from teem.record.folder import CHECKPOINTS, CONFIG
 from teem.state import State
-from teem.worlds.farm.channels import registered
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ def settings_of(path: Path) -> Config:
         raise UsageError(f"{path} does not exist: give the folder of a run, such as runs/farm-7")
     if not (path / CONFIG).is_file():
         raise UsageError(f"{path} is no run folder (it has no {CONFIG}): give the folder of a run")
-    return load_config(path / CONFIG, channels=registered)
+    return load_config(path / CONFIG)
 
 
 def open_saved(path: Path) -> Saved:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.config.farm import CHANNELS
+from teem.config.farm import CHANNELS, own_channels
 from teem.errors import UsageError
 from teem.worlds.farm.bodies import Bodies
 from teem.worlds.farm.fields import Fields
@@ -65,6 +65,7 @@ def register_channel(name: str, writer: Writer, behaviour: Behaviour = "instant"
     if faults:
         raise UsageError(faults)
     registered[name] = Channel(name, behaviour, writer, decay)
+    own_channels.add(name)
 
 
 def write_channels(
@@ -84,3 +85,4 @@ def write_channels(
 def forget_channel(name: str) -> None:
     """Take a registered channel back."""
     del registered[name]
+    own_channels.remove(name)
