@@ -96,7 +96,7 @@ def test_every_part_of_the_key_counts() -> None:
 
 
 def test_uniforms_are_uniform_and_below_one() -> None:
-    draws = uniforms(7, Stream.MOTION, 3, np.arange(20_000, dtype=np.int64), 2)
+    draws = uniforms(7, Stream.LAYOUT, 3, np.arange(20_000, dtype=np.int64), 2)
     assert draws.dtype == np.float32
     assert draws.min() >= 0
     assert draws.max() < 1
@@ -127,13 +127,13 @@ def test_two_normals_of_two_words_are_independent() -> None:
 
 def test_streams_steps_agents_and_blocks_are_independent() -> None:
     agents = np.arange(20_000, dtype=np.int64)
-    one = uniforms(7, Stream.MOTION, 3, agents, 2)
+    one = uniforms(7, Stream.LAYOUT, 3, agents, 2)
     others = {
         "block": one[:, 1],
-        "stream": uniforms(7, Stream.COMBAT, 3, agents, 1)[:, 0],
-        "step": uniforms(7, Stream.MOTION, 4, agents, 1)[:, 0],
-        "seed": uniforms(8, Stream.MOTION, 3, agents, 1)[:, 0],
-        "agent": uniforms(7, Stream.MOTION, 3, agents + 1, 1)[:, 0],
+        "stream": uniforms(7, Stream.GENOME, 3, agents, 1)[:, 0],
+        "step": uniforms(7, Stream.LAYOUT, 4, agents, 1)[:, 0],
+        "seed": uniforms(8, Stream.LAYOUT, 3, agents, 1)[:, 0],
+        "agent": uniforms(7, Stream.LAYOUT, 3, agents + 1, 1)[:, 0],
     }
     for name, other in others.items():
         assert abs(np.corrcoef(one[:, 0], other)[0, 1]) < 0.03, name

@@ -21,8 +21,6 @@ class Stream(IntEnum):
     FOUNDERS = 2
     GENOME = 3
     BREEDING = 4
-    MOTION = 5
-    COMBAT = 6
     EXPLORE = 7
     REPLAY = 8
     WEIGHTS = 9

@@ -6,8 +6,8 @@ import sqlite3
 
 import numpy as np
 import pytest
-from conftest import TINY, changed, run_in
 from rich.console import Console
+from tiny_runs import TINY, changed, run_in
 
 from teem.config.farm import CHANNELS, KindSettings
 from teem.config.settings import PpoSettings

@@ -1,7 +1,7 @@
 """Worlds in which policies are compared: the same founders for each, fairly dealt, and rightly counted."""
 
 import numpy as np
-from conftest import TINY, changed, run_in
+from tiny_runs import TINY, changed, run_in
 
 from teem.evaluate.compare import contrast
 from teem.evaluate.episodes import (

@@ -5,8 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import TINY, changed, run_in
 from rich.console import Console
+from tiny_runs import TINY, changed, run_in
 
 from teem.errors import UsageError
 from teem.evaluate.compare import compare
