@@ -1,10 +1,15 @@
-"""The three files of a checkpoint, written with their sums and read only when these are right. No pickle."""
+"""The three files of a checkpoint, written with their sums and read only when these are right. No pickle.
+
+Arrays are written from where they lie and read by mapping their file, so that a state larger than memory can be
+saved and loaded too.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
+import mmap
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +23,7 @@ from teem.version import __version__
 
 FORMAT = 1
 ARRAYS, STATE, MANIFEST = "arrays.safetensors", "state.json", "manifest.json"
+_PIECE = 1 << 22  # bytes that are summed and written at once
 DTYPES = {
     "bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "float16": "F16",
     "uint32": "U32", "int32": "I32", "float32": "F32", "uint64": "U64", "int64": "I64", "float64": "F64",
@@ -89,14 +95,16 @@ def write(folder: Path, step: int, packed: Packed, meta: dict[str, Any]) -> int:
 
 
 def read(folder: Path, step: int) -> tuple[State, dict[str, Any]]:
-    """The state and meta of a checkpoint; raises ValueError or OSError, saying what is wrong with it."""
+    """The state and meta of a checkpoint; raises ValueError or OSError, saying what is wrong with it.
+
+    Its arrays are read-only views of the file, which may be removed but not written to while they are used.
+    """
     manifest = (folder / MANIFEST).read_text("utf-8")
-    contents = {name: _read_file(folder / name) for name in (ARRAYS, STATE)}
-    files = {name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in contents.items()}
+    files = {name: _sum_file(folder / name) for name in (ARRAYS, STATE)}
     if manifest != _manifest(step, files):
         raise ValueError(_difference(manifest, step, files))
-    content = json.loads(contents[STATE])
-    return unpack(content["state"], _arrays(contents[ARRAYS])), content["meta"]
+    content = json.loads((folder / STATE).read_bytes())
+    return unpack(content["state"], _arrays(folder / ARRAYS)), content["meta"]
 
 
 def _manifest(step: int, files: dict[str, tuple[int, str]]) -> str:
@@ -144,24 +152,28 @@ def _safetensors(arrays: dict[str, Array]) -> Iterable[bytes | memoryview]:
             yield np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-def _arrays(content: bytearray) -> dict[str, Array]:
-    """The arrays of a safetensors file; they share its memory and can be written to."""
+def _arrays(path: Path) -> dict[str, Array]:
+    """The arrays of a safetensors file, mapped: the system reads what is looked at, and holds it as long as it likes.
+
+    They can't be written to, since the system would have to promise memory for all that might be.
+    """
+    with path.open("rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     start = 8 + int.from_bytes(content[:8], "little")
     names = {short: name for name, short in DTYPES.items()}
     arrays: dict[str, Array] = {}
-    for path, entry in json.loads(content[8:start]).items():
+    for name, entry in json.loads(content[8:start]).items():
         shape = entry["shape"]
         flat = np.frombuffer(content, names[entry["dtype"]], math.prod(shape), start + entry["data_offsets"][0])
-        arrays[path] = flat.reshape(shape)
+        arrays[name] = flat.reshape(shape)
     return arrays
 
 
-def _read_file(path: Path) -> bytearray:
-    content = bytearray(path.stat().st_size)
-    with path.open("rb") as file:
-        filled = file.readinto(content)
-    del content[filled:]
-    return content
+def _sum_file(path: Path) -> tuple[int, str]:
+    """A file's bytes and SHA-256."""
+    with path.open("rb", buffering=0) as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return file.tell(), digest.hexdigest()
 
 
 def _write_file(path: Path, parts: Iterable[bytes | memoryview]) -> tuple[int, str]:
@@ -169,11 +181,18 @@ def _write_file(path: Path, parts: Iterable[bytes | memoryview]) -> tuple[int, s
     digest = hashlib.sha256()
     size = 0
     with path.open("wb", buffering=0) as file:
-        for part in parts:
-            digest.update(part)
-            size += len(part)
-            rest = memoryview(part)
-            while rest:
-                rest = rest[file.write(rest) :]
+        for piece in _pieces(parts):
+            digest.update(piece)
+            size += len(piece)
+            while piece:
+                piece = piece[file.write(piece) :]
         os.fsync(file.fileno())
     return size, digest.hexdigest()
+
+
+def _pieces(parts: Iterable[bytes | memoryview]) -> Iterable[memoryview]:
+    """The same bytes in pieces that are still in the processor's or at least in memory when they are written."""
+    for part in parts:
+        whole = memoryview(part)
+        for first in range(0, len(whole), _PIECE):
+            yield whole[first : first + _PIECE]

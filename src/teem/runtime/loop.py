@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from teem.config.dump import dump_config
 from teem.config.settings import Config
@@ -26,7 +27,7 @@ from teem.record.schema import rewind
 from teem.state import State
 from teem.threads import Threads
 from teem.version import __version__
-from teem.worlds.base import Outcome
+from teem.worlds.base import Outcome, Progress, silent
 from teem.worlds.catalogue import make_world
 
 
@@ -44,17 +45,20 @@ class Totals:
 class Run:
     """A world, its policies and its record, driven a step at a time. Create one with `create` or `resume`."""
 
-    def __init__(self, config: Config, folder: RunFolder, resumed: Checkpoint | None = None) -> None:
+    def __init__(
+        self, config: Config, folder: RunFolder, resumed: Checkpoint | None = None, progress: Progress = silent
+    ) -> None:
         self.config = config
         self.folder = folder
         self.spans = Spans()
         self.totals = Totals()
         self.threads = Threads(config.runtime.threads or os.cpu_count() or 1)
-        self.world = make_world(config, self.threads, self.spans, folder.path)
+        self.world = make_world(config, self.threads, self.spans, folder.path, progress)
         self.policies = build_policies(config, self.world, self.threads)
         self.checkpointer = Checkpointer(folder.checkpoints, config.checkpoint.keep, self.spans)
         if resumed:
-            rewind(folder.database, resumed.step - 1)
+            if config.record.enabled:
+                rewind(folder.database, resumed.step - 1)
             checkpoint.discard_after(folder.checkpoints, resumed.step)
         self.recorder = (
             Recorder(folder.database, config.record, self.spans, [folder.lock]) if config.record.enabled else None
@@ -66,20 +70,20 @@ class Run:
             self.collector.start(resumed=resumed is not None)
 
     @classmethod
-    def create(cls, config: Config, folder: RunFolder) -> Run:
-        """Begin a new run in a fresh folder."""
+    def create(cls, config: Config, folder: RunFolder, progress: Progress = silent) -> Run:
+        """Begin a new run in a fresh folder; `progress` hears of a world that takes long to make."""
         folder.write_config(dump_config(config))
         folder.log("started", version=__version__, seed=config.seed)
-        return cls(config, folder)
+        return cls(config, folder, None, progress)
 
     @classmethod
-    def resume(cls, config: Config, folder: RunFolder) -> Run:
+    def resume(cls, config: Config, folder: RunFolder, progress: Progress = silent) -> Run:
         """Go on from the newest whole checkpoint, bit for bit; TeemError when there is none."""
         found = checkpoint.latest(folder.checkpoints)
         for fault in found.faults:
             folder.log("checkpoint passed over", fault=fault)
         folder.log("resumed", version=__version__, step=found.step)
-        return cls(config, folder, found)
+        return cls(config, folder, found, progress)
 
     @property
     def step(self) -> int:
@@ -147,8 +151,11 @@ class Run:
 
     def _record(self, outcome: Outcome) -> None:
         if self.collector:
-            gauges = self.policies.gauges
-            self.collector.step(outcome, {name: getattr(gauges, name) for name in gauges.__slots__})
+            self.collector.step(outcome, self._gauges)
+
+    def _gauges(self) -> dict[str, NDArray[Any]]:
+        gauges = self.policies.gauges
+        return {name: getattr(gauges, name) for name in gauges.__slots__}
 
     def _count(self, outcome: Outcome, updates: int) -> None:
         totals = self.totals

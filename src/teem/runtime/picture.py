@@ -38,7 +38,7 @@ def paint(maps: Mapping[str, NDArray[np.float32]], population: Population, side:
     ground = next(iter(maps.values())) if "resources" not in maps else maps["resources"]
     height, width = ground.shape
     side = max(1, min(side, height, width))
-    top = float(maps["capacity"].max()) if "capacity" in maps else float(ground.max())
+    top = float(sample(maps.get("capacity", ground)).max())
     picture = (shrink(ground, side) * ((GREENS - 1) / top if top > 0 else 0.0) + 0.5).astype(np.int16)
     np.clip(picture, 0, GREENS - 1, out=picture)
     if "obstacles" in maps:
@@ -50,10 +50,15 @@ def paint(maps: Mapping[str, NDArray[np.float32]], population: Population, side:
     return picture
 
 
+def sample(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Every cell of a map, or every second, third... along both axes of a very large one."""
+    step = max(1, max(values.shape) // _MOST)
+    return values[::step, ::step]
+
+
 def shrink(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     """The means of `[side, side]` blocks; a very large map is sampled first."""
-    step = max(1, max(values.shape) // _MOST)
-    values = values[::step, ::step]
+    values = sample(values)
     rows = np.arange(side) * values.shape[0] // side
     columns = np.arange(side) * values.shape[1] // side
     sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)

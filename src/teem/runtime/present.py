@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from teem.runtime.loop import Run
 
 LINE_EVERY_S = 5.0
+PATIENCE_S = 1.0  # how long a world may take to be made before anything is said
 SMALLEST = (40, 12)  # columns and lines a panel needs
 _MOST_SHARE = 0.04  # of the time, that drawing may take
 
@@ -101,6 +102,33 @@ class Compiling:
         since = words.duration(perf_counter() - self._begun)
         line = f"compiling kernels (first run only): {done} of {of}, {what}, {since}"
         last = done == of
+        if self._rewrites:
+            print(f"\r{line}\x1b[K", end="\n" if last else "", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+class LayingOut:
+    """Says on standard error how far a large world is made; call it as often as you like."""
+
+    def __init__(self) -> None:
+        self._begun = perf_counter()
+        self._next = self._begun + PATIENCE_S
+        self._rewrites = sys.stderr.isatty()
+        self._spoken = False
+
+    def __call__(self, done: int, of: int) -> None:
+        """Show how much is done and what is left, if it is time."""
+        now = perf_counter()
+        last = done == of
+        if now < self._next and not (last and self._spoken):
+            return
+        self._spoken = True
+        self._next = now + (PATIENCE_S if self._rewrites else LINE_EVERY_S)
+        spent = now - self._begun
+        line = f"laying out the map: {words.percent(done / of)}, {words.duration(spent)}"
+        if not last:
+            line += f", {words.duration(spent / done * (of - done))} left"
         if self._rewrites:
             print(f"\r{line}\x1b[K", end="\n" if last else "", file=sys.stderr, flush=True)
         else:

@@ -14,10 +14,9 @@ from teem.record import checkpoint
 from teem.record.folder import RunFolder
 from teem.runtime.interrupt import Interrupts
 from teem.runtime.loop import Run
-from teem.runtime.present import Compiling, choose_view
+from teem.runtime.present import Compiling, LayingOut, choose_view
 from teem.runtime.report import build_report
 from teem.runtime.warmup import is_warm, warm
-from teem.worlds.farm.channels import registered
 
 RUNS = Path("runs")  # where runs lie that were given no folder
 
@@ -28,7 +27,7 @@ def begin(config: Config, name: str, out: Path | None) -> Run:
     there_before = [path for path in (RUNS, out) if path is not None and path.exists()]
     folder = RunFolder.create(out, f"{name}-{config.seed}", RUNS)
     try:
-        return Run.create(config, folder)
+        return Run.create(config, folder, LayingOut())
     except BaseException:
         folder.close()
         _remove(folder.path, there_before)
@@ -39,12 +38,12 @@ def go_on(path: Path, steps: str | None = None) -> Run:
     """Take a run up where its newest checkpoint left it, until `steps` in all if they are given."""
     folder = RunFolder.open(path)
     try:
-        config = load_config(folder.config, {} if steps is None else {"steps": steps}, channels=registered)
+        config = load_config(folder.config, {} if steps is None else {"steps": steps})
         _expect_steps_left(config, folder)
         _compile(config)
         if steps is not None:
             folder.write_config(dump_config(config))
-        return Run.resume(config, folder)
+        return Run.resume(config, folder, LayingOut())
     except BaseException:
         folder.close()
         raise

@@ -6,7 +6,7 @@ slots count. A world never sees a policy: the loop, an evaluation or an adapter 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +15,13 @@ from numpy.typing import NDArray
 
 from teem.population.slots import Population
 from teem.state import State
+
+Progress = Callable[[int, int], None]
+"""`progress(done, of)` is called now and then while a world is made, from any thread but one at a time."""
+
+
+def silent(done: int, of: int) -> None:
+    """Say nothing of the progress."""
 
 
 @dataclass(slots=True)
@@ -46,10 +53,14 @@ class Deaths:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a step returned. Arrays by slot hold for `acted`; the rest of each array means nothing."""
+    """What a step returned. Arrays by slot hold for `acted`; the rest of each array means nothing.
+
+    In a world where agents decide in every step, those are all who were alive when it began. In others they are
+    those whose decision came to its end, since they decide anew before the next step or have died.
+    """
 
     step: int  # the step that was made, the first is 0
-    acted: NDArray[np.int32]  # [n] slots that were alive when the step began, by rising id
+    acted: NDArray[np.int32]  # [n] slots whose decisions have come to their end, by rising id
     id: NDArray[np.int64]  # [n] their ids
     action: NDArray[np.int32]  # [capacity]
     target: NDArray[np.int64]  # [capacity] id acted upon; -1: none
@@ -60,6 +71,12 @@ class Outcome:
     deaths: Deaths
     honours: NDArray[np.int32]  # [k, 2] (entry of the hall of fame, slot of the dead it now holds)
     ledger: Mapping[str, float] = field(default_factory=dict)  # joules that each rule moved
+    alive: int = -1  # agents that were alive when the step began; -1: those who acted
+
+    @property
+    def agents(self) -> int:
+        """How many were alive when the step began."""
+        return len(self.acted) if self.alive < 0 else self.alive
 
 
 class World(Protocol):

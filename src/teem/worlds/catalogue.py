@@ -7,11 +7,13 @@ from pathlib import Path
 from teem.config.settings import Config
 from teem.measure.spans import Spans
 from teem.threads import Threads
-from teem.worlds.base import World
+from teem.worlds.base import Progress, World, silent
 
 
-def make_world(config: Config, threads: Threads, spans: Spans, folder: Path | None = None) -> World:
+def make_world(
+    config: Config, threads: Threads, spans: Spans, folder: Path | None = None, progress: Progress = silent
+) -> World:
     """Build the world that the settings name; maps larger than memory lie in `folder`."""
     from teem.worlds.farm.farm import Farm
 
-    return Farm(config, threads, spans, folder)
+    return Farm(config, threads, spans, folder, progress)

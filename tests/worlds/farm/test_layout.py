@@ -8,8 +8,9 @@ from farms import farm_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from teem.rng import Stream, uniforms
 from teem.worlds.farm.fields import RESOURCES, ROCK, TERRAIN
-from teem.worlds.farm.layout import hills
+from teem.worlds.farm.layout import _centres, _warmth, hills
 
 LAYOUTS = ("random", "grid", "clustered", "gradient")
 
@@ -85,3 +86,19 @@ def test_a_map_drawn_in_bands_is_the_map_drawn_at_once(layout: str, monkeypatch:
     np.testing.assert_array_equal(at_once.planes, in_bands.planes)
     np.testing.assert_array_equal(at_once.capacity, in_bands.capacity)
     np.testing.assert_array_equal(at_once.planes[:, :, TERRAIN], hills(61, 7)(np.arange(61)))
+
+
+@pytest.mark.parametrize(("side", "count"), [(7, 1), (20, 9), (64, 30), (90, 300)])
+def test_warmth_is_the_sum_of_a_bump_around_each_centre(side: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("teem.worlds.farm.layout._CENTRES", 7)
+    places = (uniforms(5, Stream.LAYOUT, 2, np.arange(count), 2) * side).astype(int)
+    reach = min(15, (side - 1) // 2)
+    cells = np.arange(side)
+    warmth = np.zeros((side, side))
+    for place in places:
+        away = [(cells - at + side // 2) % side - side // 2 for at in place]
+        bumps = [np.exp(-(gap**2) / 50.0) * (abs(gap) <= reach) for gap in away]
+        warmth += np.outer(*bumps)
+    np.testing.assert_allclose(_warmth(cells, _centres(count, side, 5), side), warmth, rtol=1e-4, atol=1e-6)
+    some = np.array([side - 1, 0, 3])
+    np.testing.assert_allclose(_warmth(some, _centres(count, side, 5), side), warmth[some], rtol=1e-4, atol=1e-6)

@@ -16,12 +16,12 @@ from teem.population.slots import Population
 from teem.space.grid import Grid
 from teem.state import State, expect_same_shape
 from teem.threads import Threads
-from teem.worlds.base import Births, Deaths, Observation, Outcome
+from teem.worlds.base import Births, Deaths, Observation, Outcome, Progress, silent
 from teem.worlds.farm.bodies import ACTIONS, CAUSES, OWN, PASS, TRAITS, blank, bodies_of, kinds_of, terms_of
 from teem.worlds.farm.channels import write_channels
 from teem.worlds.farm.fields import RESOURCES, ROCK, TERRAIN, empty_map
 from teem.worlds.farm.heuristic import farm_by_rule
-from teem.worlds.farm.layout import Progress, lay_out, make_fields, silent
+from teem.worlds.farm.layout import lay_out, make_fields
 from teem.worlds.farm.look import look
 from teem.worlds.farm.memory import Memory, make_memory
 from teem.worlds.farm.rules.breed import breed, parents

@@ -7,19 +7,15 @@ back into the plane.
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryFile, gettempdir
 
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.errors import TeemError
-from teem.state import State, expect_same_shape
+from teem.state import Array, State, expect_same_shape
+from teem.worlds.farm.mapfile import mapped
 from teem.worlds.farm.tiles import Tiles, fold_traces
 
 RESOURCES, ROCK, TERRAIN = 0, 1, 2  # planes that every farm has
@@ -29,31 +25,8 @@ _AT_ONCE = 1 << 20  # cells that are drawn, searched or copied at once
 
 
 def empty_map(shape: tuple[int, ...], storage: str, folder: Path | None = None) -> NDArray[np.float32]:
-    """Zeros of `shape`: an array, or a map of a nameless file (`storage` mapped) that ends with the process.
-
-    The file's room is taken at once, since a disk that is full later kills whoever writes to the map. Raises
-    TeemError when there is too little.
-    """
-    if storage == "memory":
-        return np.zeros(shape, np.float32)
-    place = folder or Path(gettempdir())
-    with TemporaryFile(dir=place) as file:
-        try:
-            os.posix_fallocate(file.fileno(), 0, 4 * int(np.prod(shape)))
-        except OSError as error:
-            raise TeemError(_no_room(shape, place, error)) from error
-        return np.memmap(file, np.float32, "r+", shape=shape)
-
-
-def _no_room(shape: tuple[int, ...], folder: Path, error: OSError) -> str:
-    """What to say when a map's file can't be made as large as it has to be."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"{folder} can't hold a mapped file: {error.strerror}"
-    needed, free = 4 * int(np.prod(shape)) / 2**30, shutil.disk_usage(folder).free / 2**30
-    return (
-        f"world.storage is mapped: {folder} can't hold another {needed:.1f} GiB of the map ({free:.1f} GiB are free): "
-        "lower world.size, perceive fewer world.channels, or use another disk"
-    )
+    """Zeros of `shape`: an array, or a map in a file (`storage` mapped) that ends with the process."""
+    return np.zeros(shape, np.float32) if storage == "memory" else mapped(shape, folder)
 
 
 def bands(side: int) -> Iterator[slice]:
@@ -111,19 +84,22 @@ class Fields:
 
     def state(self) -> State:
         """Planes, capacities, scales and what is known of tiles; a map in a file is copied into another."""
-        state: State = {name: self._copy(getattr(self, name)) for name in ("planes", "capacity", "scale")}
-        return state | ({name: column.copy() for name, column in self.tiles._asdict().items()} if self.tiles else {})
-
-    def _copy(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
-        if not isinstance(plane, np.memmap):
-            return plane.copy()
-        copy = empty_map(plane.shape, "mapped", self.folder)
-        copy[:] = plane
-        return copy
+        return {name: self._copy(array) for name, array in self._saved().items()}
 
     def load_state(self, state: State) -> None:
         """Take over saved planes of the same shape."""
-        here = {name: getattr(self, name) for name in ("planes", "capacity", "scale")}
-        for name, array in (here | (self.tiles._asdict() if self.tiles else {})).items():
+        for name, array in self._saved().items():
             expect_same_shape(f"world.{name}", state[name], array)
             array[:] = state[name]
+
+    def _saved(self) -> dict[str, Array]:
+        """Everything that a later step depends on, as it lies here."""
+        map_ = {"planes": self.planes, "capacity": self.capacity, "scale": self.scale}
+        return map_ | (self.tiles._asdict() if self.tiles else {})
+
+    def _copy(self, array: Array) -> Array:
+        if not isinstance(array, np.memmap):
+            return array.copy()
+        copy = mapped(array.shape, self.folder)
+        copy[:] = array
+        return copy

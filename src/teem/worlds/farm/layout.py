@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numba import njit
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from teem.config.farm import FarmSettings
 from teem.rng import Stream, uniforms
 from teem.threads import Threads
+from teem.worlds.base import Progress, silent
 from teem.worlds.farm.channels import registered
 from teem.worlds.farm.fields import RESOURCES, ROCK, TERRAIN, Fields, bands, empty_map
 from teem.worlds.farm.tiles import make_tiles
@@ -29,12 +31,6 @@ _CENTRES = 1 << 16  # drawn at once
 Rows = NDArray[np.int64]
 Fertile = Callable[[Rows], NDArray[np.bool_]]
 """Which cells of some rows something grows on, `[len(rows), side]`."""
-Progress = Callable[[int, int], None]
-"""`progress(done, of)` is called with the rows of the map that are laid out, now and then, from any thread."""
-
-
-def silent(done: int, of: int) -> None:
-    """Say nothing of the progress."""
 
 
 def make_fields(settings: FarmSettings, side: int, folder: Path | None) -> Fields:
@@ -59,7 +55,7 @@ def lay_out(fields: Fields, settings: FarmSettings, seed: int, threads: Threads,
     terrain = hills(side, seed)
     landmarks = fields.index("landmarks")
     parts = list(bands(side))
-    done = 0
+    done, telling = 0, Lock()
 
     def draw(first: int, stop: int) -> None:
         nonlocal done
@@ -76,8 +72,9 @@ def lay_out(fields: Fields, settings: FarmSettings, seed: int, threads: Threads,
             if landmarks >= 0:
                 marks = uniforms(seed, Stream.TERRAIN, 1, rows, side)
                 band[:, :, landmarks] = (marks < settings.landmarks) & ~rock
-            done += len(rows)
-            progress(done, side)
+            with telling:
+                done += len(rows)
+                progress(done, side)
 
     threads.share(draw, len(parts), at_least=1)
 

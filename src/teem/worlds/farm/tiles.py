@@ -13,8 +13,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-TILE = 32  # cells along an edge
-AT_ONCE = 256  # tiles that have their turn in a step, whether or not somebody is near
+TALL, WIDE = 16, 64  # cells: a row's lie together in memory, so that wide tiles are quicker than square ones
+AT_ONCE = 32  # tiles that have their turn in a step, whether or not somebody is near
+_SMALL = 1 << 18  # cells that may grow in a step without asking who is near
 FULL = -1  # instead of a step: nothing grows here until somebody has stood in it
 
 
@@ -27,17 +28,17 @@ class Tiles(NamedTuple):
 
 def make_tiles(side: int, regrow_every: int) -> Tiles | None:
     """Tiles of a map that has just begun; None when giving rows their turns costs no more than tiles would."""
-    if side * side <= AT_ONCE * TILE * TILE * regrow_every:
+    if side * side <= _SMALL * regrow_every:
         return None
-    along = -(-side // TILE)
-    return Tiles(np.zeros((along, along), np.int64), np.zeros((along, along), np.bool_))
+    shape = -(-side // TALL), -(-side // WIDE)
+    return Tiles(np.zeros(shape, np.int64), np.zeros(shape, np.bool_))
 
 
 @njit(nogil=True, cache=True)
 def visit(who, xs, ys, step, tiles):  # type: ignore[no-untyped-def]
     """Note where somebody stands, and may have gathered: its tile is traced and full no more."""
     for i in who:
-        row, column = np.int64(ys[i]) // TILE, np.int64(xs[i]) // TILE
+        row, column = np.int64(ys[i]) // TALL, np.int64(xs[i]) // WIDE
         tiles.traced[row, column] = True
         if tiles.grown[row, column] == FULL:
             tiles.grown[row, column] = step
@@ -52,8 +53,8 @@ def fold_traces(planes, numbers, factors, tiles):  # type: ignore[no-untyped-def
             if not tiles.traced[row, column]:
                 continue
             left = False
-            for y in range(row * TILE, min((row + 1) * TILE, side)):
-                for x in range(column * TILE, min((column + 1) * TILE, side)):
+            for y in range(row * TALL, min((row + 1) * TALL, side)):
+                for x in range(column * WIDE, min((column + 1) * WIDE, side)):
                     for n in range(numbers.shape[0]):
                         planes[y, x, numbers[n]] *= factors[n]
                         left = left or planes[y, x, numbers[n]] != np.float32(0.0)

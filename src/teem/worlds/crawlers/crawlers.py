@@ -1,0 +1,298 @@
+"""The crawlers: the world's parts, and one step as the list of its rules."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.config.crawlers import CrawlersSettings
+from teem.config.settings import Config
+from teem.measure.spans import Spans
+from teem.population.fame import HallOfFame
+from teem.population.slots import Population
+from teem.population.variation import Genomes
+from teem.state import State
+from teem.threads import Threads
+from teem.worlds.base import Births, Deaths, Observation, Outcome
+from teem.worlds.crawlers import food, rules
+from teem.worlds.crawlers.creatures import Creatures, plan_state
+from teem.worlds.crawlers.food import Food
+from teem.worlds.crawlers.genome import TRAITS
+from teem.worlds.crawlers.ground import TILE
+from teem.worlds.crawlers.morphology import build
+from teem.worlds.crawlers.physics import Physics
+from teem.worlds.crawlers.plan import Plan
+from teem.worlds.crawlers.settle import bear, founders, heirs, put
+from teem.worlds.crawlers.terrain import Terrain
+from teem.worlds.crawlers.view import View
+
+Slots = NDArray[np.int32]
+_NOBODY = np.empty(0, np.int32)
+
+
+class Crawlers:
+    """Articulated creatures on endless ground; see `World` for the contract.
+
+    A creature decides every `decision` steps, those of neighbouring ids in neighbouring steps, and in between its
+    action holds; a decision's reward is that of all these steps together.
+    """
+
+    name = "crawlers"
+    feat = "metres"
+    kinds = ("crawler",)
+    causes = rules.CAUSES
+    traits = TRAITS
+
+    def __init__(self, config: Config, threads: Threads, spans: Spans, genomes: Genomes | None = None) -> None:
+        assert isinstance(config.world, CrawlersSettings)
+        settings = self._settings = config.world
+        capacity = config.capacity
+        self._population_settings = config.population
+        self._seed = config.seed
+        self._threads = threads
+        self._spans = spans
+        self.decision = settings.decision
+        self.step_count = 0
+        self._speeds = np.linspace(-1.0, 1.0, settings.bins, dtype=np.float32)
+        self.actions = tuple(f"{speed:+.2g}" for speed in self._speeds)
+        self.rest = settings.bins // 2
+        self.population = Population(capacity, len(TRAITS))
+        self.creatures = Creatures.of(capacity)
+        self.fame = HallOfFame(config.population.fame, len(TRAITS))
+        self.plan = Plan.of(capacity)
+        self.terrain = Terrain(settings.terrain, config.seed)
+        self.food = Food(settings.food, self.terrain, config.seed)
+        self.physics = Physics(capacity, threads, settings.substeps, settings.dt)
+        self._view = View(settings, self.population, self.plan, self.physics, threads)
+        self.branches = self._view.branches
+        self.tokens = self._view.tokens
+        self.observation_shape = (self.tokens.size,)
+        self.observation_names = self._view.names
+        self._action = np.full((capacity, len(self.branches)), self.rest, np.int32)
+        self._target = np.full(capacity, -1, np.int64)
+        self._terminated = np.zeros(capacity, np.bool_)
+        self._truncated = np.zeros(capacity, np.bool_)
+        self._observed_step = -1
+        self._found(config.population.founders, genomes)
+
+    @property
+    def feats(self) -> NDArray[np.float32]:
+        """Metres that each has got from its birthplace, `[capacity]`."""
+        return self.creatures.feats
+
+    # ---- looking
+
+    def observe(self) -> Observation:
+        """What those whose turn it is perceive now."""
+        self._observed_step = self.step_count
+        deciding = self._due(self.population.living, self.step_count)
+        with self._spans("world.look"):
+            values, mask = self._view.look(deciding, self.terrain, self.food.items)
+        return Observation(deciding, values, mask)
+
+    def heuristic(self, observation: Observation, action: NDArray[np.int32]) -> None:
+        """Swing every joint to and fro, each limb after the one before it."""
+        time = self.step_count * self._settings.dt
+        joint = np.arange(len(self.branches))
+        swing = np.sin(2 * np.pi * (1.2 * time - joint / 7.0))
+        bins = np.rint((swing + 1) / 2 * (len(self.actions) - 1)).astype(np.int32)
+        action[observation.living] = np.where(observation.mask[observation.living], bins, self.rest)
+
+    # ---- one step
+
+    def step(self, action: NDArray[np.int32]) -> Outcome:
+        """Apply every rule once, in this order."""
+        alive = self._begin(action)
+        ids = self.population.id[alive]
+        made, work = self._crawl(alive)
+        ledger = {"eaten": self._eat(alive), "taken": self._metabolise(alive, work)}
+        self._judge(alive, made, work)
+        ended = alive[self.creatures.decided[alive] & self._is_due(ids, self.step_count + 1)]
+        self._set_upright(ended)
+        deaths, honours, ledger["lost"] = self._die(alive)
+        births, ledger["seeded"] = self._breed()
+        ledger["grown"] = self._grow()
+        dead = self._terminated[alive]
+        done = self.creatures.decided[alive] & (self._is_due(ids, self.step_count + 1) | dead)
+        self.creatures.decided[alive[done]] = False
+        outcome = Outcome(
+            step=self.step_count,
+            acted=alive[done],
+            id=ids[done],
+            action=self._action,
+            target=self._target,
+            reward=self.creatures.reward,
+            terminated=self._terminated,
+            truncated=self._truncated,
+            births=births,
+            deaths=deaths,
+            honours=honours,
+            ledger=ledger,
+            alive=len(alive),
+        )
+        self.step_count += 1
+        return outcome
+
+    def _is_due(self, ids: NDArray[np.int64], step: int) -> NDArray[np.bool_]:
+        return np.asarray((ids + step) % self.decision == 0)
+
+    def _due(self, living: Slots, step: int) -> Slots:
+        """Those of the living who decide before this step."""
+        return living[self._is_due(self.population.id[living], step)]
+
+    def _begin(self, action: NDArray[np.int32]) -> Slots:
+        """Take over new decisions, what is no action as rest, and clear what a step writes."""
+        if self._observed_step != self.step_count:
+            self.observe()
+        self.population.recycle()
+        alive = self.population.living.copy()
+        deciding = self._due(alive, self.step_count)
+        wanted = action[deciding]
+        possible = (wanted >= 0) & (wanted < len(self.actions)) & self._view.mask[deciding]
+        self._action[deciding] = np.where(possible, wanted, self.rest)
+        self.physics.command[deciding[:, None], self._view.joints] = self._speeds[self._action[deciding]]
+        self.creatures.decided[deciding] = True
+        self.creatures.reward[deciding] = 0.0
+        self._terminated[alive] = False
+        self._truncated[alive] = False
+        return alive
+
+    def _crawl(self, alive: Slots) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Move everybody; returns the metres each made and the joules of its motors, `[alive]`."""
+        with self._spans("world.crawl"):
+            self.physics.step(1, self.terrain.ground)
+            reading = self.physics.read()
+        made = rules.note_places(alive, reading, self.population, self.creatures)
+        return made, reading.energy[alive]
+
+    def _eat(self, alive: Slots) -> float:
+        with self._spans("world.eat"):
+            return self._view.eat(alive, self.step_count, self.food.items)
+
+    def _metabolise(self, alive: Slots, work: NDArray[np.float32]) -> float:
+        with self._spans("world.metabolise"):
+            return rules.metabolise(alive, work, self.population, self._settings)
+
+    def _judge(self, alive: Slots, made: NDArray[np.float64], work: NDArray[np.float32]) -> None:
+        with self._spans("world.judge"):
+            level = self.physics.reading.pose[alive, 0, 2]
+            rules.judge(alive, made, work, level, self.creatures, self._settings)
+
+    def _set_upright(self, ended: Slots) -> None:
+        """Whoever has been stranded stands level again where it is; its decision was cut off."""
+        with self._spans("world.set_upright"):
+            stuck = rules.stranded(ended, self.step_count, self.creatures, self._settings)
+            if len(stuck):
+                self._truncated[stuck] = True
+                self._put(stuck, self.creatures.x[stuck])
+
+    def _die(self, alive: Slots) -> tuple[Deaths, NDArray[np.int32], float]:
+        population = self.population
+        with self._spans("world.die"):
+            wall = self.terrain.oldest * TILE
+            dead, cause = rules.doomed(alive, self.step_count, wall, population, self.creatures, self._settings)
+            deaths = Deaths(dead, population.id[dead], cause)
+            if not len(dead):
+                return deaths, np.empty((0, 2), np.int32), 0.0
+            feats = self.creatures.feats[dead].astype(np.float64)
+            entries = self.fame.offer(feats, population.kind[dead], population.genome[dead])
+            honours = np.stack([entries[entries >= 0], dead[entries >= 0]], axis=1)
+            self._terminated[dead] = True
+            self._truncated[dead] = False
+            lost = float(population.energy[dead].sum(dtype=np.float64))
+            self.physics.remove(dead)
+            population.release(dead)
+        return deaths, honours, lost
+
+    def _breed(self) -> tuple[Births, float]:
+        """Children of those who have enough for one, or, when nobody is left, new founders if the settings ask."""
+        population, settings = self.population, self._settings
+        with self._spans("world.breed"):
+            parents, child = bear(population, settings, self._seed, self.step_count)
+            if len(child):
+                self._embody(child, self.creatures.x[parents] - 2.0)
+                return Births(child, parents, np.full(len(child), -1, np.int32)), 0.0
+            wanted = self._population_settings.founders
+            extinct = not len(population.living) and self._population_settings.extinction == "reseed"
+            if not extinct or population.room < wanted:
+                return Births(_NOBODY, _NOBODY, _NOBODY), 0.0
+            slots, entries = heirs(wanted, self.fame, population, settings, self._seed, self.step_count)
+            self._embody(slots, self._places(wanted))
+        return Births(slots, np.full(wanted, -1, np.int32), entries), settings.energy * wanted
+
+    def _grow(self) -> float:
+        """Let food grow again, and the ground go on ahead of the foremost."""
+        with self._spans("world.grow"):
+            grown = float(food.regrow(self.step_count, self._settings.food.regrowth, self.food.items))
+            living = self.population.living
+            if len(living):
+                self._reach(float(self.creatures.x[living].max()))
+        return grown
+
+    # ---- coming into the world
+
+    def _found(self, count: int, genomes: Genomes | None) -> None:
+        slots = founders(count, genomes, self.population, self._settings, self._seed, 0)
+        self._embody(slots, self._places(count))
+
+    def _places(self, count: int) -> NDArray[np.float64]:
+        """Where founders begin, side by side from the oldest tile on."""
+        spread = min(self._settings.spread, (self._settings.terrain.tiles - 2) * TILE / count)
+        places: NDArray[np.float64] = self.terrain.oldest * TILE + 5.0 + spread * np.arange(count)
+        return places
+
+    def _embody(self, slots: Slots, x: NDArray[np.float64]) -> None:
+        """Build the bodies of newcomers and put them at x."""
+        x = np.maximum(x, self.terrain.oldest * TILE + 2.0)
+        build(self.population.genome[slots], slots, self._settings.body, self.plan)
+        self._action[slots] = self.rest
+        self.creatures.begin(slots, x, self.step_count)
+        self._reach(float(x.max()))
+        self._put(slots, x)
+        self.population.x[slots] = x
+        self.population.y[slots] = self.physics.reading.pose[slots, 0, 1]
+
+    def _put(self, slots: Slots, x: NDArray[np.float64]) -> None:
+        """Stand bodies at x, level and at rest."""
+        put(slots, x, self.plan, self.terrain, self.physics)
+
+    def _reach(self, x: float) -> None:
+        """Have ground up to a tile ahead of x, with its food."""
+        ahead = int(x // TILE) + 1
+        if ahead > self.terrain.newest:
+            self.terrain.extend_to(ahead)
+            self.food.follow(self.terrain)
+
+    # ---- seeing and saving the whole
+
+    def map(self) -> dict[str, NDArray[np.float32]]:
+        """The ground's heights and the food on it, a row each, `[1, samples]`."""
+        return {"height": self.terrain.ground.height[None], "food": self.food.items.amount[None]}
+
+    def state(self) -> State:
+        """Population, bodies and their motion, ground, food and fame."""
+        return {
+            "step_count": self.step_count,
+            "population": self.population.state(),
+            "creatures": self.creatures.state(),
+            "plan": plan_state(self.plan),
+            "physics": self.physics.state(),
+            "terrain": self.terrain.state(),
+            "food": self.food.state(),
+            "fame": self.fame.state(),
+            "action": self._action.copy(),
+        }
+
+    def load_state(self, state: State) -> None:
+        """Continue from a saved state of crawlers with the same settings."""
+        self.step_count = int(state["step_count"])
+        self.population.load_state(state["population"])
+        self.creatures.load_state(state["creatures"])
+        self.plan.put(np.arange(self.population.capacity, dtype=np.int32), Plan(**state["plan"]))
+        self.physics.load_state(state["physics"])
+        self.terrain.load_state(state["terrain"])
+        self.food.load_state(state["food"], self.terrain)
+        self.fame.load_state(state["fame"])
+        self._action[:] = state["action"]
+        self._observed_step = -1
+        self.physics.read()

@@ -1,0 +1,56 @@
+"""The creatures: their bodies, where they have got to, and what a decision has brought them so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.state import State, expect_same_shape
+from teem.worlds.crawlers.plan import Plan
+
+
+@dataclass(slots=True)
+class Creatures:
+    """The crawlers' own columns beside the population's, one row a slot."""
+
+    x: NDArray[np.float64]  # [capacity] metres of the chassis from where the world began
+    birthplace: NDArray[np.float64]  # [capacity] x when it was born
+    farthest: NDArray[np.float64]  # [capacity] largest x so far, counted in whole new metres
+    advanced: NDArray[np.int64]  # [capacity] step of the last new metre, or when it was set upright
+    decided: NDArray[np.bool_]  # [capacity] a decision is in progress
+    reward: NDArray[np.float32]  # [capacity] of the decision in progress
+    feats: NDArray[np.float32]  # [capacity] metres from its birthplace, to the right
+
+    @staticmethod
+    def of(capacity: int) -> Creatures:
+        """Columns of nobody."""
+        kinds = {"x": np.float64, "birthplace": np.float64, "farthest": np.float64, "advanced": np.int64}
+        kinds |= {"decided": np.bool_, "reward": np.float32, "feats": np.float32}
+        return Creatures(**{one.name: np.zeros(capacity, kinds[one.name]) for one in fields(Creatures)})
+
+    def begin(self, slots: NDArray[np.int32], x: NDArray[np.float64], step: int) -> None:
+        """New lives begin at x."""
+        for column in (self.x, self.birthplace, self.farthest):
+            column[slots] = x
+        self.advanced[slots] = step
+        self.decided[slots] = False
+        self.reward[slots] = 0.0
+        self.feats[slots] = 0.0
+
+    def state(self) -> State:
+        """All columns."""
+        return {one.name: getattr(self, one.name).copy() for one in fields(self)}
+
+    def load_state(self, state: State) -> None:
+        """Take over saved columns of the same capacity."""
+        for one in fields(self):
+            here = getattr(self, one.name)
+            expect_same_shape(f"world.creatures.{one.name}", state[one.name], here)
+            here[:] = state[one.name]
+
+
+def plan_state(plan: Plan) -> State:
+    """A copy of the bodies."""
+    return {one.name: getattr(plan, one.name).copy() for one in fields(plan)}

@@ -1,0 +1,99 @@
+"""Settle: founders and children come into the world, and are stood on the ground."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.config.crawlers import CrawlersSettings
+from teem.population.fame import HallOfFame
+from teem.population.slots import Population
+from teem.population.variation import Genomes, cross, mutate
+from teem.rng import Stream, uniforms
+from teem.worlds.crawlers.genome import founding
+from teem.worlds.crawlers.ground import TILE
+from teem.worlds.crawlers.physics import Physics
+from teem.worlds.crawlers.plan import Plan
+from teem.worlds.crawlers.standing import stand
+from teem.worlds.crawlers.terrain import Terrain
+
+Slots = NDArray[np.int32]
+
+
+def founders(
+    count: int, genomes: Genomes | None, population: Population, settings: CrawlersSettings, seed: int, step: int
+) -> Slots:
+    """Bring `count` founders with these genomes, or with bodies of all sizes, into the world; returns their slots."""
+    slots = population.spawn(count)
+    population.genome[slots] = founding(population.id[slots], settings.body, seed, step) if genomes is None else genomes
+    _equip(slots, settings.energy, population, step)
+    return slots
+
+
+def heirs(
+    count: int, fame: HallOfFame, population: Population, settings: CrawlersSettings, seed: int, step: int
+) -> tuple[Slots, Slots]:
+    """Bring mutated copies of the famous into an empty world, founders if there are none: (slots, their entries)."""
+    entries = np.flatnonzero(np.isfinite(fame.score)).astype(np.int32)
+    if not len(entries):
+        return founders(count, None, population, settings, seed, step), np.full(count, -1, np.int32)
+    slots = population.spawn(count)
+    ids = population.id[slots]
+    chosen = entries[(uniforms(seed, Stream.RESEED, step, ids, 1)[:, 0] * len(entries)).astype(np.int32)]
+    population.genome[slots] = mutate(fame.genome[chosen], settings.mutation, seed, step, ids)
+    _equip(slots, settings.energy, population, step)
+    return slots, chosen
+
+
+def bear(population: Population, settings: CrawlersSettings, seed: int, step: int) -> tuple[Slots, Slots]:
+    """One child for each who is ripe and has the joules, as long as there is room: (parents, children).
+
+    Who comes first is drawn by id. The parent gives the child `birth_energy`; joules only change hands.
+    """
+    living = population.living
+    ripe = (population.energy[living] >= settings.breed_energy) & (step - population.born[living] >= settings.maturity)
+    able: Slots = living[ripe]
+    if len(able) > population.room:
+        turn = uniforms(seed, Stream.BREEDING, step, population.id[able], 1)[:, 0]
+        able = able[np.sort(np.lexsort((population.id[able], turn))[: population.room])]
+    if not len(able):
+        return able, able
+    genome = population.genome[able]
+    mates = _nearest(able, population) if settings.crossover > 0 else able
+    child = population.spawn(len(able))
+    ids = population.id[child]
+    population.parent[child] = population.id[able]
+    population.generation[child] = population.generation[able] + 1
+    if settings.crossover > 0:
+        genome = cross(genome, population.genome[mates], settings.crossover, seed, step, ids)
+    population.genome[child] = mutate(genome, settings.mutation, seed, step, ids)
+    _equip(child, settings.birth_energy, population, step)
+    population.energy[able] -= np.float32(settings.birth_energy)
+    return able, child
+
+
+def _nearest(able: Slots, population: Population) -> Slots:
+    """The nearest other creature to each; itself if it is alone."""
+    living = population.living
+    away = np.abs(population.x[living][None] - population.x[able][:, None]).astype(np.float64)
+    away[living[None] == able[:, None]] = np.inf if len(living) > 1 else 0.0
+    nearest: Slots = living[away.argmin(axis=1)]
+    return nearest
+
+
+def _equip(slots: Slots, energy: float, population: Population, step: int) -> None:
+    population.born[slots] = step
+    population.energy[slots] = np.float32(energy)
+    population.health[slots] = 1.0
+
+
+def put(slots: Slots, x: NDArray[np.float64], plan: Plan, terrain: Terrain, physics: Physics) -> None:
+    """Stand the bodies of `plan[slots]` at x metres, level, at rest and clear of the ground."""
+    tile = np.floor(x / TILE).astype(np.int32)
+    within = (x - tile * TILE).astype(np.float32)
+    bodies = Plan(**{one.name: getattr(plan, one.name)[slots] for one in fields(Plan)})
+    y = stand(bodies, tile, within, terrain.ground)
+    physics.place(slots, bodies, tile, within, y, np.zeros(len(slots), np.float32))
+    physics.read(slots)
