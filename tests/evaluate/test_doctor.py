@@ -185,12 +185,12 @@ def test_dropped_rows_are_found(copied_run):
 
 
 DAMAGE = [
-    ("one row an action", ["DELETE FROM actions WHERE step = 40 AND agent_id = 3"]),
+    ("one row an action", ["UPDATE agent_steps SET action = NULL WHERE step = 40 AND agent_id = 3"]),
     (
         "one row an action",
         [
             "CREATE TABLE more AS SELECT * FROM actions",
-            "DROP TABLE actions",
+            "DROP VIEW actions",
             "ALTER TABLE more RENAME TO actions",
             "INSERT INTO actions SELECT * FROM actions WHERE step = 40 AND agent_id = 3",
         ],
@@ -204,14 +204,13 @@ DAMAGE = [
     (
         "recorded moves change positions",
         [
-            "UPDATE agent_states SET (x, y) = (SELECT x, y FROM agent_states b WHERE b.step = 19 "
-            "AND b.agent_id = agent_states.agent_id) WHERE step = 20"
+            "UPDATE agent_steps SET (x, y) = (SELECT x, y FROM agent_steps b WHERE b.step = 19 "
+            "AND b.agent_id = agent_steps.agent_id) WHERE step = 20"
         ],
     ),
-    ("recorded numbers are finite", ["UPDATE agent_states SET energy = NULL WHERE step = 9 AND agent_id = 3"]),
-    ("recorded numbers are finite", ["UPDATE agent_states SET x = 9e999 WHERE step = 9 AND agent_id = 3"]),
-    ("recorded numbers are finite", ["UPDATE actions SET reward = NULL WHERE step = 9 AND agent_id = 3"]),
-    ("recorded numbers are finite", ["UPDATE agent_states SET reward = NULL WHERE step = 9 AND agent_id = 3"]),
+    ("recorded numbers are finite", ["UPDATE agent_steps SET energy = NULL WHERE step = 9 AND agent_id = 3"]),
+    ("recorded numbers are finite", ["UPDATE agent_steps SET x = 9e999 WHERE step = 9 AND agent_id = 3"]),
+    ("recorded numbers are finite", ["UPDATE agent_steps SET reward = NULL WHERE step = 9 AND agent_id = 3"]),
     ("the record shows everyone old enough trained", ["UPDATE learning SET updates = 0"]),
     ("no fault was counted", ["UPDATE learning SET faults = 1 WHERE agent_id = 3"]),
 ]

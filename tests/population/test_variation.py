@@ -58,3 +58,10 @@ def test_diversity_is_the_mean_deviation_of_the_traits() -> None:
     assert diversity(np.array([[0, 0.5], [1, 0.5]], np.float32)) == 0.25
     assert diversity(np.zeros((1, 3), np.float32)) == 0.0
     assert np.isnan(diversity(np.zeros((0, 3), np.float32))), "what is unknown is not 0"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 6), st.integers(0, 99))
+def test_diversity_equals_the_plain_mean_deviation(count: int, traits: int, seed: int) -> None:
+    genomes = np.random.default_rng(seed).random((count, traits), np.float32)
+    assert np.isclose(diversity(genomes), genomes.std(axis=0, dtype=np.float64).mean(), rtol=1e-12, atol=1e-15)

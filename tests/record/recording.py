@@ -30,9 +30,10 @@ from teem.errors import TeemError
 from teem.measure.spans import Spans
 from teem.record.client import Recorder
 def write(recorder, step, rows=500):
-    recorder.write("agent_states", step=step, agent_id=np.arange(rows), x=0.5, y=0.5, energy=1.0, health=1.0,
-                   age=1, reward=np.zeros(rows, np.float32))
+    recorder.write("agent_steps", step=step, agent_id=np.arange(rows), x=0.5, y=0.5, energy=1.0, health=1.0,
+                   age=1, reward=np.zeros(rows, np.float32), action=0, target_id=-1)
 recorder = Recorder(Path(sys.argv[1]), RecordSettings(profile=sys.argv[2]), Spans())
+recorder.write_names(actions=("go",))
 """
 
 
@@ -45,8 +46,8 @@ def recorder_at(path, **settings):
 def write_states(recorder, step, rows=500):
     zeros = np.zeros(rows, np.float32)
     recorder.write(
-        "agent_states", step=step, agent_id=np.arange(rows), x=zeros, y=0.0, energy=zeros, health=1.0, age=0,
-        reward=zeros,
+        "agent_steps", step=step, agent_id=np.arange(rows), x=zeros, y=0.0, energy=zeros, health=1.0, age=0,
+        reward=zeros, action=0, target_id=-1,
     )  # fmt: skip
 
 

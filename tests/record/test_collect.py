@@ -12,7 +12,8 @@ from tiny_world import TinyWorld, config_of
 from teem.measure.spans import Spans
 from teem.population.variation import diversity
 from teem.record.client import Recorder
-from teem.record.collect import Collector, flat_settings, tile_means
+from teem.record.collect import Collector, flat_settings
+from teem.record.rows import tile_means
 
 STEPS = 60
 
@@ -37,7 +38,7 @@ def story(tmp_path_factory):
     notes["genome"] = {int(p.id[s]): p.genome[s].copy() for s in p.living}
     for step in range(STEPS):
         outcome = world.step()
-        collector.step(outcome, world.gauges())
+        collector.step(outcome, world.gauges)
         for slot in outcome.births.slot:
             notes["born"][int(p.id[slot])] = step
             notes["genome"][int(p.id[slot])] = p.genome[slot].copy()
@@ -69,6 +70,14 @@ def test_states_are_those_of_the_living_at_the_end_of_the_step(story):
     assert any(row[-1] is None for row in notes["states"])
 
 
+def test_what_an_agent_did_and_how_it_was_afterwards_are_one_row(story):
+    _, notes, sql = story
+    both = {row[:2] for row in notes["states"]} & {row[:2] for row in notes["actions"]}
+    either = {row[:2] for row in notes["states"]} | {row[:2] for row in notes["actions"]}
+    assert sql("SELECT step, agent_id FROM agent_steps ORDER BY 1, 2") == sorted(either)
+    assert 0 < len(both) < len(either)
+
+
 def test_one_row_an_action_with_its_name_and_target(story):
     _, notes, sql = story
     assert sql("SELECT * FROM actions") == sorted(notes["actions"])
@@ -85,6 +94,26 @@ def test_every_life_is_recorded_whatever_the_interval(story):
     assert len(notes["deaths"]) > 5
 
 
+def test_lives_and_illness_do_not_depend_on_how_seldom_steps_are_recorded(tmp_path):
+    found = []
+    for every in (1, 10_000):
+        world, config = TinyWorld(2), config_of(every=every)
+        recorder = Recorder(tmp_path / f"{every}.db", config.record, Spans())
+        collector = Collector(world, config, recorder)
+        collector.start()
+        for _ in range(300):
+            collector.step(world.step())
+        collector.hand_over()
+        recorder.close()
+        connection = sqlite3.connect(recorder.path)
+        found.append(
+            [connection.execute(f"SELECT * FROM {name}").fetchall() for name in ("agents", "health_incidents")]
+        )
+        connection.close()
+    assert found[0] == found[1]
+    assert all(len(rows) > 4 * world.population.capacity for rows in found[0])  # more than is kept back
+
+
 def test_births_and_deaths_of_the_steps_between_are_counted(story):
     _, notes, sql = story
     rows = sql("SELECT step, population, births, deaths FROM steps")
@@ -99,6 +128,10 @@ def test_means_are_those_of_the_rows(story):
     query = """SELECT s.mean_energy - avg(a.energy), s.mean_health - avg(a.health), s.mean_age - avg(a.age)
                FROM steps s JOIN agent_states a USING(step) GROUP BY step"""
     assert np.allclose(sql(query), 0, atol=1e-6)
+    rows = sql("SELECT step, resources FROM steps WHERE step % 15 = 0 AND step > 0")
+    pictures = [sql(f"SELECT avg(amount) FROM resources WHERE step = {step}")[0][0] for step, _ in rows]
+    assert len(rows) == 3
+    assert np.allclose([row[1] for row in rows], pictures)
     query = "SELECT s.mean_reward - avg(a.reward) FROM steps s JOIN actions a USING(step) GROUP BY step"
     assert np.allclose(sql(query), 0, atol=1e-6)
 
@@ -158,7 +191,7 @@ def test_tile_means_equal_the_plain_means_of_the_parts(height, width, side, seed
     map_ = np.random.default_rng(seed).random((height, width), np.float32)
     rows, columns = np.arange(0, height, side), np.arange(0, width, side)
     plain = [[map_[y : y + side, x : x + side].mean(dtype=np.float64) for x in columns] for y in rows]
-    assert np.allclose(tile_means(map_, rows, columns), plain, rtol=1e-12)
+    assert np.allclose(tile_means(map_, side), plain, rtol=1e-12)
 
 
 def test_a_large_map_is_thinned_out_and_keeps_its_coordinates(tmp_path):
@@ -192,10 +225,10 @@ def test_an_extinct_world_is_recorded_without_rows_of_agents(tmp_path):
     collector = Collector(world, config, recorder)
     collector.start()
     for _ in range(400):
-        collector.step(world.step(), world.gauges())
+        collector.step(world.step(), world.gauges)
         if not len(world.population.living):
             break
-    collector.step(world.step(), world.gauges())
+    collector.step(world.step(), world.gauges)
     collector.hand_over()
     recorder.close()
     connection = sqlite3.connect(tmp_path / "run.db")

@@ -13,6 +13,7 @@ from teem.record.client import Recorder
 from teem.record.collect import Collector
 from teem.record.folder import RunFolder
 from teem.record.read import open_run
+from teem.record.schema import VERSION
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_empty_tables_have_their_types_too(tmp_path):
     run(tmp_path, 1, config_of())
     run_ = open_run(tmp_path)
     connection = sqlite3.connect(run_.path)
-    connection.execute("DELETE FROM actions")
+    connection.execute("DELETE FROM agent_steps")
     connection.commit()
     connection.close()
     actions = run_.actions()
@@ -173,7 +174,7 @@ def test_what_is_no_run_is_named_with_the_remedy(tmp_path):
     connection.close()
 
 
-def test_a_newer_schema_asks_for_a_newer_teem(tmp_path):
+def test_tables_of_another_version_ask_for_the_teem_that_knows_them(tmp_path):
     run(tmp_path, 1, config_of())
     connection = sqlite3.connect(tmp_path / "run.db")
     connection.execute("PRAGMA user_version=99")
@@ -181,6 +182,10 @@ def test_a_newer_schema_asks_for_a_newer_teem(tmp_path):
     with pytest.raises(UsageError, match="install a newer teem"):
         open_run(tmp_path)
     connection.execute("PRAGMA user_version=1")
+    connection.commit()
+    with pytest.raises(UsageError, match=r"tables of version 1, .* with the teem that wrote it"):
+        open_run(tmp_path)
+    connection.execute(f"PRAGMA user_version={VERSION}")
     connection.execute("DROP TABLE learning")
     connection.commit()
     connection.close()

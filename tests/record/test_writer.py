@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from recording import SETTINGS, lives, recorder_at, rows_of, wait_until, write_states
+from recording import NAMES, SETTINGS, lives, recorder_at, rows_of, wait_until, write_states
 
 from teem.errors import TeemError, UsageError
 from teem.measure.spans import Spans
@@ -24,7 +24,7 @@ def test_the_writer_imports_neither_numpy_nor_numba_nor_torch():
 
 def test_rows_come_back_as_they_were_written(path):
     rng = np.random.default_rng(1)
-    genome, reward = rng.random((3, 2)).astype(np.float32), rng.random(3).astype(np.float32)
+    genome, reward = rng.random((3, 2)).astype(np.float32), rng.random(4).astype(np.float32)
     recorder = recorder_at(path)
     recorder.write(
         "births", agent_id=np.arange(3), kind=np.array([0, 1, 1], np.int32), born_step=4,
@@ -32,29 +32,23 @@ def test_rows_come_back_as_they_were_written(path):
     )  # fmt: skip
     recorder.write("deaths", died_step=9, cause=np.array([0]), agent_id=np.array([1]))
     recorder.write(
-        "actions", step=5, agent_id=np.arange(3), action=np.array([1, 0, 1]), target_id=np.array([-1, 2, -1]),
-        reward=reward,
+        "agent_steps", step=5, agent_id=np.arange(4), x=np.array([1.5, np.nan, 0, 2], np.float32), y=np.float32(0.1),
+        energy=np.nan, health=1, age=np.array([2, -1, 0, 7]), reward=reward, action=np.array([1, 0, -1, 1]),
+        target_id=np.array([-1, 2, -1, 0]),
     )  # fmt: skip
-    recorder.write(
-        "agent_states",
-        step=5,
-        agent_id=0,
-        x=1.5,
-        y=np.float32(0.1),
-        energy=np.nan,
-        health=1,
-        age=2,
-        reward=None,
-    )
     recorder.close()
     lives_ = rows_of(path, "SELECT agent_id, kind, born_step, died_step, cause, parent_id FROM agents")
     assert lives_ == [(0, "a", 4, None, None, None), (1, "b", 4, 9, "age", 0), (2, "b", 4, None, None, 0)]
     traits = rows_of(path, "SELECT genome->>'speed', genome->>'sight' FROM agents")
     assert np.array_equal(np.array(traits, np.float32), genome)
-    actions = rows_of(path, "SELECT action, target_id, reward FROM actions")
-    assert [row[:2] for row in actions] == [("stay", None), ("go", 2), ("stay", None)]
-    assert [row[2] for row in actions] == reward.astype(float).tolist()
-    assert rows_of(path, "SELECT * FROM agent_states") == [(5, 0, 1.5, float(np.float32(0.1)), None, 1.0, 2, None)]
+    first, second, third, fourth = reward.astype(float).tolist()
+    assert rows_of(path, "SELECT * FROM actions") == [
+        (5, 0, "stay", None, first), (5, 1, "go", 2, second), (5, 3, "stay", 0, fourth)
+    ]  # fmt: skip
+    y = float(np.float32(0.1))
+    assert rows_of(path, "SELECT * FROM agent_states") == [
+        (5, 0, 1.5, y, None, 1.0, 2, first), (5, 2, 0.0, y, None, 1.0, 0, third), (5, 3, 2.0, y, None, 1.0, 7, fourth)
+    ]  # fmt: skip
 
 
 def test_a_large_write_is_cut_into_frames_and_keeps_every_row(path):
@@ -87,7 +81,7 @@ def test_every_profile_leaves_one_plain_file_that_names_itself(path, profile):
 def test_wrong_columns_are_refused_before_anything_is_sent(path):
     recorder = recorder_at(path)
     with pytest.raises(ValueError, match="takes"):
-        recorder.write("actions", step=1, agent_id=np.arange(3))
+        recorder.write("agent_steps", step=1, agent_id=np.arange(3))
     with pytest.raises(ValueError, match="rows"):
         recorder.write("deaths", died_step=1, cause=np.zeros(2, np.int32), agent_id=np.arange(3))
     recorder.close()
@@ -149,6 +143,7 @@ def test_drop_mode_never_waits_and_counts_what_it_drops_and_loses_no_life(path):
 def test_waiting_for_a_slow_writer_is_counted(path):
     spans = Spans()
     recorder = Recorder(path, SETTINGS, spans)
+    recorder.write_names(**NAMES)
     recorder.flush()
     os.kill(recorder.pid, signal.SIGSTOP)
     waker = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -CONT {recorder.pid}"])

@@ -130,7 +130,7 @@ def run(folder: Path, steps: int, config: Config, *, resume: bool = False, die_a
     collector.start(resumed=saved is not None)
     checkpointer = Checkpointer(checkpoints, 3, Spans())
     while world.step_count < steps:
-        collector.step(world.step(), world.gauges())
+        collector.step(world.step(), world.gauges)
         if world.step_count % config.checkpoint.every == 0:
             collector.hand_over()
             number = recorder.start_flush()

@@ -97,13 +97,13 @@ def test_the_same_seed_gives_the_same_record_and_weights_with_one_thread_or_two(
     end(two)
     first, second = content(tmp_path / "one"), content(tmp_path / "two")
     assert first == second
-    assert len(first["actions"]) > 0
+    assert len(first["agent_steps"]) > 0
 
 
 def test_another_seed_gives_another_record(tmp_path: Path) -> None:
     for seed in (1, 2):
         end(play(config(seed=seed), tmp_path / str(seed)))
-    assert content(tmp_path / "1")["actions"] != content(tmp_path / "2")["actions"]
+    assert content(tmp_path / "1")["agent_steps"] != content(tmp_path / "2")["agent_steps"]
 
 
 @pytest.mark.parametrize("algorithm", ["dqn", "ppo"])

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from teem.config.settings import RecordSettings
 from teem.measure.spans import Spans
-from teem.record.process import Buffer, WriterProcess
+from teem.record.process import WriterProcess
 from teem.record.schema import STATEMENTS, expect_run_database
 from teem.record.writer import FRAME_ROWS, PREFIX, Header
 
-BUNCH_BYTES = 1 << 16
+BUNCH_BYTES = 1 << 17  # an eighth of the pipe
 BUNCH_FRAMES = 128  # writev takes 1024 buffers
 HELD_BYTES = 1 << 20  # of births and deaths, held back by `when_full="drop"` before it waits after all
 HOLD_S = 0.2  # most that a row is held back, as long as the run goes on
@@ -26,7 +26,7 @@ CLOSE_S = 300.0
 
 
 class _Frame(NamedTuple):
-    buffers: list[Buffer]
+    content: bytes
     rows: int
     essential: bool
 
@@ -36,7 +36,7 @@ class Recorder:
 
     With `when_full="wait"` a full pipe holds the run up, as span `record.wait`; with `"drop"` rows that grow
     with the steps are dropped and counted, never births, deaths or settings. When the writer fails, the next
-    call raises TeemError with the cause. Rows are handed over in bunches of 64 KiB, or after 0.2 s.
+    call raises TeemError with the cause. Rows are handed over in bunches of 128 KiB, or after 0.2 s.
     """
 
     rows: int  # handed over
@@ -141,19 +141,17 @@ class Recorder:
         arrays: Mapping[str, NDArray[Any]],
         essential: bool,
     ) -> None:
-        flat = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         shapes: list[tuple[str, str, int]] = [
-            (name, array.dtype.char, array.size // rows) for name, array in flat.items()
+            (name, array.dtype.char, array.size // rows) for name, array in arrays.items()
         ]
         head = self._encode(Header(statement, rows, constants, shapes))
-        size = sum(array.nbytes for array in flat.values())
-        buffers: list[Buffer] = [PREFIX.pack(len(head), size) + head]
-        buffers += [array.reshape(-1).view(np.uint8).data for array in flat.values()]
-        self._held_bytes += size + len(buffers[0])
-        full = self._held_bytes >= BUNCH_BYTES or len(self._held) >= BUNCH_FRAMES
-        # what is kept back is copied, since the caller may write to its arrays meanwhile
-        self._held.append(_Frame(buffers if full else [b"".join(buffers)], rows, essential))
-        if full:
+        size = sum(array.nbytes for array in arrays.values())
+        # copied, since the caller may write to its arrays meanwhile
+        flat = [np.ascontiguousarray(array).data for array in arrays.values()]
+        content = b"".join([PREFIX.pack(len(head), size), head, *flat])
+        self._held.append(_Frame(content, rows, essential))
+        self._held_bytes += len(content)
+        if self._held_bytes >= BUNCH_BYTES or len(self._held) >= BUNCH_FRAMES:
             self._hand_over(may_wait=not self._drops or self._held_bytes > HELD_BYTES)
 
     def _hand_over(self, *, may_wait: bool) -> None:
@@ -161,8 +159,7 @@ class Recorder:
         self._held_until = time.monotonic() + HOLD_S
         if not self._held:
             return
-        buffers = [buffer for frame in self._held for buffer in frame.buffers]
-        went, waited_ns = self._writer.send(buffers, may_wait=may_wait)
+        went, waited_ns = self._writer.send([frame.content for frame in self._held], may_wait=may_wait)
         if waited_ns:
             self.waited_s += waited_ns / 1e9
             self._spans.add("record.wait", waited_ns)
@@ -172,9 +169,9 @@ class Recorder:
         else:
             self.dropped += sum(frame.rows for frame in self._held if not frame.essential)
             kept = [frame for frame in self._held if frame.essential]
-            joined = b"".join(buffer for frame in kept for buffer in frame.buffers)
-            self._held = [_Frame([joined], sum(frame.rows for frame in kept), True)] if kept else []
-        self._held_bytes = sum(len(frame.buffers[0]) for frame in self._held)
+            joined = b"".join(frame.content for frame in kept)
+            self._held = [_Frame(joined, sum(frame.rows for frame in kept), True)] if kept else []
+        self._held_bytes = sum(len(frame.content) for frame in self._held)
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], start: int, stop: int) -> dict[str, NDArray[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -13,25 +13,27 @@ from numpy.typing import NDArray
 from teem.config.settings import Config
 from teem.population.variation import diversity
 from teem.record.client import Recorder
-from teem.record.illness import Illness
-from teem.record.pending import Pending
+from teem.record.notes import Notes
+from teem.record.rows import AgentRows, tile_means, tile_sums
 from teem.record.schema import INCIDENTS
-from teem.state import Array, State, expect_same_shape
+from teem.state import State, expect_same_shape
 from teem.version import __version__
-from teem.worlds.base import Births, Outcome, World
+from teem.worlds.base import Deaths, Outcome, World
 
 TILES = 32  # most tiles a side in a picture of the resources
-MOST_PENDING = 4096  # births and deaths that wait to be written together
 CELLS = 1024  # most cells a side that are read for it: a larger map is read in every second, third... cell
 
-Gauges = Mapping[str, NDArray[Any]]
+_NO_DEATHS = Deaths(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int32))
+
+Gauges = Callable[[], Mapping[str, NDArray[Any]]]
+"""Gives columns `[capacity]` of what the agents learned; asked only in a step that records them."""
 
 
 class Collector:
     """What a run records of each step, through `recorder`.
 
-    Lives and the beginnings of illness are noted in every step; `steps`, `agent_states` and `actions` are written
-    when `step % record.every == 0`, and with them what was noted, likewise `resources` and `learning`.
+    Lives and the beginnings of illness are noted in every step; `steps` and `agent_steps` are written when
+    `step % record.every == 0`, and with them what was noted, likewise `resources` and `learning`.
     """
 
     def __init__(self, world: World, config: Config, recorder: Recorder) -> None:
@@ -40,8 +42,8 @@ class Collector:
         self._recorder = recorder
         self._births = 0  # since the last row of steps
         self._deaths = 0
-        self._pending = Pending()  # a frame costs the writer as much as fifty rows, and births are few a step
-        self._illness = Illness(world.population.capacity)
+        self._notes = Notes(world.population)
+        self._rows = AgentRows(world.population.capacity)
 
     def start(self, *, resumed: bool = False) -> None:
         """Write the run, its settings and its names, and the founders unless they are recorded already."""
@@ -64,122 +66,67 @@ class Collector:
             incidents=INCIDENTS,
         )
         if not resumed:
-            self._note_births(world.population.living.copy(), 0)
+            self._notes.note(0, world.population.living, _NO_DEATHS)
             self.hand_over()
-        self._illness.remember(self._world.population)
+        self._notes.remember()
 
     def step(self, outcome: Outcome, gauges: Gauges | None = None) -> None:
-        """Write what a step brought; `gauges` are columns `[capacity]` of what the agents learned.
+        """Write what a step brought, and at times what the agents learned.
 
         Raises TeemError (from the recorder) when the writer has failed.
         """
         self._recorder.expect_alive()
         record = self._config.record
-        self._note_lives(outcome)
-        self._illness.note(self._world.population, outcome.step)
-        if outcome.step % record.every == 0 or self._illness.is_full or self._pending.rows >= MOST_PENDING:
-            self.hand_over()
+        self._births += len(outcome.births.slot)
+        self._deaths += len(outcome.deaths.id)
+        self._notes.note(outcome.step, outcome.births.slot, outcome.deaths)
         if outcome.step % record.every == 0:
-            self._write_states(outcome)
-            self._write_actions(outcome)
+            self.hand_over()
             self._write_step(outcome)
+        elif self._notes.is_full:
+            self.hand_over()
         if outcome.step % record.resources_every == 0:
             self._write_resources(outcome.step)
         if gauges is not None and outcome.step % record.learning_every == 0:
-            self._write_learning(outcome.step, gauges)
+            self._write_learning(outcome.step, gauges())
 
     def hand_over(self) -> None:
         """Write what was noted since the last recorded step; to be called before a checkpoint and at the end."""
-        for statement, columns in self._pending.take():
+        for statement, columns in self._notes.take():
             self._recorder.write(statement, **columns)
-        self._write_incidents()
 
     def state(self) -> State:
         """What the next rows depend on."""
-        return {"births": self._births, "deaths": self._deaths, "failing": self._illness.failing.copy()}
+        return {"births": self._births, "deaths": self._deaths, "failing": self._notes.failing.copy()}
 
     def load_state(self, state: State) -> None:
         """Continue from a saved state; the world's is loaded before."""
-        expect_same_shape("record.failing", state["failing"], self._illness.failing)
+        expect_same_shape("record.failing", state["failing"], self._notes.failing)
         self._births = int(state["births"])
         self._deaths = int(state["deaths"])
-        self._illness.failing[:] = state["failing"]
-        self._illness.remember(self._world.population)
-
-    def _note_births(self, slots: NDArray[np.int32], step: int) -> None:
-        population = self._world.population
-        if not len(slots):
-            return
-        self._pending.add(
-            "births",
-            len(slots),
-            agent_id=population.id[slots],
-            kind=population.kind[slots],
-            born_step=step,
-            parent_id=population.parent[slots],
-            generation=population.generation[slots],
-            genome=population.genome[slots],
-        )
-
-    def _note_lives(self, outcome: Outcome) -> None:
-        births, deaths = outcome.births, outcome.deaths
-        self._births += len(births.slot)
-        self._deaths += len(deaths.slot)
-        self._note_births(births.slot, outcome.step)
-        if len(deaths.id):
-            self._pending.add("deaths", len(deaths.id), died_step=outcome.step, cause=deaths.cause, agent_id=deaths.id)
-
-    def _write_incidents(self) -> None:
-        incidents = self._illness.take()
-        if len(incidents["step"]):
-            self._recorder.write("health_incidents", **incidents)
-
-    def _write_states(self, outcome: Outcome) -> None:
-        population = self._world.population
-        living = population.living
-        if not len(living):
-            return
-        self._recorder.write(
-            "agent_states",
-            step=outcome.step,
-            agent_id=population.id[living],
-            x=population.x[living],
-            y=population.y[living],
-            energy=population.energy[living],
-            health=population.health[living],
-            age=outcome.step - population.born[living],
-            reward=_reward_of(living, outcome.reward, outcome.births),
-        )
-
-    def _write_actions(self, outcome: Outcome) -> None:
-        acted = outcome.acted
-        if not len(acted):
-            return
-        self._recorder.write(
-            "actions",
-            step=outcome.step,
-            agent_id=outcome.id,
-            action=outcome.action[acted],
-            target_id=outcome.target[acted],
-            reward=outcome.reward[acted],
-        )
+        self._notes.failing[:] = state["failing"]
+        self._notes.remember()
 
     def _write_step(self, outcome: Outcome) -> None:
         population = self._world.population
-        living = population.living
+        rows, means = self._rows.gather(population, outcome)
+        if len(rows["agent_id"]):
+            self._recorder.write("agent_steps", step=outcome.step, **rows)
         resources = self._resources()
         self._recorder.write(
             "steps",
             step=outcome.step,
-            population=len(living),
+            population=len(population.living),
             births=self._births,
             deaths=self._deaths,
-            mean_age=_mean(outcome.step - population.born[living]),
-            mean_energy=_mean(population.energy[living]),
-            mean_health=_mean(population.health[living]),
-            mean_reward=_mean(outcome.reward[outcome.acted]),
-            diversity=diversity(population.genome[living]),
-            resources=None if resources is None else resources.mean(),
+            mean_age=means.age,
+            mean_energy=means.energy,
+            mean_health=means.health,
+            mean_reward=means.reward,
+            diversity=diversity(population.genome[population.living]),
+            resources=None
+            if resources is None
+            else float(tile_sums(resources, _side(resources)).sum()) / resources.size,
         )
         self._births = self._deaths = 0
 
@@ -187,23 +134,23 @@ class Collector:
         resources = self._resources()
         if resources is None:
             return
-        height, width = resources.shape
-        stride = max(1, -(-max(self._world.map()["resources"].shape) // CELLS))
-        side = max(1, -(-max(height, width) // TILES))
-        rows, columns = np.arange(0, height, side), np.arange(0, width, side)
-        y, x = np.meshgrid(rows * stride, columns * stride, indexing="ij")
-        amount = tile_means(resources, rows, columns)
-        self._recorder.write("resources", step=step, x=x.ravel(), y=y.ravel(), amount=amount.ravel())
+        side = _side(resources)
+        stride = _stride(self._world.map()["resources"])
+        y, x = (np.arange(0, length, side) * stride for length in resources.shape)
+        amount = tile_means(resources, side)
+        self._recorder.write(
+            "resources", step=step, x=np.tile(x, len(y)), y=np.repeat(y, len(x)), amount=amount.ravel()
+        )
 
     def _resources(self) -> NDArray[np.float32] | None:
         """The map of resources, thinned out when it is large; None in a world without."""
         resources = self._world.map().get("resources")
         if resources is None:
             return None
-        stride = max(1, -(-max(resources.shape) // CELLS))
+        stride = _stride(resources)
         return resources[::stride, ::stride]
 
-    def _write_learning(self, step: int, gauges: Gauges) -> None:
+    def _write_learning(self, step: int, gauges: Mapping[str, NDArray[Any]]) -> None:
         population = self._world.population
         living = population.living
         if not len(living):
@@ -236,23 +183,11 @@ def _flatten(prefix: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, st
             yield f"{prefix}{key}", json.dumps(value) if isinstance(value, (list, tuple)) else value
 
 
-def tile_means(map: Array, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The mean of each tile of a map `[height, width]`; tiles begin at `rows` and `columns`."""
-    sums = np.add.reduceat(np.add.reduceat(map, rows, axis=0, dtype=np.float64), columns, axis=1)
-    heights = np.diff(rows, append=map.shape[0])
-    widths = np.diff(columns, append=map.shape[1])
-    means: NDArray[np.float64] = sums / np.outer(heights, widths)
-    return means
+def _stride(map_: NDArray[np.float32]) -> int:
+    """Every how many cells a map is read."""
+    return max(1, -(-int(max(map_.shape)) // CELLS))
 
 
-def _mean(values: Array) -> float:
-    return float(values.mean(dtype=np.float64)) if values.size else float("nan")
-
-
-def _reward_of(living: NDArray[np.int32], reward: NDArray[np.float32], births: Births) -> NDArray[np.float32]:
-    """Rewards of the living; NaN for those who were born in this step and have not acted."""
-    if not len(births.slot):
-        return reward[living]
-    known = reward.copy()
-    known[births.slot] = np.nan
-    return known[living]
+def _side(map_: NDArray[np.float32]) -> int:
+    """Cells a side of a tile in a picture of a map."""
+    return max(1, -(-int(max(map_.shape)) // TILES))

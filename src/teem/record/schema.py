@@ -3,6 +3,8 @@
 The content follows from the seed alone: no times, no paths, no counts of threads. One row of `actions` is one
 action, and the primary keys hold that. Rows of a step lie together, by rising agent, so whole steps are read
 and rewound without an index. Names stand as text: plain SQL needs no joins. NULL means none or unknown.
+What an agent did in a step and how it was at its end are one row of `agent_steps`, which halves the rows to write;
+`agent_states` and `actions` are views of it, and read as if they were tables.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Literal
 from teem.errors import UsageError
 
 APPLICATION_ID = 0x7465656D  # "teem", so that a foreign database is recognised
-VERSION = 1  # of the tables, in PRAGMA user_version
+VERSION = 2  # of the tables, in PRAGMA user_version
 MANY = 20
 
 TABLES = """
@@ -35,15 +37,16 @@ CREATE TABLE agents(
     genome TEXT NOT NULL                                                -- JSON, so genome->>'speed'
 );
 CREATE INDEX agents_by_parent ON agents(parent_id);
-CREATE TABLE agent_states(                              -- the living at the end of a step
-    step INTEGER NOT NULL, agent_id INTEGER NOT NULL, x REAL, y REAL, energy REAL, health REAL,
-    age INTEGER, reward REAL,                           -- reward NULL: born in this step
+CREATE TABLE agent_steps(                               -- who acted in a step, and who was born in it
+    step INTEGER NOT NULL, agent_id INTEGER NOT NULL,
+    x REAL, y REAL, energy REAL, health REAL, age INTEGER,      -- at the end of the step; NULL: died in it
+    reward REAL, action TEXT, target_id INTEGER,                -- NULL: born in it; target_id NULL: nobody
     PRIMARY KEY(step, agent_id)
 ) WITHOUT ROWID;
-CREATE TABLE actions(
-    step INTEGER NOT NULL, agent_id INTEGER NOT NULL, action TEXT NOT NULL, target_id INTEGER, reward REAL,
-    PRIMARY KEY(step, agent_id)
-) WITHOUT ROWID;
+CREATE VIEW agent_states AS                             -- the living at the end of a step
+    SELECT step, agent_id, x, y, energy, health, age, reward FROM agent_steps WHERE age IS NOT NULL;
+CREATE VIEW actions AS                                  -- all who acted in a step
+    SELECT step, agent_id, action, target_id, reward FROM agent_steps WHERE action IS NOT NULL;
 CREATE TABLE resources(                                 -- mean joules a cell of the tile whose corner is x, y
     step INTEGER NOT NULL, x INTEGER NOT NULL, y INTEGER NOT NULL, amount REAL, PRIMARY KEY(step, y, x)
 ) WITHOUT ROWID;
@@ -66,14 +69,16 @@ CREATE TABLE learning(
 ) WITHOUT ROWID;
 """
 
-SAMPLED = ("agent_states", "actions", "resources", "steps", "health_incidents", "learning")
+SAMPLED = ("agent_steps", "resources", "steps", "health_incidents", "learning")
 """The tables that grow with the steps; each has a `step`."""
+
+VIEWS = ("agent_states", "actions")
 
 INCIDENTS = ("wounded", "starving")
 """How an agent begins to lose health: with energy left, or without."""
 
-Kind = Literal["int", "real", "text", "any", "id", "kinds", "causes", "actions", "incidents", "genome"]
-"""What a column takes: `id` -1 becomes NULL, a list's number its name, a genome's row of traits JSON."""
+Kind = Literal["int", "real", "text", "any", "natural", "kinds", "causes", "actions", "incidents", "genome"]
+"""What a column takes: a `natural` of -1 becomes NULL, a list's number its name (-1: NULL), a row of traits JSON."""
 
 PROFILES: Mapping[str, tuple[str, ...]] = {
     "safety": ("journal_mode=WAL", "synchronous=FULL"),
@@ -94,7 +99,8 @@ class Statement:
 
 
 def _insert(table: str, *, essential: bool = False, conflict: str = "", **columns: Kind) -> Statement:
-    marks = ",".join("?" * len(columns))
+    # binding None costs ten times as much as a number: SQLite makes the NULL
+    marks = ",".join("nullif(?,-1)" if kind == "natural" else "?" for kind in columns.values())
     insert = f"INSERT INTO {table}({','.join(columns)}) VALUES"
     many = "" if conflict else insert + ",".join([f"({marks})"] * MANY)
     return Statement(f"{insert}({marks}) {conflict}", many, columns, essential)
@@ -114,7 +120,7 @@ STATEMENTS: Mapping[str, Statement] = {
         conflict="ON CONFLICT DO UPDATE SET name = excluded.name",
     ),
     "births": _insert(
-        "agents", agent_id="int", kind="kinds", born_step="int", parent_id="id", generation="int",
+        "agents", agent_id="int", kind="kinds", born_step="int", parent_id="natural", generation="int",
         genome="genome", essential=True,
     ),
     "deaths": Statement(
@@ -123,12 +129,9 @@ STATEMENTS: Mapping[str, Statement] = {
         {"died_step": "int", "cause": "causes", "agent_id": "int"},
         essential=True,
     ),
-    "agent_states": _insert(
-        "agent_states", step="int", agent_id="int", x="real", y="real", energy="real", health="real",
-        age="int", reward="real",
-    ),
-    "actions": _insert(
-        "actions", step="int", agent_id="int", action="actions", target_id="id", reward="real"
+    "agent_steps": _insert(
+        "agent_steps", step="int", agent_id="int", x="real", y="real", energy="real", health="real", age="natural",
+        reward="real", action="actions", target_id="natural",
     ),
     "resources": _insert("resources", step="int", x="int", y="int", amount="real"),
     "steps": _insert(
@@ -160,7 +163,7 @@ def expect_run_database(path: Path) -> None:
     try:
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
     except sqlite3.DatabaseError as error:
         raise UsageError(
             f"{path} can't be read as a database ({error}): restore it from a copy, or run the world again"
@@ -171,7 +174,12 @@ def expect_run_database(path: Path) -> None:
         raise UsageError(f"{path} was not written by teem: give the folder of a teem run")
     if version > VERSION:
         raise UsageError(f"{path} has tables of version {version}, this teem knows {VERSION}: install a newer teem")
-    missing = sorted({*SAMPLED, "runs", "config", "names", "agents"} - tables)
+    if version < VERSION:
+        raise UsageError(
+            f"{path} has tables of version {version}, this teem knows {VERSION}: read it with plain SQL or with the "
+            f"teem that wrote it (SELECT version FROM runs), or run the world again"
+        )
+    missing = sorted({*SAMPLED, *VIEWS, "runs", "config", "names", "agents"} - tables)
     if missing:
         raise UsageError(f"{path} lacks the tables {', '.join(missing)}: restore it from a copy")
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from teem.population.slots import Population
 from teem.state import State
+from teem.worlds.tokens import Tokens
 
 Progress = Callable[[int, int], None]
 """`progress(done, of)` is called now and then while a world is made, from any thread but one at a time."""
@@ -28,9 +29,9 @@ def silent(done: int, of: int) -> None:
 class Observation:
     """What the living perceive at the start of a step."""
 
-    living: NDArray[np.int32]  # [n] slots by rising id
+    living: NDArray[np.int32]  # [n] slots of those who decide now, by rising id
     values: NDArray[np.float32]  # [capacity, *observation_shape]
-    mask: NDArray[np.bool_]  # [capacity, actions] True: legal
+    mask: NDArray[np.bool_]  # [capacity, actions] True: legal; with branches, [capacity, branches] True: it has it
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ class Outcome:
     step: int  # the step that was made, the first is 0
     acted: NDArray[np.int32]  # [n] slots whose decisions have come to their end, by rising id
     id: NDArray[np.int64]  # [n] their ids
-    action: NDArray[np.int32]  # [capacity]
+    action: NDArray[np.int32]  # [capacity] or, in a world with branches, [capacity, branches]
     target: NDArray[np.int64]  # [capacity] id acted upon; -1: none
     reward: NDArray[np.float32]  # [capacity]
     terminated: NDArray[np.bool_]  # [capacity] died
@@ -80,24 +81,38 @@ class Outcome:
 
 
 class World(Protocol):
-    """A persistent world; deterministic given its settings, seed, step and actions."""
+    """A persistent world; deterministic given its settings, seed, step and actions.
+
+    An agent's action is one of `actions`. Where there are `branches`, parts such as joints, it is one for each that
+    the agent has, all at once.
+    """
 
     name: str
     population: Population
     actions: tuple[str, ...]
+    rest: int  # the action that does nothing; an illegal one becomes this
+    branches: tuple[str, ...]  # parts that each take an action; none: the agent takes one
+    decision: int  # steps between two decisions of an agent, during which its action holds
+    feat: str  # what an agent achieves in its life, as a word for its unit: "joules", "metres"
     causes: tuple[str, ...]
     traits: tuple[str, ...]
     kinds: tuple[str, ...]
     observation_shape: tuple[int, ...]
     observation_names: tuple[str, ...]  # one a value, flattened: "resources.north_far"
+    tokens: Tokens | None  # how the observation falls into tokens, if it does
     step_count: int  # steps made so far
 
+    @property
+    def feats(self) -> NDArray[np.float32]:
+        """What each has achieved in its life so far, `[capacity]`; of the dead, until their slot is taken."""
+        ...
+
     def observe(self) -> Observation:
-        """What everyone alive perceives now. The arrays are reused by the next call."""
+        """What those who decide now perceive. The arrays are reused by the next call."""
         ...
 
     def step(self, action: NDArray[np.int32]) -> Outcome:
-        """Apply every rule once; `action[capacity]` is read for the living. Illegal actions become the last, pass."""
+        """Apply every rule once; `action` is read for those who decide. Illegal actions become `rest`."""
         ...
 
     def heuristic(self, observation: Observation, action: NDArray[np.int32]) -> None:

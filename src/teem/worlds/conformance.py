@@ -26,13 +26,14 @@ def check_world(make: Make, steps: int) -> None:
     """
     world = make()
     _check_names(world)
+    open_: dict[int, NDArray[np.int32]] = {}
     places, seen = set(), set(world.population.id[world.population.living].tolist())
     for _ in range(steps):
         observation = world.observe()
         _check_observation(world, observation)
         _check_heuristic(world, observation)
         places |= _places(world)
-        seen |= _check_step(world, observation, seen)
+        seen |= _check_step(world, observation, seen, open_)
     moved = len({who for who, _, _ in places}) < len(places)
     _require(moved or steps < 2, f"nobody changed place in {steps} steps")
     _check_repeatable(make, steps)
@@ -54,13 +55,24 @@ def unvarying(make: Make, steps: int) -> list[str]:
 
 def random_actions(world: World, observation: Observation, illegal: float = 0.0) -> NDArray[np.int32]:
     """A random action for each of the living, drawn by id: legal, but for a part `illegal` of any number at all."""
-    ids, count = world.population.id[observation.living], len(world.actions)
-    draws = uniforms(1, Stream.POLICY, world.step_count, ids, 2)
-    action = np.full(world.population.capacity, count, np.int32)
-    for slot, (draw, fault) in zip(observation.living, draws, strict=True):
-        legal = np.flatnonzero(observation.mask[slot])
-        action[slot] = int(draw * (count + 2)) - 1 if fault < illegal else legal[int(draw * len(legal))]
-    return action
+    ids, count, parts = world.population.id[observation.living], len(world.actions), max(1, len(world.branches))
+    draws = uniforms(1, Stream.POLICY, world.step_count, ids, 2 * parts).reshape(len(ids), parts, 2)
+    action = np.full((world.population.capacity, parts), count, np.int32)
+    for slot, its in zip(observation.living, draws, strict=True):
+        for part, (draw, fault) in enumerate(its):
+            legal = np.arange(count) if world.branches else np.flatnonzero(observation.mask[slot])
+            action[slot, part] = int(draw * (count + 2)) - 1 if fault < illegal else legal[int(draw * len(legal))]
+    return action if world.branches else action[:, 0]
+
+
+def _complied(world: World, wanted: NDArray[np.int32], mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """What becomes of the actions `wanted` by some, `[n]` or `[n, branches]`: the impossible ones are rest."""
+    possible = (wanted >= 0) & (wanted < len(world.actions))
+    if world.branches:
+        possible &= mask
+    else:
+        possible &= mask[np.arange(len(wanted)), np.clip(wanted, 0, len(world.actions) - 1)]
+    return np.where(possible, wanted, world.rest).astype(np.int32)
 
 
 def _require(holds: Any, violated: str) -> None:
@@ -83,14 +95,18 @@ def _check_names(world: World) -> None:
 def _check_observation(world: World, observation: Observation) -> None:
     population, living = world.population, observation.living
     n = population.capacity
-    _require(np.array_equal(living, population.living), "observe: living are not the population's")
-    _require((np.diff(population.id[living]) > 0).all(), "living: not by rising id")
-    _require(len(living) == (population.id >= 0).sum(), "living: not everyone with an id")
+    if world.decision == 1:
+        _require(np.array_equal(living, population.living), "observe: living are not the population's")
+    _require(np.isin(living, population.living).all(), "observe: somebody decides who isn't alive")
+    _require((np.diff(population.id[population.living]) > 0).all(), "living: not by rising id")
+    _require((np.diff(population.id[living]) > 0).all(), "observe: not by rising id")
+    _require(len(population.living) == (population.id >= 0).sum(), "living: not everyone with an id")
     _require(observation.values.shape == (n, *world.observation_shape), "observe: wrong shape of values")
     _require(observation.values.dtype == np.float32, "observe: values are not float32")
     _require(np.isfinite(observation.values[living]).all(), "observe: a value is not finite")
-    _require(observation.mask.shape == (n, len(world.actions)), "observe: wrong shape of the mask")
-    _require(observation.mask[living, -1].all(), "observe: to pass is illegal for somebody")
+    _require(observation.mask.shape == (n, len(world.branches or world.actions)), "observe: wrong shape of the mask")
+    resting = observation.mask[living].any(axis=1) if world.branches else observation.mask[living, world.rest]
+    _require(resting.all(), "observe: to rest is illegal for somebody, or it has no branch")
     before = observation.values[living].copy(), observation.mask[living].copy()
     again = world.observe()
     _require(np.array_equal(again.values[living], before[0]), "observe: another result the second time")
@@ -98,12 +114,14 @@ def _check_observation(world: World, observation: Observation) -> None:
 
 
 def _check_heuristic(world: World, observation: Observation) -> None:
-    action = np.full(world.population.capacity, -1, np.int32)
+    shape = (world.population.capacity, *([len(world.branches)] if world.branches else []))
+    action = np.full(shape, -1, np.int32)
     world.heuristic(observation, action)
-    living = observation.living
-    inside = (action[living] >= 0) & (action[living] < len(world.actions))
+    chosen = action[observation.living]
+    inside = (chosen >= 0) & (chosen < len(world.actions))
     _require(inside.all(), "heuristic: somebody was left without an action")
-    _require(observation.mask[living, action[living]].all(), "heuristic: an illegal action")
+    complied = _complied(world, chosen, observation.mask[observation.living])
+    _require(np.array_equal(complied, chosen), "heuristic: an illegal action")
 
 
 def _places(world: World) -> set[tuple[int, float, float]]:
@@ -112,44 +130,66 @@ def _places(world: World) -> set[tuple[int, float, float]]:
     return set(zip(*(column[living].tolist() for column in (population.id, population.x, population.y)), strict=True))
 
 
-def _check_step(world: World, observation: Observation, seen: set[int]) -> set[int]:
-    """Make a step and check what it returned; returns the ids of the newborn."""
-    population, living, step = world.population, observation.living.copy(), world.step_count
-    ids, mask = population.id[living].copy(), observation.mask.copy()
+def _check_step(
+    world: World, observation: Observation, seen: set[int], open_: dict[int, NDArray[np.int32]]
+) -> set[int]:
+    """Make a step and check what it returned; returns the ids of the newborn.
+
+    `open_` are the decisions in progress: the action of each id as it should have been taken. It is kept up.
+    """
+    population, step = world.population, world.step_count
+    alive, deciding = population.living.copy(), observation.living.copy()
+    id_of = population.id.copy()
     wanted = random_actions(world, observation, illegal=0.3)
+    for slot, action in zip(deciding, _complied(world, wanted[deciding], observation.mask[deciding]), strict=True):
+        open_[int(id_of[slot])] = action
     outcome = world.step(wanted.copy())
     _require(outcome.step == step and world.step_count == step + 1, "step: the count is wrong")
-    _require(np.array_equal(outcome.acted, living), "acted: not those who were alive")
-    _require(np.array_equal(outcome.id, ids), "id: not of those who acted")
-    passing = len(world.actions) - 1
-    asked = wanted[living]
-    legal = (asked >= 0) & (asked <= passing) & mask[living, np.clip(asked, 0, passing)]
-    _require(
-        np.array_equal(outcome.action[living], np.where(legal, asked, passing)),
-        "action: not what was asked where that is legal, and to pass where it isn't",
-    )
-    _require(np.isin(outcome.target[living], [*ids, -1]).all(), "target: nobody who was alive")
-    _require(np.isfinite(outcome.reward[living]).all(), "reward: not finite")
-    _check_deaths(world, outcome)
-    return _check_births(world, outcome, seen)
+    _require(outcome.agents == len(alive), "agents: not as many as were alive")
+    _check_acted(world, outcome, alive, id_of, open_)
+    _require(np.isin(outcome.target[outcome.acted], [*id_of[alive], -1]).all(), "target: nobody who was alive")
+    _require(np.isfinite(outcome.reward[outcome.acted]).all(), "reward: not finite")
+    _check_deaths(world, outcome, alive, id_of)
+    return _check_births(world, outcome, alive, seen)
 
 
-def _check_deaths(world: World, outcome: Outcome) -> None:
+def _check_acted(
+    world: World, outcome: Outcome, alive: NDArray[np.int32], id_of: NDArray[np.int64], open_: dict[int, Any]
+) -> None:
+    """Those whose decisions ended: they had one, took it as asked, and all who decide next or died are among them."""
+    acted = outcome.acted
+    _require(np.array_equal(outcome.id, id_of[acted]), "id: not of those who acted")
+    _require((np.diff(outcome.id) > 0).all() and np.isin(acted, alive).all(), "acted: not alive, or not by rising id")
+    if world.decision == 1:
+        _require(np.array_equal(acted, alive), "acted: not those who were alive")
+    next_ = set(world.population.id[world.observe().living].tolist())
+    dead = set(outcome.deaths.id.tolist())
+    ended = {one for one in open_ if one in next_ or one in dead}
+    _require(set(outcome.id.tolist()) == ended, "acted: not those who decided and now decide anew or died")
+    for slot, one in zip(acted, outcome.id.tolist(), strict=True):
+        _require(
+            np.array_equal(outcome.action[slot], open_.pop(one)),
+            "action: not what was asked where that is legal, and to rest where it isn't",
+        )
+
+
+def _check_deaths(world: World, outcome: Outcome, alive: NDArray[np.int32], id_of: NDArray[np.int64]) -> None:
     population, deaths, acted = world.population, outcome.deaths, outcome.acted
     ended = acted[outcome.terminated[acted]]
-    _require(np.array_equal(np.sort(deaths.slot), np.sort(ended)), "deaths: not those who terminated")
+    died = np.intersect1d(deaths.slot, acted)
+    _require(np.array_equal(died, np.sort(ended)), "deaths: of those who acted, not those who terminated")
+    _require(np.isin(deaths.slot, alive).all(), "deaths: somebody who wasn't alive")
     _require(not (outcome.terminated & outcome.truncated)[acted].any(), "truncated: terminated already")
-    id_of = dict(zip(acted.tolist(), outcome.id.tolist(), strict=True))
-    _require([id_of[slot] for slot in deaths.slot.tolist()] == deaths.id.tolist(), "deaths: wrong ids")
+    _require(np.array_equal(id_of[deaths.slot], deaths.id), "deaths: wrong ids")
     _require(np.isin(deaths.cause, range(len(world.causes))).all(), "deaths: an unknown cause")
     _require((population.id[deaths.slot] == -1).all(), "deaths: a slot freed in this step is taken already")
     _require(np.isin(outcome.honours[:, 1], deaths.slot).all(), "honours: somebody who didn't die")
 
 
-def _check_births(world: World, outcome: Outcome, seen: set[int]) -> set[int]:
+def _check_births(world: World, outcome: Outcome, alive: NDArray[np.int32], seen: set[int]) -> set[int]:
     population, births = world.population, outcome.births
     born = population.id[births.slot].tolist()
-    survivors = np.setdiff1d(outcome.acted, outcome.deaths.slot)
+    survivors = np.setdiff1d(alive, outcome.deaths.slot)
     after = np.sort(np.concatenate([survivors, births.slot]))
     _require(np.array_equal(after, np.sort(population.living)), "living: not the survivors and the newborn")
     _require(not set(born) & seen and len(set(born)) == len(born), "births: an id is used again")
@@ -172,7 +212,8 @@ def _told(world: World, steps: int) -> Iterator[dict[str, bytes]]:
         living = observation.living.copy()
         told = {"values": observation.values[living].tobytes(), "mask": observation.mask[living].tobytes()}
         outcome = world.step(random_actions(world, observation))
-        arrays = {name: getattr(outcome, name)[living] for name in ("action", "target", "reward", "terminated")}
+        told["alive"] = world.population.living.tobytes() + world.feats[world.population.living].tobytes()
+        arrays = {name: getattr(outcome, name)[outcome.acted] for name in ("action", "target", "reward", "terminated")}
         arrays |= {"births": outcome.births.slot, "deaths": outcome.deaths.id, "cause": outcome.deaths.cause}
         yield told | {name: array.tobytes() for name, array in arrays.items()}
 

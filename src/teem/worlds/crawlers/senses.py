@@ -15,9 +15,9 @@ from teem.worlds.crawlers.reading import ANGLE, RATE
 from teem.worlds.crawlers.standing import height_at
 
 SELF = ("height", "level", "tilt", "forward", "upward", "spin", "slope", "grip", "energy", "belly", "feet")
-JOINT = ("there", "angle", "rate", "touch", "command", "depth", "place", "strength")
+JOINT = ("strength", "angle", "rate", "touch", "command", "along", "up", "length")  # strength 0: there is none
 RAY = ("free", "terrain", "obstacle", "creature", "food", "along", "down")
-NEAREST = ("there", "along", "up", "amount")
+NEAREST = ("amount", "along", "up")  # amount 0: there is none
 
 _LIMB_JOINTS = LIMBS * SEGMENTS
 _METRE = 1.0  # to either side, for the slope
@@ -49,7 +49,7 @@ class Build(NamedTuple):
 
     mass: NDArray[np.float32]  # [capacity, PARTS]
     half_length: NDArray[np.float32]  # [capacity, PARTS]
-    anchor: NDArray[np.float32]  # [capacity, JOINTS, 2]
+    radius: NDArray[np.float32]  # [capacity, PARTS]
     reach: NDArray[np.float32]  # [capacity, JOINTS]
     torque: NDArray[np.float32]  # [capacity, JOINTS]
     speed: NDArray[np.float32]  # [capacity, JOINTS]
@@ -116,17 +116,17 @@ def _sense_joints(i, at, joints, sensed, build, scale, out, mask):  # type: igno
             out[at : at + len(JOINT)] = _ZERO
             at += len(JOINT)
             continue
-        wheel = j >= _LIMB_JOINTS
-        root = j if wheel else j - j % SEGMENTS
         angle = sensed.turn[i, j, ANGLE]
-        out[at] = _ONE
+        wheel = j >= _LIMB_JOINTS
+        dx, dy = pose[j + 1, 0] - pose[CHASSIS, 0], pose[j + 1, 1] - pose[CHASSIS, 1]
+        out[at] = build.torque[i, j] / scale.torque
         out[at + 1] = _turned(pose[CHASSIS], pose[j + 1]) if wheel else _cut(angle / build.reach[i, j])
         out[at + 2] = _cut(sensed.turn[i, j, RATE] / build.speed[i, j])
         out[at + 3] = _ONE if sensed.touch[i, j + 1] else _ZERO
         out[at + 4] = sensed.command[i, j]
-        out[at + 5] = -_ONE if wheel else np.float32(j % SEGMENTS) / np.float32(SEGMENTS - 1)
-        out[at + 6] = build.anchor[i, root, 0] / build.half_length[i, 0]
-        out[at + 7] = build.torque[i, j] / scale.torque
+        out[at + 5] = _cut(dx * pose[CHASSIS, 2] + dy * pose[CHASSIS, 3])
+        out[at + 6] = _cut(dy * pose[CHASSIS, 2] - dx * pose[CHASSIS, 3])
+        out[at + 7] = build.half_length[i, j + 1] + build.radius[i, j + 1]
         at += len(JOINT)
     return at
 
@@ -152,7 +152,6 @@ def _sense_food(i, at, sensed, items, scale, out):  # type: ignore[no-untyped-de
     item = sensed.item[i]
     out[at : at + len(NEAREST)] = _ZERO
     if item >= 0:
-        out[at] = _ONE
+        out[at] = items.amount[item] / items.whole[item]
         out[at + 1] = sensed.away_x[i] / scale.sight
         out[at + 2] = sensed.away_y[i] / scale.sight
-        out[at + 3] = items.amount[item] / items.whole[item]

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from teem.config.crawlers import BodySettings, CrawlersSettings
 from teem.population.slots import Population
 from teem.threads import Threads
+from teem.worlds.crawlers.blocks import COS, SIN, X, Y
 from teem.worlds.crawlers.food import Items, eat, find_nearest
 from teem.worlds.crawlers.physics import Physics
 from teem.worlds.crawlers.plan import CHASSIS, LIMBS, SEGMENTS, Plan
 from teem.worlds.crawlers.rays import Poses, by_place, cast, fan_of
-from teem.worlds.crawlers.blocks import COS, SIN, X, Y
 from teem.worlds.crawlers.senses import JOINT, NEAREST, RAY, SELF, Build, Scale, Sensed, sense
 from teem.worlds.crawlers.terrain import Terrain
-from teem.learning.tokens import TokenKind, Tokens
+from teem.worlds.tokens import TokenKind, Tokens
 
 Slots = NDArray[np.int32]
 _AT_LEAST = 32  # creatures that a thread looks for at once
@@ -70,9 +70,7 @@ class View:
         self._away_x, self._away_y, self._got = (np.zeros(capacity, np.float32) for _ in range(3))
         self._claims = np.zeros(0, np.float32)
 
-    def look(
-        self, deciding: Slots, terrain: Terrain, items: Items
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def look(self, deciding: Slots, terrain: Terrain, items: Items) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Fill in the rows of those who decide; returns `[capacity, size]` and which joints each has."""
         living, poses = self._population.living, self._poses()
         order = by_place(living, poses)

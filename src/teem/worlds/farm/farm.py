@@ -44,6 +44,11 @@ class Farm:
 
     name = "farm"
     actions = ACTIONS
+    rest = PASS
+    branches: tuple[str, ...] = ()
+    decision = 1
+    tokens = None
+    feat = "joules"
     causes = CAUSES
     traits = TRAITS
 
@@ -84,6 +89,11 @@ class Farm:
         lay_out(self.fields, settings, config.seed, threads, progress)
         settle(config.population.founders, self.population, self.fields, settings, config.seed, 0)
         write_channels(self.fields, self.population.living, self.bodies, 0, "persistent", "instant", "decaying")
+
+    @property
+    def feats(self) -> NDArray[np.float32]:
+        """Joules that each has gathered in its life, `[capacity]`."""
+        return self.bodies.feats
 
     # ---- looking
 
