@@ -22,6 +22,7 @@ from teem.worlds.base import Births, Deaths, Outcome
 class TinyWorld:
     name = "tiny"
     actions = ("move", "gather", "pass")
+    branches = ()
     causes = ("hunger", "age")
     traits = ("speed", "sight")
     kinds = ("system", "control")

@@ -93,7 +93,7 @@ class Recorder:
             self._send(statement, min(rows - start, FRAME_ROWS), constants, part, spec.essential)
 
     def write_names(self, **lists: Sequence[str]) -> None:
-        """Say what numbers stand for: lists called `kinds`, `causes`, `actions`, `traits`, `incidents`."""
+        """Say what numbers stand for: lists called `kinds`, `actions`, `traits`..."""
         for name, values in lists.items():
             for number, value in enumerate(values):
                 self.write("names", list=name, number=number, name=value)

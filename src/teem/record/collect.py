@@ -43,7 +43,7 @@ class Collector:
         self._births = 0  # since the last row of steps
         self._deaths = 0
         self._notes = Notes(world.population)
-        self._rows = AgentRows(world.population.capacity)
+        self._rows = AgentRows(world.population.capacity, len(world.branches))
 
     def start(self, *, resumed: bool = False) -> None:
         """Write the run, its settings and its names, and the founders unless they are recorded already."""
@@ -64,6 +64,7 @@ class Collector:
             actions=world.actions,
             traits=world.traits,
             incidents=INCIDENTS,
+            branches=world.branches,
         )
         if not resumed:
             self._notes.note(0, world.population.living, _NO_DEATHS)

@@ -27,49 +27,51 @@ class Means(NamedTuple):
 
 
 class AgentRows:
-    """The rows of `agent_steps` of one step: who acted in it by rising id, then who was born in it."""
+    """The rows of `agent_steps` of one step, by rising id: who acted in it, and who is alive at its end."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, branches: int = 0) -> None:
         self._whole = np.empty((2, 2 * capacity), np.int64)  # agent_id, target_id
-        self._short = np.empty((2, 2 * capacity), np.int32)  # age, action
+        self._age = np.empty(2 * capacity, np.int32)
+        self._action = np.empty((2 * capacity, max(1, branches)), np.int32)
         self._real = np.empty((5, 2 * capacity), np.float32)  # x, y, energy, health, reward
 
     def gather(self, population: Population, outcome: Outcome) -> tuple[Columns, Means]:
-        """Everyone who acted or was born, and the means; the columns are overwritten by the next call.
+        """Everyone who acted or is alive, and the means; the columns are overwritten by the next call.
 
-        Who died has no place, energy, health or age; who was born in this step has no action and no reward.
+        Who died has no place, energy, health or age; whose decision did not end in this step, since it was born in it
+        or decides more rarely, has no action and no reward.
         """
         p = population
+        action = outcome.action.reshape(p.capacity, -1)
         rows, *means = _gather(
-            outcome.step, outcome.acted, outcome.id, outcome.births.slot,
-            p.id, p.born, p.x, p.y, p.energy, p.health, outcome.action, outcome.target, outcome.reward,
-            self._whole, self._short, self._real,
+            outcome.step, outcome.acted, outcome.id, p.living,
+            p.id, p.born, p.x, p.y, p.energy, p.health, action, outcome.target, outcome.reward,
+            self._whole, self._age, self._action, self._real,
         )  # fmt: skip
-        names = ("agent_id", "target_id", "age", "action", "x", "y", "energy", "health", "reward")
-        columns = [column[:rows] for kind in (self._whole, self._short, self._real) for column in kind]
-        return dict(zip(names, columns, strict=True)), Means(*means)
+        actions = self._action[:rows] if self._action.shape[1] > 1 else self._action[:rows, 0]
+        columns = {"agent_id": self._whole[0], "target_id": self._whole[1], "age": self._age}
+        columns |= dict(zip(("x", "y", "energy", "health", "reward"), self._real, strict=True))
+        return {name: column[:rows] for name, column in columns.items()} | {"action": actions}, Means(*means)
 
 
 @njit(nogil=True, cache=True)
 def _gather(  # type: ignore[no-untyped-def]
-    step, acted, acted_id, newborn,
+    step, acted, acted_id, living,
     id_, born, x, y, energy, health, action, target, reward,
-    whole, short, real,
+    whole, ages, actions, real,
 ):  # fmt: skip
     """Fill the columns; returns how many rows there are, and the means of age, energy, health and reward."""
-    rows = 0
-    alive = 0
-    ages, energies, healths, rewards = 0.0, 0.0, 0.0, 0.0
-    for i in range(acted.shape[0] + newborn.shape[0]):
-        has_acted = i < acted.shape[0]
-        slot = acted[i] if has_acted else newborn[i - acted.shape[0]]
-        lives = id_[slot] >= 0 and (not has_acted or id_[slot] == acted_id[i])
-        if not (lives or has_acted):
-            continue
-        whole[0, rows] = acted_id[i] if has_acted else id_[slot]
+    rows = a = b = 0
+    years, energies, healths, rewards = 0.0, 0.0, 0.0, 0.0
+    while a < acted.shape[0] or b < living.shape[0]:
+        has_acted = a < acted.shape[0] and (b == living.shape[0] or acted_id[a] <= id_[living[b]])
+        lives = b < living.shape[0] and (not has_acted or acted_id[a] == id_[living[b]])
+        slot = acted[a] if has_acted else living[b]
+        whole[0, rows] = acted_id[a] if has_acted else id_[slot]
         whole[1, rows] = target[slot] if has_acted else NOBODY
-        short[0, rows] = step - born[slot] if lives else NOBODY
-        short[1, rows] = action[slot] if has_acted else NOBODY
+        ages[rows] = step - born[slot] if lives else NOBODY
+        for k in range(action.shape[1]):
+            actions[rows, k] = action[slot, k] if has_acted else NOBODY
         real[0, rows] = x[slot] if lives else np.nan
         real[1, rows] = y[slot] if lives else np.nan
         real[2, rows] = energy[slot] if lives else np.nan
@@ -77,14 +79,15 @@ def _gather(  # type: ignore[no-untyped-def]
         real[4, rows] = reward[slot] if has_acted else np.nan
         if has_acted:
             rewards += reward[slot]
+            a += 1
         if lives:
-            ages += short[0, rows]
+            years += ages[rows]
             energies += energy[slot]
             healths += health[slot]
-            alive += 1
+            b += 1
         rows += 1
-    of = np.float64(alive) if alive else np.nan
-    return rows, ages / of, energies / of, healths / of, rewards / (acted.shape[0] if acted.shape[0] else np.nan)
+    of = np.float64(b) if b else np.nan
+    return rows, years / of, energies / of, healths / of, rewards / (a if a else np.nan)
 
 
 def tile_means(map_: Array, side: int) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ CREATE TABLE runs(
     run_id TEXT PRIMARY KEY, world TEXT NOT NULL, seed INTEGER NOT NULL, version TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE config(key TEXT PRIMARY KEY, value) WITHOUT ROWID;         -- 'world.size', 512
-CREATE TABLE names(                                     -- every kind, cause, action and trait there can be
+CREATE TABLE names(                                     -- every kind, cause, action, branch and trait there can be
     list TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY(list, number)
 ) WITHOUT ROWID;
 CREATE TABLE agents(
@@ -37,15 +37,15 @@ CREATE TABLE agents(
     genome TEXT NOT NULL                                                -- JSON, so genome->>'speed'
 );
 CREATE INDEX agents_by_parent ON agents(parent_id);
-CREATE TABLE agent_steps(                               -- who acted in a step, and who was born in it
+CREATE TABLE agent_steps(                               -- who acted in a step, or lives at its end
     step INTEGER NOT NULL, agent_id INTEGER NOT NULL,
     x REAL, y REAL, energy REAL, health REAL, age INTEGER,      -- at the end of the step; NULL: died in it
-    reward REAL, action TEXT, target_id INTEGER,                -- NULL: born in it; target_id NULL: nobody
+    reward REAL, action TEXT, target_id INTEGER,                -- NULL: no decision ended; target_id NULL: nobody
     PRIMARY KEY(step, agent_id)
 ) WITHOUT ROWID;
 CREATE VIEW agent_states AS                             -- the living at the end of a step
     SELECT step, agent_id, x, y, energy, health, age, reward FROM agent_steps WHERE age IS NOT NULL;
-CREATE VIEW actions AS                                  -- all who acted in a step
+CREATE VIEW actions AS                                  -- whose decisions ended in a step; a word a branch
     SELECT step, agent_id, action, target_id, reward FROM agent_steps WHERE action IS NOT NULL;
 CREATE TABLE resources(                                 -- mean joules a cell of the tile whose corner is x, y
     step INTEGER NOT NULL, x INTEGER NOT NULL, y INTEGER NOT NULL, amount REAL, PRIMARY KEY(step, y, x)

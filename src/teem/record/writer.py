@@ -220,6 +220,8 @@ class Database:
     def _meaning(self, kind: schema.Kind, values: list[Any]) -> list[Any]:
         if kind in ("kinds", "causes", "actions", "incidents"):
             names = self._names[kind]
+            if values and isinstance(values[0], list):  # one a branch
+                return [" ".join([names[value] for value in row]) if row[0] >= 0 else None for row in values]
             return [names[value] for value in values]
         if kind == "genome":
             traits = (json.dumps(trait).replace("%", "%%") for trait in self._names["traits"][:-1])
