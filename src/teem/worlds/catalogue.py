@@ -1,9 +1,10 @@
-"""The worlds there are, by name."""
+"""The worlds there are, by their settings."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from teem.config.crawlers import CrawlersSettings
 from teem.config.settings import Config
 from teem.measure.spans import Spans
 from teem.threads import Threads
@@ -13,7 +14,11 @@ from teem.worlds.base import Progress, World, silent
 def make_world(
     config: Config, threads: Threads, spans: Spans, folder: Path | None = None, progress: Progress = silent
 ) -> World:
-    """Build the world that the settings name; maps larger than memory lie in `folder`."""
+    """Build the world that the settings are of; maps larger than memory lie in `folder`."""
+    if isinstance(config.world, CrawlersSettings):
+        from teem.worlds.crawlers.crawlers import Crawlers
+
+        return Crawlers(config, threads, spans)
     from teem.worlds.farm.farm import Farm
 
     return Farm(config, threads, spans, folder, progress)

@@ -46,7 +46,8 @@ class Scene:
             np.full((n, len(self.fan.cosine)), -1, np.float32),
             np.full((n, len(self.fan.cosine)), -1, np.int8),
         )
-        args = (self.order, self.poses, self.fan, self.ground, self.obstacle, self.items, distance, hit)
+        everyone = np.arange(n, dtype=np.int32)
+        args = (everyone, self.order, self.poses, self.fan, self.ground, self.obstacle, self.items, distance, hit)
         if threads is None:
             cast(0, n, *args)
         else:

@@ -15,6 +15,7 @@ from teem.state import State
 from teem.threads import Threads
 from teem.worlds.base import Births, Deaths, Observation, Outcome
 from teem.worlds.crawlers import food, rules
+from teem.worlds.crawlers.chart import chart
 from teem.worlds.crawlers.creatures import Creatures, plan_state
 from teem.worlds.crawlers.food import Food
 from teem.worlds.crawlers.genome import TRAITS
@@ -25,6 +26,7 @@ from teem.worlds.crawlers.plan import Plan
 from teem.worlds.crawlers.settle import bear, founders, heirs, put
 from teem.worlds.crawlers.terrain import Terrain
 from teem.worlds.crawlers.view import View
+from teem.worlds.tokens import Tokens
 
 Slots = NDArray[np.int32]
 _NOBODY = np.empty(0, np.int32)
@@ -39,9 +41,10 @@ class Crawlers:
 
     name = "crawlers"
     feat = "metres"
-    kinds = ("crawler",)
-    causes = rules.CAUSES
+    kinds: tuple[str, ...] = ("crawler",)
+    causes: tuple[str, ...] = rules.CAUSES
     traits = TRAITS
+    tokens: Tokens | None
 
     def __init__(self, config: Config, threads: Threads, spans: Spans, genomes: Genomes | None = None) -> None:
         assert isinstance(config.world, CrawlersSettings)
@@ -66,12 +69,15 @@ class Crawlers:
         self._view = View(settings, self.population, self.plan, self.physics, threads)
         self.branches = self._view.branches
         self.tokens = self._view.tokens
-        self.observation_shape = (self.tokens.size,)
-        self.observation_names = self._view.names
+        self.observation_shape: tuple[int, ...] = (self._view.tokens.size,)
+        self.observation_names: tuple[str, ...] = self._view.names
         self._action = np.full((capacity, len(self.branches)), self.rest, np.int32)
         self._target = np.full(capacity, -1, np.int64)
         self._terminated = np.zeros(capacity, np.bool_)
         self._truncated = np.zeros(capacity, np.bool_)
+        self._some = np.empty(capacity, np.int32)
+        self._cause = np.empty(capacity, np.int32)
+        self._terms = rules.terms_of(settings)
         self._observed_step = -1
         self._found(config.population.founders, genomes)
 
@@ -104,9 +110,9 @@ class Crawlers:
         """Apply every rule once, in this order."""
         alive = self._begin(action)
         ids = self.population.id[alive]
-        made, work = self._crawl(alive)
-        ledger = {"eaten": self._eat(alive), "taken": self._metabolise(alive, work)}
-        self._judge(alive, made, work)
+        self._crawl(alive)
+        ledger = {"eaten": self._eat(alive), "taken": self._metabolise(alive)}
+        self._judge(alive)
         ended = alive[self.creatures.decided[alive] & self._is_due(ids, self.step_count + 1)]
         self._set_upright(ended)
         deaths, honours, ledger["lost"] = self._die(alive)
@@ -157,51 +163,71 @@ class Crawlers:
         self._truncated[alive] = False
         return alive
 
-    def _crawl(self, alive: Slots) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Move everybody; returns the metres each made and the joules of its motors, `[alive]`."""
+    def _crawl(self, alive: Slots) -> None:
+        """Move everybody."""
+        people, creatures, reading = self.population, self.creatures, self.physics.reading
         with self._spans("world.crawl"):
             self.physics.step(1, self.terrain.ground)
-            reading = self.physics.read()
-        made = rules.note_places(alive, reading, self.population, self.creatures)
-        return made, reading.energy[alive]
+            self.physics.read()
+            rules.note_places(
+                alive, reading.tile, reading.pose, people.x, people.y, creatures.x, creatures.birthplace,
+                creatures.feats, creatures.made,
+            )  # fmt: skip
 
     def _eat(self, alive: Slots) -> float:
         with self._spans("world.eat"):
             return self._view.eat(alive, self.step_count, self.food.items)
 
-    def _metabolise(self, alive: Slots, work: NDArray[np.float32]) -> float:
+    def _metabolise(self, alive: Slots) -> float:
+        people = self.population
         with self._spans("world.metabolise"):
-            return rules.metabolise(alive, work, self.population, self._settings)
+            return float(
+                rules.metabolise(alive, self.physics.reading.energy, people.energy, people.health, self._terms)
+            )
 
-    def _judge(self, alive: Slots, made: NDArray[np.float64], work: NDArray[np.float32]) -> None:
+    def _judge(self, alive: Slots) -> None:
+        reading, creatures = self.physics.reading, self.creatures
         with self._spans("world.judge"):
-            level = self.physics.reading.pose[alive, 0, 2]
-            rules.judge(alive, made, work, level, self.creatures, self._settings)
+            rules.judge(alive, creatures.made, reading.energy, reading.pose, creatures.reward, self._terms)
 
     def _set_upright(self, ended: Slots) -> None:
         """Whoever has been stranded stands level again where it is; its decision was cut off."""
+        creatures = self.creatures
         with self._spans("world.set_upright"):
-            stuck = rules.stranded(ended, self.step_count, self.creatures, self._settings)
-            if len(stuck):
+            count = rules.find_stranded(
+                ended,
+                self.step_count,
+                creatures.x,
+                creatures.farthest,
+                creatures.advanced,
+                self._terms,
+                self._some,
+            )
+            if count:
+                stuck = self._some[:count].copy()
                 self._truncated[stuck] = True
-                self._put(stuck, self.creatures.x[stuck])
+                self._put(stuck, creatures.x[stuck])
 
     def _die(self, alive: Slots) -> tuple[Deaths, NDArray[np.int32], float]:
-        population = self.population
+        people = self.population
         with self._spans("world.die"):
             wall = self.terrain.oldest * TILE
-            dead, cause = rules.doomed(alive, self.step_count, wall, population, self.creatures, self._settings)
-            deaths = Deaths(dead, population.id[dead], cause)
-            if not len(dead):
+            count = rules.find_doomed(
+                alive, self.step_count, wall, self.creatures.x, people.born, people.health, self._terms,
+                self._some, self._cause,
+            )  # fmt: skip
+            dead = self._some[:count].copy()
+            deaths = Deaths(dead, people.id[dead], self._cause[:count].copy())
+            if not count:
                 return deaths, np.empty((0, 2), np.int32), 0.0
             feats = self.creatures.feats[dead].astype(np.float64)
-            entries = self.fame.offer(feats, population.kind[dead], population.genome[dead])
+            entries = self.fame.offer(feats, people.kind[dead], people.genome[dead])
             honours = np.stack([entries[entries >= 0], dead[entries >= 0]], axis=1)
             self._terminated[dead] = True
             self._truncated[dead] = False
-            lost = float(population.energy[dead].sum(dtype=np.float64))
+            lost = float(people.energy[dead].sum(dtype=np.float64))
             self.physics.remove(dead)
-            population.release(dead)
+            people.release(dead)
         return deaths, honours, lost
 
     def _breed(self) -> tuple[Births, float]:
@@ -238,8 +264,7 @@ class Crawlers:
     def _places(self, count: int) -> NDArray[np.float64]:
         """Where founders begin, side by side from the oldest tile on."""
         spread = min(self._settings.spread, (self._settings.terrain.tiles - 2) * TILE / count)
-        places: NDArray[np.float64] = self.terrain.oldest * TILE + 5.0 + spread * np.arange(count)
-        return places
+        return np.asarray(self.terrain.oldest * TILE + 5.0 + spread * np.arange(count), np.float64)
 
     def _embody(self, slots: Slots, x: NDArray[np.float64]) -> None:
         """Build the bodies of newcomers and put them at x."""
@@ -266,8 +291,8 @@ class Crawlers:
     # ---- seeing and saving the whole
 
     def map(self) -> dict[str, NDArray[np.float32]]:
-        """The ground's heights and the food on it, a row each, `[1, samples]`."""
-        return {"height": self.terrain.ground.height[None], "food": self.food.items.amount[None]}
+        """The ground's heights, the metres to where the world began, and the food, a row each, `[1, samples]`."""
+        return chart(self.terrain.ground, self.food.items)
 
     def state(self) -> State:
         """Population, bodies and their motion, ground, food and fame."""

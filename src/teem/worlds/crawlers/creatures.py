@@ -21,14 +21,15 @@ class Creatures:
     advanced: NDArray[np.int64]  # [capacity] step of the last new metre, or when it was set upright
     decided: NDArray[np.bool_]  # [capacity] a decision is in progress
     reward: NDArray[np.float32]  # [capacity] of the decision in progress
+    made: NDArray[np.float64]  # [capacity] metres to the right in the last step
     feats: NDArray[np.float32]  # [capacity] metres from its birthplace, to the right
 
     @staticmethod
     def of(capacity: int) -> Creatures:
         """Columns of nobody."""
-        kinds = {"x": np.float64, "birthplace": np.float64, "farthest": np.float64, "advanced": np.int64}
-        kinds |= {"decided": np.bool_, "reward": np.float32, "feats": np.float32}
-        return Creatures(**{one.name: np.zeros(capacity, kinds[one.name]) for one in fields(Creatures)})
+        kinds: dict[str, type[np.generic]] = {"advanced": np.int64, "decided": np.bool_}
+        kinds |= {"reward": np.float32, "feats": np.float32}
+        return Creatures(**{one.name: np.zeros(capacity, kinds.get(one.name, np.float64)) for one in fields(Creatures)})
 
     def begin(self, slots: NDArray[np.int32], x: NDArray[np.float64], step: int) -> None:
         """New lives begin at x."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 TILE = 100.0  # metres
@@ -22,3 +23,18 @@ class Ground(NamedTuple):
     first: int  # number of the leftmost tile
     height: NDArray[np.float32]  # [tiles * SAMPLES + 1] metres
     friction: NDArray[np.float32]  # [tiles * SAMPLES + 1] of the stretch that begins here; 1 is dry rock
+
+
+@njit(nogil=True, cache=True)
+def height_at(tile, x, ground):  # type: ignore[no-untyped-def]
+    """Metres of the ground at a place; beyond the tiles there are it is level."""
+    first, height, _ = ground
+    metres = x / SPACING
+    whole = np.floor(metres)
+    k = (np.int64(tile) - first) * SAMPLES + np.int64(whole)
+    last = height.shape[0] - 1
+    if k < 0:
+        return np.float64(height[0])
+    if k >= last:
+        return np.float64(height[last])
+    return height[k] + (height[k + 1] - height[k]) * (metres - whole)

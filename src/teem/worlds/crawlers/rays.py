@@ -60,9 +60,10 @@ def by_place(living: NDArray[np.int32], poses: Poses) -> NDArray[np.int32]:
 
 
 @njit(nogil=True, cache=True)
-def cast(start, stop, order, poses, fan, ground, obstacle, items, distance, hit):  # type: ignore[no-untyped-def]
-    """Cast the rays of order[start:stop], who stand from left to right, into `distance` and `hit`, `[capacity, rays]`.
+def cast(start, stop, looking, order, poses, fan, ground, obstacle, items, distance, hit):  # type: ignore[no-untyped-def]
+    """Cast the rays of those at the places looking[start:stop] in `order`, which goes from left to right.
 
+    Writes `distance` and `hit`, `[capacity, rays]`.
     `distance` is the part of the ray that is free, 1 if it hits nothing; `hit` is a number of `HITS`, of two
     at the same distance the lower one.
     """
@@ -72,7 +73,7 @@ def cast(start, stop, order, poses, fan, ground, obstacle, items, distance, hit)
     widest = _ZERO
     for i in order:
         widest = max(widest, poses.radius[i])
-    for p in range(start, stop):
+    for p in looking[start:stop]:
         i = order[p]
         cosine, sine = poses.cosine[i], poses.sine[i]
         back = forth = _ZERO  # how far to the left and right there is anything to see

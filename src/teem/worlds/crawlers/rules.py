@@ -1,87 +1,114 @@
-"""The crawlers' rules but for physics: eating, what living takes, what a decision was worth, stranding and dying."""
+"""The crawlers' rules but for physics: eating, what living takes, what a decision was worth, stranding and dying.
+
+Each is a kernel beside its plain twin. `population` and `creatures` are their columns, `terms` the settings as numbers.
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from numpy.typing import NDArray
+from numba import njit
 
 from teem.config.crawlers import CrawlersSettings
-from teem.population.slots import Population
-from teem.worlds.crawlers.creatures import Creatures
 from teem.worlds.crawlers.ground import TILE
-from teem.worlds.crawlers.reading import Reading
 
-Slots = NDArray[np.int32]
 CAUSES = ("starvation", "age", "wall")
 STARVATION, AGE, WALLED = range(len(CAUSES))
 
-
-def note_places(living: Slots, reading: Reading, population: Population, creatures: Creatures) -> NDArray[np.float64]:
-    """Take over where everyone has got to; returns the metres each has made since, `[living]`.
-
-    Changes x and y of the population, and x and feats of the creatures.
-    """
-    x = reading.tile[living] * TILE + reading.pose[living, 0, 0].astype(np.float64)
-    made: NDArray[np.float64] = x - creatures.x[living]
-    creatures.x[living] = x
-    creatures.feats[living] = x - creatures.birthplace[living]
-    population.x[living] = x
-    population.y[living] = reading.pose[living, 0, 1]
-    return made
+_ZERO = np.float32(0.0)
+_ONE = np.float32(1.0)
 
 
-def metabolise(living: Slots, work: NDArray[np.float32], population: Population, settings: CrawlersSettings) -> float:
-    """Take what living and the motors' `work` [living] cost; changes energy and health. Returns the joules taken.
+class Terms(NamedTuple):
+    """The settings the rules need."""
 
-    Without energy, health falls; with it, health comes back at the same rate.
-    """
-    energy, health = population.energy[living], population.health[living]
-    cost = np.minimum(energy, np.float32(settings.upkeep) + np.float32(settings.motor_cost) * work)
-    left = energy - cost
-    change = np.where(left > 0, np.float32(settings.starvation), np.float32(-settings.starvation))
-    population.energy[living] = left
-    population.health[living] = np.clip(health + change, 0.0, 1.0)
-    return float(cost.sum(dtype=np.float64))
+    upkeep: np.float32
+    motor_cost: np.float32
+    starvation: np.float32
+    progress: np.float32
+    work: np.float32
+    posture: np.float32  # a step
+    stranded: int
+    age_max: int
 
 
-def judge(
-    living: Slots,
-    made: NDArray[np.float64],
-    work: NDArray[np.float32],
-    level: NDArray[np.float32],
-    creatures: Creatures,
-    settings: CrawlersSettings,
-) -> None:
-    """Reward metres made to the right, motors' work and a level chassis, `[living]` each; changes reward alone."""
+def terms_of(settings: CrawlersSettings) -> Terms:
+    """The settings as the kernels take them."""
     worth = settings.reward
-    creatures.reward[living] += (
-        np.float32(worth.progress) * made.astype(np.float32)
-        + np.float32(worth.work) * work
-        + np.float32(worth.posture / settings.decision) * level
+    return Terms(
+        upkeep=np.float32(settings.upkeep),
+        motor_cost=np.float32(settings.motor_cost),
+        starvation=np.float32(settings.starvation),
+        progress=np.float32(worth.progress),
+        work=np.float32(worth.work),
+        posture=np.float32(worth.posture / settings.decision),
+        stranded=settings.stranded,
+        age_max=settings.age_max,
     )
 
 
-def stranded(living: Slots, step: int, creatures: Creatures, settings: CrawlersSettings) -> Slots:
-    """Those of the living who have not made a new metre for too long; changes farthest and advanced."""
-    ahead = creatures.x[living] >= creatures.farthest[living] + 1.0
-    onward = living[ahead]
-    creatures.farthest[onward] = creatures.x[onward]
-    creatures.advanced[onward] = step
-    if not settings.stranded:
-        return living[:0]
-    stuck: Slots = living[step - creatures.advanced[living] >= settings.stranded]
-    creatures.advanced[stuck] = step
-    creatures.farthest[stuck] = creatures.x[stuck]
-    return stuck
+@njit(nogil=True, cache=True)
+def note_places(living, tile, pose, place_x, place_y, x, birthplace, feats, made):  # type: ignore[no-untyped-def]
+    """Take over where everyone has got to; changes places, feats and `made`, the metres of this step."""
+    for i in living:
+        here = tile[i] * TILE + np.float64(pose[i, 0, 0])
+        made[i] = here - x[i]
+        x[i] = here
+        feats[i] = here - birthplace[i]
+        place_x[i], place_y[i] = here, pose[i, 0, 1]
 
 
-def doomed(
-    living: Slots, step: int, wall: float, population: Population, creatures: Creatures, settings: CrawlersSettings
-) -> tuple[Slots, NDArray[np.int32]]:
-    """Those of the living who die in this step, and of what; the wall, at `wall` metres, buries who stays behind."""
-    starved = population.health[living] <= 0
-    old = step - population.born[living] >= settings.age_max
-    behind = creatures.x[living] < wall
-    cause = np.where(behind, WALLED, np.where(starved, STARVATION, AGE)).astype(np.int32)
-    ends = starved | old | behind
-    return living[ends], cause[ends]
+@njit(nogil=True, cache=True)
+def metabolise(living, work, energy, health, terms):  # type: ignore[no-untyped-def]
+    """Take what living and the motors' `work` cost; changes energy and health. Returns the joules taken.
+
+    Without energy, health falls; with it, health comes back at the same rate.
+    """
+    taken = 0.0
+    for i in living:
+        cost = min(energy[i], terms.upkeep + terms.motor_cost * work[i])
+        energy[i] -= cost
+        taken += cost
+        change = terms.starvation if energy[i] > _ZERO else -terms.starvation
+        health[i] = min(max(health[i] + change, _ZERO), _ONE)
+    return taken
+
+
+@njit(nogil=True, cache=True)
+def judge(living, made, work, pose, reward, terms):  # type: ignore[no-untyped-def]
+    """Reward metres made to the right, motors' work and a level chassis; changes reward alone."""
+    for i in living:
+        reward[i] += terms.progress * np.float32(made[i]) + terms.work * work[i] + terms.posture * pose[i, 0, 2]
+
+
+@njit(nogil=True, cache=True)
+def find_stranded(living, step, x, farthest, advanced, terms, out):  # type: ignore[no-untyped-def]
+    """Write those who have made no new metre for too long into `out`; returns how many. Changes farthest, advanced."""
+    count = 0
+    for i in living:
+        if x[i] >= farthest[i] + 1.0:
+            farthest[i] = x[i]
+            advanced[i] = step
+        if terms.stranded > 0 and step - advanced[i] >= terms.stranded:
+            farthest[i] = x[i]
+            advanced[i] = step
+            out[count] = i
+            count += 1
+    return count
+
+
+@njit(nogil=True, cache=True)
+def find_doomed(living, step, wall, x, born, health, terms, out, cause):  # type: ignore[no-untyped-def]
+    """Write those who die in this step, and of what, into `out` and `cause`; returns how many.
+
+    The wall, at `wall` metres, buries who stays behind it.
+    """
+    count = 0
+    for i in living:
+        behind, starved, old = x[i] < wall, health[i] <= _ZERO, step - born[i] >= terms.age_max
+        if behind or starved or old:
+            out[count] = i
+            cause[count] = WALLED if behind else STARVATION if starved else AGE
+            count += 1
+    return count

@@ -8,11 +8,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from teem.worlds.crawlers.ground import SAMPLES, SPACING
+from teem.worlds.crawlers.ground import SAMPLES, SPACING, height_at
 from teem.worlds.crawlers.plan import CHASSIS, LIMBS, SEGMENTS
 from teem.worlds.crawlers.rays import CREATURE, FOOD, OBSTACLE, TERRAIN
 from teem.worlds.crawlers.reading import ANGLE, RATE
-from teem.worlds.crawlers.standing import height_at
 
 SELF = ("height", "level", "tilt", "forward", "upward", "spin", "slope", "grip", "energy", "belly", "feet")
 JOINT = ("strength", "angle", "rate", "touch", "command", "along", "up", "length")  # strength 0: there is none

@@ -12,14 +12,16 @@ from teem.population.fame import HallOfFame
 from teem.population.slots import Population
 from teem.population.variation import Genomes, cross, mutate
 from teem.rng import Stream, uniforms
+from teem.worlds.crawlers.clearance import clearance
 from teem.worlds.crawlers.genome import founding
 from teem.worlds.crawlers.ground import TILE
 from teem.worlds.crawlers.physics import Physics
 from teem.worlds.crawlers.plan import Plan
-from teem.worlds.crawlers.standing import stand
 from teem.worlds.crawlers.terrain import Terrain
 
 Slots = NDArray[np.int32]
+_HIGH = np.float32(1000.0)  # metres, above everything
+_AIR = np.float32(0.02)  # metres between a body and the ground when it is put there
 
 
 def founders(
@@ -94,6 +96,8 @@ def put(slots: Slots, x: NDArray[np.float64], plan: Plan, terrain: Terrain, phys
     tile = np.floor(x / TILE).astype(np.int32)
     within = (x - tile * TILE).astype(np.float32)
     bodies = Plan(**{one.name: getattr(plan, one.name)[slots] for one in fields(Plan)})
-    y = stand(bodies, tile, within, terrain.ground)
-    physics.place(slots, bodies, tile, within, y, np.zeros(len(slots), np.float32))
+    level = np.zeros(len(slots), np.float32)
+    high = level + _HIGH
+    y = high - clearance(bodies, tile, within, high, level, terrain.ground) + _AIR
+    physics.place(slots, bodies, tile, within, y.astype(np.float32), level)
     physics.read(slots)

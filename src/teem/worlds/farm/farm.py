@@ -34,6 +34,7 @@ from teem.worlds.farm.rules.share import communicate, share
 from teem.worlds.farm.settle import resettle, settle
 from teem.worlds.farm.tiles import AT_ONCE
 from teem.worlds.farm.view import make_view, observation_names, observation_shape
+from teem.worlds.tokens import Tokens
 
 _CELLS_A_FOUNDER = 8  # side of the square that a founder has to itself, where size is 0
 Slots = NDArray[np.int32]
@@ -47,7 +48,7 @@ class Farm:
     rest = PASS
     branches: tuple[str, ...] = ()
     decision = 1
-    tokens = None
+    tokens: Tokens | None = None
     feat = "joules"
     causes = CAUSES
     traits = TRAITS
@@ -55,7 +56,7 @@ class Farm:
     def __init__(
         self, config: Config, threads: Threads, spans: Spans, folder: Path | None = None, progress: Progress = silent
     ) -> None:
-        settings = self._settings = config.world
+        settings = self._settings = config.farm
         self._population_settings = config.population
         self._seed = config.seed
         self._threads = threads
@@ -326,7 +327,7 @@ class Farm:
 
 def side_of(config: Config) -> int:
     """Cells along an edge: as set, or as many as the founders need; never too few to see or walk around once."""
-    settings = config.world
+    settings = config.farm
     wanted = settings.size or ceil(_CELLS_A_FOUNDER * sqrt(config.population.founders))
     return max(wanted, 2 * settings.sight + 3, ceil(settings.move_distance))
 
