@@ -30,6 +30,11 @@ class LineWorld:
 
     name = "line"
     actions = ACTIONS
+    rest = len(ACTIONS) - 1
+    branches = ()
+    decision = 1
+    feat = "rewards"
+    tokens = None
     causes = ("age",)
     traits = ("none",)
     kinds = ("walker",)

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from teem.config.crawlers import CrawlersSettings
 from teem.config.farm import FarmSettings
 
+WorldSettings = FarmSettings | CrawlersSettings  # of a run; the first is the default
 Count = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -57,6 +59,20 @@ class PpoSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     value: Annotated[float, Meta(ge=0, description="weight of the value loss")] = 0.5
 
 
+class AttentionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How wide the attention network is; an update costs parameters times the tokens they are applied to."""
+
+    token: Annotated[int, Meta(ge=1, le=256, description="of a token")] = 32
+    heads: Annotated[int, Meta(ge=1, le=16, description="ways of looking at the tokens")] = 2
+    head: Annotated[int, Meta(ge=1, le=64, description="of a head's queries, keys and values")] = 8
+    context: Annotated[
+        tuple[int, ...], Meta(min_length=1, max_length=4, description="of the layers over the agent's own token")
+    ] = (64, 64)
+    trunk: Annotated[
+        tuple[int, ...], Meta(min_length=1, max_length=4, description="of the layers over each branch and the context")
+    ] = (64,)
+
+
 class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Networks, algorithm and schedule."""
 
@@ -66,7 +82,10 @@ class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         Meta(description="how agents decide and learn"),
     ] = "dqn"
     network: Annotated[
-        str, Meta(description="mlp, or 'package.module:Class' of a torch.nn.Module(inputs, outputs)")
+        str,
+        Meta(
+            description="mlp, attention (over tokens), or 'package.module:Class' of a torch.nn.Module(inputs, outputs)"
+        ),
     ] = "mlp"
     hidden: Annotated[tuple[int, ...], Meta(min_length=1, max_length=4, description="hidden layer widths")] = (64, 32)
     sharing: Annotated[
@@ -94,6 +113,7 @@ class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     replay: ReplaySettings = ReplaySettings()
     epsilon: EpsilonSettings = EpsilonSettings()
     ppo: PpoSettings = PpoSettings()
+    attention: AttentionSettings = AttentionSettings()
 
 
 class RecordSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -136,7 +156,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     imports: Annotated[
         tuple[str, ...], Meta(description="modules of your own to import first, for the channels they register")
     ] = ()
-    world: FarmSettings = FarmSettings()
+    world: WorldSettings = FarmSettings()
     population: PopulationSettings = PopulationSettings()
     learning: LearningSettings = LearningSettings()
     record: RecordSettings = RecordSettings()
@@ -147,3 +167,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def capacity(self) -> int:
         """The most agents alive at once."""
         return self.population.capacity or self.population.founders
+
+    @property
+    def farm(self) -> FarmSettings:
+        """The world's settings where it is a farm; TypeError where it is another."""
+        if not isinstance(self.world, FarmSettings):
+            raise TypeError(f"{type(self.world).__name__} are not of a farm")
+        return self.world

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from math import prod
 from typing import Literal
 
 from teem.config.settings import Config, LearningSettings
 from teem.errors import UsageError
+from teem.learning.acting import Acting, acting_of
 from teem.learning.algorithms.dqn import DQN, Backend
 from teem.learning.algorithms.ppo import PPO
+from teem.learning.attention_layout import Widths, attention_layout
 from teem.learning.cohort import Cohort
+from teem.learning.kernel_attention import KernelAttention
 from teem.learning.kernel_q import KernelQ
 from teem.learning.policies import Policies
 from teem.learning.replay import MOST_ACTIONS
@@ -32,29 +36,28 @@ def build_policies(config: Config, world: World, threads: Threads) -> Policies:
 
 def build_cohort(config: Config, world: World, threads: Threads, algorithm: Algorithm) -> Cohort:
     """A cohort of one algorithm with nobody in it yet; all else as the settings say."""
-    capacity, actions = world.population.capacity, len(world.actions)
+    capacity, acting = world.population.capacity, acting_of(world)
     if algorithm == "random":
-        return Random(capacity, actions, config.seed, threads)
+        return Random(capacity, acting, config.seed, threads)
     if algorithm == "resting":
-        return Resting(capacity)
+        return Resting(capacity, acting)
     if algorithm == "heuristic":
         return Heuristic(capacity, world)
-    _expect_consistent(config.learning, algorithm, actions)
-    inputs = prod(world.observation_shape)
+    _expect_consistent(config.learning, algorithm, world)
     if algorithm == "dqn":
-        return _dqn(config, capacity, inputs, actions, threads)
-    return _ppo(config, capacity, inputs, actions, threads)
+        return _dqn(config, world, acting, threads)
+    return _ppo(config, capacity, prod(world.observation_shape), acting.actions, threads)
 
 
 def uses_kernels(settings: LearningSettings) -> bool:
     """Whether networks are computed by the fused kernels, without torch."""
-    able = settings.algorithm == "dqn" and settings.network == "mlp" and settings.sharing == "own"
+    able = settings.algorithm == "dqn" and settings.network in ("mlp", "attention") and settings.sharing == "own"
     return settings.backend == "kernel" or (settings.backend == "auto" and able and settings.device != "cuda")
 
 
-def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, actions: int) -> None:
+def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, world: World) -> None:
     """Raise UsageError with everything in the settings that can't go together."""
-    faults = []
+    faults, actions = list(_unfit(settings, algorithm, world)), max(len(world.actions), len(world.branches))
     if actions > MOST_ACTIONS:
         faults.append(f"learning.algorithm is {algorithm} but the world has {actions} actions: {MOST_ACTIONS} at most")
     if settings.ppo.minibatches > settings.ppo.horizon:
@@ -65,7 +68,7 @@ def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, actions
     if settings.backend == "kernel":
         needs = {
             "algorithm": ("dqn", algorithm),
-            "network": ("mlp", settings.network),
+            "network": ("mlp" if settings.network != "attention" else "attention", settings.network),
             "sharing": ("own", settings.sharing),
         }
         faults += [
@@ -84,14 +87,37 @@ def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, actions
         raise UsageError(faults)
 
 
-def _dqn(config: Config, capacity: int, inputs: int, actions: int, threads: Threads) -> DQN:
+def _unfit(settings: LearningSettings, algorithm: Algorithm, world: World) -> Iterator[str]:
+    """What this world asks of policies that these can't."""
+    if settings.network == "attention" and world.tokens is None:
+        yield f"learning.network is attention but the {world.name} has no tokens to attend to: choose mlp"
+    if len(world.branches) == 1:
+        yield f"the {world.name} have a single joint to act with: give world.body more limbs, segments or wheels"
+    if world.branches and algorithm == "ppo":
+        yield f"learning.algorithm is ppo but the {world.name} act with several joints at once: choose dqn"
+    if world.branches and algorithm == "dqn" and not uses_kernels(settings):
+        yield (
+            f"learning.backend is {settings.backend}, learning.network {settings.network} and learning.sharing "
+            f"{settings.sharing}, but the {world.name} act with several joints at once, which own networks of kernels "
+            "can: choose backend auto, network mlp or attention, sharing own"
+        )
+
+
+def _dqn(config: Config, world: World, acting: Acting, threads: Threads) -> DQN:
     """Q-networks on the backend that suits them."""
-    settings = config.learning
+    settings, capacity = config.learning, world.population.capacity
+    inputs, actions = prod(world.observation_shape), acting.actions
     backend: Backend
-    if uses_kernels(settings):
-        layout = Layout.mlp(inputs, settings.hidden, 1 + actions)
-        networks = Networks(layout, "own", capacity, config.seed, _noise(settings))
-        backend = KernelQ(networks.own, inputs, settings.hidden, actions, settings, threads)
+    if uses_kernels(settings) and settings.network == "attention":
+        assert world.tokens is not None
+        given = settings.attention
+        widths = Widths(given.token, given.heads, given.head, given.context, given.trunk)
+        networks = _own_networks(config, attention_layout(world.tokens, widths, actions), capacity)
+        backend = KernelAttention(networks.own, world.tokens, actions, widths, settings, threads)
+    elif uses_kernels(settings):
+        layout = Layout.mlp(inputs, settings.hidden, 1 + acting.parts * actions)
+        networks = _own_networks(config, layout, capacity)
+        backend = KernelQ(networks.own, inputs, settings.hidden, actions, settings, threads, acting.parts)
     else:
         _before_torch()
         from teem.learning.torch_network import load_network, pick_device
@@ -102,7 +128,12 @@ def _dqn(config: Config, capacity: int, inputs: int, actions: int, threads: Thre
         networks = Networks(network.layout, settings.sharing, capacity, config.seed, _noise(settings), network.initial)
         compiled = settings.backend == "compiled"
         backend = TorchQ(network, networks, settings, inputs, actions, device, compiled=compiled)
-    return DQN(capacity, inputs, actions, settings, config.seed, threads, networks, backend)
+    return DQN(capacity, inputs, acting, settings, config.seed, threads, networks, backend)
+
+
+def _own_networks(config: Config, layout: Layout, capacity: int) -> Networks:
+    """A network an agent, of this layout."""
+    return Networks(layout, "own", capacity, config.seed, _noise(config.learning))
 
 
 def _ppo(config: Config, capacity: int, inputs: int, actions: int, threads: Threads) -> PPO:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.config.settings import LearningSettings
-from teem.learning.kernels.dueling import Networks, Rule, Shape, act_agents, update_agents
+from teem.learning.kernels.dueling import Shape, act_agents, update_agents
+from teem.learning.kernels.update import Networks, Rule
 from teem.learning.replay import MOST_ACTIONS, Replay
 from teem.learning.stack import Layout, Stack
 from teem.threads import Threads
@@ -15,7 +16,7 @@ Rows = NDArray[np.int32] | NDArray[np.int64]
 
 
 class KernelQ:
-    """Dueling Q-networks of one shape, acted and updated by fused kernels.
+    """Dueling Q-networks of one shape, of one action or of one a branch, acted and updated by fused kernels.
 
     A row's network is the stack's row of the same number; a stack of one row is shared by all, and then
     updated by one agent after the other.
@@ -29,18 +30,26 @@ class KernelQ:
         actions: int,
         settings: LearningSettings,
         threads: Threads,
+        branches: int = 1,
     ) -> None:
-        if stack.layout != Layout.mlp(inputs, hidden, 1 + actions):
-            raise ValueError(f"the stack is not laid out for {inputs} inputs, hidden {hidden}, {actions} actions")
-        if actions > MOST_ACTIONS:
-            raise ValueError(f"{actions} actions: the kernels take at most {MOST_ACTIONS}")
+        outputs = 1 + branches * actions
+        if stack.layout != Layout.mlp(inputs, hidden, outputs):
+            several = f"{branches} branches of " if branches > 1 else ""
+            raise ValueError(
+                f"the stack is not laid out for {inputs} inputs, hidden {hidden}, {several}{actions} actions"
+            )
+        if max(actions, branches) > MOST_ACTIONS:
+            raise ValueError(f"{actions} actions, {branches} branches: the kernels take at most {MOST_ACTIONS} of each")
         self.stack = stack
         self.settings = settings
         self.threads = threads
-        self._shape = _shape(stack.layout, (inputs, *hidden, 1 + actions))
+        self._shape = _shape(stack.layout, (inputs, *hidden, outputs), branches)
 
     def values(self, observation: NDArray[np.float32], rows: Rows, out: NDArray[np.float32]) -> None:
-        """Write the values of each row's `observation[capacity, size]` into `out[capacity, actions]`."""
+        """Write the values of each row's `observation[capacity, size]` into `out[capacity, actions]`.
+
+        With several branches `out` is `[capacity, branches, actions]`, and those of an absent branch mean nothing.
+        """
         self.threads.share(
             act_agents,
             len(rows),
@@ -48,7 +57,7 @@ class KernelQ:
             self._shape,
             self.stack.padded[0],
             observation.reshape(len(observation), -1),
-            out,
+            out.reshape(len(out), -1),
         )
 
     def update(
@@ -66,9 +75,7 @@ class KernelQ:
         `loss[capacity]` takes the weighted Huber loss. A row whose loss, gradient or weights aren't finite
         keeps its weights, and `faults[capacity]` counts it. Raises ValueError when a row has nothing to draw.
         """
-        empty = np.flatnonzero(replay.drawable(rows, self.settings.n_step) == 0)
-        if len(empty):
-            raise ValueError(f"replay row {int(rows[empty[0]])} has no transition to draw: check drawable() first")
+        expect_drawable(replay, rows, self.settings.n_step)
         alone = self.stack.rows == 1
         self.threads.share(
             update_agents,
@@ -78,7 +85,7 @@ class KernelQ:
             self._shape,
             Networks(*self.stack.padded, self.stack.updates),
             replay.ring(),
-            self._rule(replay),
+            rule_of(self.settings, replay),
             seed,
             step,
             loss,
@@ -86,23 +93,31 @@ class KernelQ:
             at_least=max(1, len(rows)) if alone else 8,
         )
 
-    def _rule(self, replay: Replay) -> Rule:
-        settings = self.settings
-        return Rule(
-            batch=settings.batch,
-            n_step=settings.n_step,
-            gamma=float(settings.gamma),
-            double=settings.double,
-            lr=float(settings.lr),
-            tau=float(settings.tau),
-            grad_clip=float(settings.grad_clip),
-            alpha=float(replay.alpha),
-            beta=float(replay.beta),
-        )
+
+def expect_drawable(replay: Replay, rows: Rows, n_step: int) -> None:
+    """Raise ValueError when a row has nothing to draw."""
+    empty = np.flatnonzero(replay.drawable(rows, n_step) == 0)
+    if len(empty):
+        raise ValueError(f"replay row {int(rows[empty[0]])} has no transition to draw: check drawable() first")
 
 
-def _shape(layout: Layout, widths: tuple[int, ...]) -> Shape:
+def rule_of(settings: LearningSettings, replay: Replay) -> Rule:
+    """What an update is, for the kernels."""
+    return Rule(
+        batch=settings.batch,
+        n_step=settings.n_step,
+        gamma=float(settings.gamma),
+        double=settings.double,
+        lr=float(settings.lr),
+        tau=float(settings.tau),
+        grad_clip=float(settings.grad_clip),
+        alpha=float(replay.alpha),
+        beta=float(replay.beta),
+    )
+
+
+def _shape(layout: Layout, widths: tuple[int, ...], branches: int) -> Shape:
     layers = [
         (widths[k], widths[k + 1], layout.offsets[2 * k], layout.offsets[2 * k + 1]) for k in range(len(widths) - 1)
     ]
-    return Shape(np.array(layers, np.int64), np.cumsum([0, *widths], dtype=np.int64))
+    return Shape(np.array(layers, np.int64), np.cumsum([0, *widths], dtype=np.int64), branches)

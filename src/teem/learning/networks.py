@@ -50,6 +50,20 @@ class DuelingMLP(_MLP):
         return value + advantage - advantage.mean(-1, keepdim=True)
 
 
+class BranchingMLP(_MLP):
+    """Dueling Q-network with an action a branch (Tavakoli 2018, https://arxiv.org/abs/1711.08946)."""
+
+    def __init__(self, inputs: int, branches: int, actions: int, hidden: tuple[int, ...]) -> None:
+        super().__init__(inputs, 1 + branches * actions, hidden)
+        self.branches = branches
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """Action values [..., branches, actions]; column 0 of the last layer is v, the rest are the advantages."""
+        out = self._run(observation)
+        advantage = out[..., 1:].reshape(*out.shape[:-1], self.branches, -1)
+        return out[..., :1, None] + advantage - advantage.mean(-1, keepdim=True)
+
+
 class ActorCriticMLP(_MLP):
     """One trunk for policy and value."""
 

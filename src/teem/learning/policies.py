@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.learning.acting import acting_of
 from teem.learning.cohort import Cohort, Gauges
 from teem.learning.legacy import Legacies
 from teem.learning.selector import find_unsound
@@ -40,7 +41,8 @@ class Policies:
         capacity = world.population.capacity
         self.cohort_of = np.zeros(capacity, np.int8) if cohort_of is None else cohort_of.copy()
         self.legacies = Legacies(fame)
-        self._action = np.zeros(capacity, np.int32)
+        self._action = np.zeros(acting_of(world).shape(capacity), np.int32)
+        self._decided = np.empty(0, np.int32)  # whose last decision is remembered, and who live on
         self._unsound = np.zeros(capacity, np.bool_)
         for cohort, rows, ids in self._members(world.population.living):
             cohort.found(rows, ids)
@@ -57,15 +59,15 @@ class Policies:
                 yield cohort, members, ids[members]
 
     def act(self, observation: Observation, *, greedy: bool = False) -> NDArray[np.int32]:
-        """What each of the living does, `[capacity]`; the array is reused by the next call.
+        """What each of those who decide does, `[capacity]` or `[capacity, branches]`; the next call reuses the array.
 
-        An observation that is not finite is replaced by zeros, its agent passes, and its faults are counted.
+        An observation that is not finite is replaced by zeros, its agent rests, and its faults are counted.
         """
         unsound = self._find_unsound(observation)
         for cohort, rows, ids in self._members(observation.living):
             cohort.act(observation, rows, ids, self._world.step_count, self._action, greedy=greedy)
         if len(unsound):
-            self._action[unsound] = observation.mask.shape[1] - 1
+            self._action[unsound] = self._world.rest
             for cohort, rows, _ in self._members(unsound):
                 cohort.gauges.faults[rows] += 1
         return self._action
@@ -81,6 +83,7 @@ class Policies:
 
     def remember(self, observation: Observation, outcome: Outcome) -> None:
         """Each cohort keeps what came of its decisions, deaths included."""
+        self._decided = outcome.acted[~outcome.terminated[outcome.acted]]
         if len(self.cohorts) == 1:
             self.cohorts[0].remember(observation, outcome, outcome.acted, outcome.id)
             return
@@ -122,13 +125,9 @@ class Policies:
         self.legacies.keep(entry, index, self.cohorts[index].weights_of(row))
 
     def learn(self) -> int:
-        """Update those whose turn it is; how many updates were made."""
+        """Update those who decided last and whose turn it is; how many updates were made."""
         step = self._world.step_count
-        return sum(
-            cohort.learn(rows, ids, step)
-            for cohort, rows, ids in self._members(self._world.population.living)
-            if cohort.learns
-        )
+        return sum(cohort.learn(rows, ids, step) for cohort, rows, ids in self._members(self._decided) if cohort.learns)
 
     @property
     def gauges(self) -> Gauges:

@@ -35,7 +35,8 @@ class Batch:
     """Transitions of n agents, `batch` each."""
 
     observation: Floats  # [n, batch, size]
-    action: NDArray[np.int64]  # [n, batch]
+    action: NDArray[np.int64]  # [n, batch], or [n, batch, branches]
+    mask: NDArray[np.bool_]  # [n, batch, actions]
     reward: Floats  # [n, batch] discounted sum over the window
     next_observation: Floats  # [n, batch, size]
     next_mask: NDArray[np.bool_]  # [n, batch, actions]
@@ -48,8 +49,8 @@ class Replay:
     """A ring a row. The observation of the next decision is the next entry: nothing is stored twice."""
 
     observation: NDArray[np.uint16]  # [rows, length, size] bfloat16 bits
-    mask: NDArray[np.uint64]  # [rows, length] bit a: action a was legal
-    action: NDArray[np.int16]  # [rows, length]
+    mask: NDArray[np.uint64]  # [rows, length] bit a: action a was legal; of several branches: branch a was there
+    action: NDArray[np.int16]  # [rows, length x branches]
     reward: Floats  # [rows, length]
     end: NDArray[np.uint8]  # [rows, length] see draw.py
     priority: Floats  # [rows, length] already to the power alpha; [rows, 0] unless prioritised
@@ -66,13 +67,14 @@ class Replay:
         prioritised: bool = False,
         alpha: float = 0.6,
         beta: float = 0.4,
+        branches: int = 1,
     ) -> None:
-        self.rows, self.length, self.size = rows, length, size
+        self.rows, self.length, self.size, self.branches = rows, length, size, branches
         self.prioritised, self.alpha, self.beta = prioritised, alpha, beta
         self.actions = 0  # width of the masks added, known from the first
         self.observation = zeros_on_a_line((rows, length, size), np.uint16)
         self.mask = np.zeros((rows, length), np.uint64)
-        self.action = np.zeros((rows, length), np.int16)
+        self.action = np.zeros((rows, length * branches), np.int16)
         self.reward = np.zeros((rows, length), np.float32)
         self.end = np.zeros((rows, length), np.uint8)
         self.priority = np.zeros((rows, length if prioritised else 0), np.float32)
@@ -91,19 +93,21 @@ class Replay:
         truncated: NDArray[np.bool_],
         final: Floats | None = None,
     ) -> None:
-        """Add one decision a row; all but `rows` is by slot, [capacity, ...].
+        """Add one decision a row; all but `rows` is by slot, [capacity, ...], an action or one a branch.
 
         A truncated decision is followed by an entry for `final`, the state it was cut off in, from which the
         windows before it bootstrap. Without `final` they bootstrap from the state the decision was made in.
         """
         if mask.shape[1] > MOST_ACTIONS:
             raise ValueError(f"replay holds at most {MOST_ACTIONS} actions, the world has {mask.shape[1]}")
+        if action.size != len(action) * self.branches:
+            raise ValueError(f"replay holds {self.branches} branches, the actions are {list(action.shape)}")
         self.actions = mask.shape[1]
         add_entries(
             rows.astype(np.int64, copy=False),
             observation.reshape(len(observation), -1),
             mask,
-            action,
+            action.reshape(len(action), self.branches),
             reward,
             terminated,
             truncated,
@@ -147,7 +151,8 @@ class Replay:
         n = len(rows)
         out = Batch(
             observation=np.empty((n, batch, self.size), np.float32),
-            action=np.empty((n, batch), np.int64),
+            action=np.empty((n, batch, self.branches) if self.branches > 1 else (n, batch), np.int64),
+            mask=np.empty((n, batch, self.actions), np.bool_),
             reward=np.empty((n, batch), np.float32),
             next_observation=np.empty((n, batch, self.size), np.float32),
             next_mask=np.empty((n, batch, self.actions), np.bool_),
@@ -164,8 +169,10 @@ class Replay:
         at = slots[:, None]
         out.observation[:] = from_bfloat16(self.observation[at, out.index])
         out.next_observation[:] = from_bfloat16(self.observation[at, after])
-        out.action[:] = self.action[at, out.index]
+        action = self.action.reshape(self.rows, self.length, self.branches)[at, out.index]
+        out.action[:] = action.reshape(out.action.shape)
         bit = np.arange(self.actions, dtype=np.uint64)
+        out.mask[:] = (self.mask[at, out.index][..., None] >> bit) & np.uint64(1)
         out.next_mask[:] = (self.mask[at, after][..., None] >> bit) & np.uint64(1)
         return out
 

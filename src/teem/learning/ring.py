@@ -18,7 +18,7 @@ class Ring(NamedTuple):
 
     observation: NDArray[np.uint16]  # [rows, length, size] bfloat16 bits
     mask: NDArray[np.uint64]  # [rows, length] bit a: action a was legal
-    action: NDArray[np.int16]  # [rows, length]
+    action: NDArray[np.int16]  # [rows, length x branches]
     reward: Floats  # [rows, length]
     end: NDArray[np.uint8]  # [rows, length] see draw.py
     priority: Floats  # [rows, length], or [rows, 0] unless prioritised
@@ -69,15 +69,20 @@ def widen_row(values, out):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def add_entries(rows, observation, mask, action, reward, terminated, truncated, final, ring):  # type: ignore[no-untyped-def]
-    """Write each row's entry, and the CUT entry of the truncated; `final` [0, 0]: not known."""
-    length = ring.end.shape[1]
+    """Write each row's entry, and the CUT entry of the truncated; `final` [0, 0]: not known.
+
+    action [capacity, branches]. With one branch the mask says which actions are legal, with more which branches
+    there are: those of a body, which does not change.
+    """
+    length, branches = ring.end.shape[1], action.shape[1]
     for i in range(rows.shape[0]):
         row = rows[i]
         entry = ring.added[row]
         place = entry % length
         round_row(observation[row], ring.observation[row, place])
         ring.mask[row, place] = _legal(mask[row])
-        ring.action[row, place] = action[row]
+        for b in range(branches):
+            ring.action[row, place * branches + b] = action[row, b]
         ring.reward[row, place] = reward[row]
         ring.end[row, place] = GOES_ON
         if ring.priority.shape[1] > 0:
@@ -89,7 +94,8 @@ def add_entries(rows, observation, mask, action, reward, terminated, truncated, 
             if final.shape[0] > 0:
                 entry += 1
                 round_row(final[row], ring.observation[row, entry % length])
-                ring.mask[row, entry % length] = ~np.uint64(0)  # what was legal there isn't known
+                # what was legal there isn't known
+                ring.mask[row, entry % length] = ~np.uint64(0) if branches == 1 else ring.mask[row, place]
             _cut(row, entry, ring)
         ring.added[row] = entry + 1
 
@@ -106,8 +112,9 @@ def _legal(mask):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _cut(row, entry, ring):  # type: ignore[no-untyped-def]
     """Make of an entry a mere state."""
-    place = entry % ring.end.shape[1]
-    ring.action[row, place] = 0
+    length = ring.end.shape[1]
+    place, branches = entry % length, ring.action.shape[1] // length
+    ring.action[row, place * branches : (place + 1) * branches] = 0
     ring.reward[row, place] = np.float32(0)
     ring.end[row, place] = CUT
     ring.closed[row] = entry

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.learning.acting import Acting, acting_of
 from teem.learning.cohort import Gauges
-from teem.learning.selector import choose
 from teem.state import State
 from teem.threads import Threads
 from teem.worlds.base import Observation, Outcome, World
@@ -63,9 +63,10 @@ class Random(_Scripted):
 
     name = "random"
 
-    def __init__(self, capacity: int, actions: int, seed: int, threads: Threads) -> None:
+    def __init__(self, capacity: int, acting: Acting, seed: int, threads: Threads) -> None:
         super().__init__(capacity)
-        self._values = np.zeros((capacity, actions), np.float32)
+        self._acting = acting
+        self._values = np.zeros((*acting.shape(capacity), acting.actions), np.float32)
         self._always = np.ones(capacity, np.float32)
         self._seed = seed
         self._threads = threads
@@ -81,24 +82,18 @@ class Random(_Scripted):
         greedy: bool = False,
     ) -> None:
         """Draw an action for each row."""
-        self._threads.share(
-            choose,
-            len(rows),
-            self._values,
-            observation.mask,
-            self._always,
-            ids,
-            rows,
-            step,
-            self._seed,
-            action,
-        )
+        given = (self._values, observation.mask, self._always, ids, rows, step, self._seed)
+        self._acting.choose(*given, action, self._threads)
 
 
 class Resting(_Scripted):
-    """The last action, pass, always."""
+    """The action that does nothing, always."""
 
     name = "resting"
+
+    def __init__(self, capacity: int, acting: Acting) -> None:
+        super().__init__(capacity)
+        self._rest = acting.rest
 
     def act(
         self,
@@ -110,8 +105,8 @@ class Resting(_Scripted):
         *,
         greedy: bool = False,
     ) -> None:
-        """Pass."""
-        action[rows] = observation.mask.shape[1] - 1
+        """Rest."""
+        action[rows] = self._rest
 
 
 class Heuristic(_Scripted):
@@ -122,7 +117,7 @@ class Heuristic(_Scripted):
     def __init__(self, capacity: int, world: World) -> None:
         super().__init__(capacity)
         self._world = world
-        self._scratch = np.zeros(capacity, np.int32)
+        self._scratch = np.zeros(acting_of(world).shape(capacity), np.int32)
 
     def act(
         self,

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.config.settings import LearningSettings
+from teem.learning.acting import Acting
 from teem.learning.learner import Learner
 from teem.learning.replay import Replay
 from teem.learning.schedule import SHARED_MEMBERS, whose_turn, within_budget
-from teem.learning.selector import choose
 from teem.learning.sharing import Networks
 from teem.state import State
 from teem.threads import Threads
@@ -88,7 +88,7 @@ class DQN(Learner):
         self,
         capacity: int,
         inputs: int,
-        actions: int,
+        acting: Acting,
         settings: LearningSettings,
         seed: int,
         threads: Threads,
@@ -98,12 +98,14 @@ class DQN(Learner):
         super().__init__(capacity, settings, networks)
         replay = settings.replay
         self.replay = Replay(
-            capacity, replay.length, inputs, prioritised=replay.prioritised, alpha=replay.alpha, beta=replay.beta
-        )
+            capacity, replay.length, inputs, prioritised=replay.prioritised, alpha=replay.alpha, beta=replay.beta,
+            branches=acting.parts,
+        )  # fmt: skip
+        self._acting = acting
         self.backend = backend
         self._seed = seed
         self._threads = threads
-        self._values = np.zeros((capacity, actions), np.float32)
+        self._values = np.zeros((*acting.shape(capacity), acting.actions), np.float32)
         self._never = np.zeros(capacity, np.float32)
         self._slope = np.float32((1.0 - settings.epsilon.end) / settings.epsilon.decay)
 
@@ -117,12 +119,11 @@ class DQN(Learner):
         *,
         greedy: bool = False,
     ) -> None:
-        """The action of the highest value, or with probability epsilon any legal one."""
+        """The actions of the highest value, or with probability epsilon any legal ones."""
         self.backend.values(observation.values.reshape(len(observation.values), -1), rows, self._values)
         epsilon = self._never if greedy else self.gauges.epsilon
-        self._threads.share(
-            choose, len(rows), self._values, observation.mask, epsilon, ids, rows, step, self._seed, action
-        )
+        given = (self._values, observation.mask, epsilon, ids, rows, step, self._seed)
+        self._acting.choose(*given, action, self._threads)
 
     def remember(
         self, observation: Observation, outcome: Outcome, rows: NDArray[np.int32], ids: NDArray[np.int64]
@@ -156,7 +157,8 @@ class DQN(Learner):
         if not self.learns or not len(rows):
             return 0
         settings, gauges = self.settings, self.gauges
-        turn = whose_turn(ids, step, settings.interval, np.ones(len(rows), np.bool_))
+        every = self._acting.decision  # neighbours by id decide in different steps: each step's learners are as many
+        turn = whose_turn(ids // every, step // every, settings.interval, np.ones(len(rows), np.bool_))
         due = turn[self._ready(rows[turn])]
         budget = SHARED_MEMBERS if settings.sharing == "shared" else settings.budget
         due = within_budget(due, ids, gauges.updates[rows], budget)

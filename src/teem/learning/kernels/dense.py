@@ -86,7 +86,7 @@ def forward(weights, layers, places, h, height, first, rows):  # type: ignore[no
         bias, weight = Matrix(address(weights, b0), 0, 1), Matrix(address(weights, w0), outputs, 1)
         multiply(bias, x, weight, y, rows, outputs, inputs)
         if layer < last:
-            _rectify(h[y0 : y0 + rows * outputs])
+            rectify(h[y0 : y0 + rows * outputs])
 
 
 @njit(nogil=True, cache=True)
@@ -110,18 +110,18 @@ def backward(weights, layers, places, h, height, d, rows, zeros, turned, gradien
             weight_turned = Matrix(address(turned, 0), inputs, 1)
             slope_below = Matrix(address(d, below), inputs, 1)
             multiply(nothing, slope, weight_turned, slope_below, rows, inputs, outputs)
-            _stop_where_flat(d[below : below + rows * inputs], h[x0 : x0 + rows * inputs])
+            stop_where_flat(d[below : below + rows * inputs], h[x0 : x0 + rows * inputs])
 
 
 @njit(nogil=True, cache=True)
-def _rectify(h):  # type: ignore[no-untyped-def]
+def rectify(h):  # type: ignore[no-untyped-def]
     """ReLU; NaN stays NaN, for the gate to see."""
     for j in range(h.shape[0]):
         h[j] = np.float32(0) if h[j] < 0 else h[j]
 
 
 @njit(nogil=True, cache=True)
-def _stop_where_flat(d, h):  # type: ignore[no-untyped-def]
+def stop_where_flat(d, h):  # type: ignore[no-untyped-def]
     """No slope passes where ReLU gave 0."""
     for j in range(h.shape[0]):
         d[j] = d[j] if h[j] > 0 else np.float32(0)

@@ -1,8 +1,9 @@
-"""A dueling Q-network, acted and updated: one agent after the other, each update in one go.
+"""A dueling Q-network of one action or of one a branch: one agent after the other, each update in one go.
 
 Dueling: Wang et al. 2016, https://arxiv.org/abs/1511.06581. Double: van Hasselt et al. 2016,
-https://arxiv.org/abs/1509.06461. An agent's whole update happens while its weights are in the cache; nothing
-is shared between agents, so neither threads nor the order of rows change a bit.
+https://arxiv.org/abs/1509.06461. Branches: Tavakoli et al. 2018, https://arxiv.org/abs/1711.08946. An agent's whole
+update happens while its weights are in the cache; nothing is shared between agents, so neither threads nor the order
+of rows change a bit.
 """
 
 from __future__ import annotations
@@ -13,13 +14,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from teem.learning.kernels.adam import adam
 from teem.learning.kernels.dense import aligned, backward, forward
-from teem.learning.kernels.tile import LANES, fetch, sum_of_squares
-from teem.learning.ring import draw_row, room_to_draw, widen_row, write_priority
-
-_WORDS = 32  # bfloat16 in a cache line
-_MOST_LINES = 64  # of a column that are fetched before the draw; longer rings are drawn from too thinly
+from teem.learning.kernels.update import draw, finite, step_by
+from teem.learning.ring import room_to_draw, widen_row, write_priority
 
 
 class Shape(NamedTuple):
@@ -27,30 +24,7 @@ class Shape(NamedTuple):
 
     layers: NDArray[np.int64]  # [layers, 4] inputs, outputs, place of the weight, place of the bias
     places: NDArray[np.int64]  # [layers + 2] running sum of widths
-
-
-class Networks(NamedTuple):
-    """The arrays of a Stack."""
-
-    weights: NDArray[np.float32]  # [rows, size]
-    target: NDArray[np.float32]  # [rows, size]
-    moment1: NDArray[np.float32]  # [rows, size]
-    moment2: NDArray[np.float32]  # [rows, size]
-    updates: NDArray[np.int64]  # [rows]
-
-
-class Rule(NamedTuple):
-    """What an update is, besides the data."""
-
-    batch: int
-    n_step: int
-    gamma: float
-    double: bool
-    lr: float
-    tau: float
-    grad_clip: float  # 0: none
-    alpha: float  # of priorities
-    beta: float
+    branches: int  # the output is the value, then each branch's advantages
 
 
 class _Scratch(NamedTuple):
@@ -61,8 +35,8 @@ class _Scratch(NamedTuple):
     gradient: NDArray[np.float32]  # [size], padded with zeros as the stack's rows are
     zeros: NDArray[np.float32]  # [widest]
     turned: NDArray[np.float32]  # [largest weight]
-    best: NDArray[np.int64]  # [batch] action to bootstrap from; -1: none is legal
-    error: NDArray[np.float32]  # [batch] TD error
+    best: NDArray[np.int64]  # [batch, branches] action to bootstrap from; -1: none is legal, or there is no branch
+    error: NDArray[np.float32]  # [batch] TD error's size
     mass: NDArray[np.float64]  # [length], for prioritised draws
 
 
@@ -79,7 +53,7 @@ def _scratch(shape, size, batch, length):  # type: ignore[no-untyped-def]
         aligned(size),
         aligned(widest),
         aligned(largest),
-        np.empty(batch, np.int64),
+        np.empty(batch * shape.branches, np.int64),
         np.empty(batch, np.float32),
         np.empty(length, np.float64),
     )
@@ -93,69 +67,24 @@ def update_agents(begin, stop, rows, ids, shape, networks, ring, rule, seed, ste
     """
     scratch = _scratch(shape, networks.weights.shape[1], rule.batch, ring.priority.shape[1])
     drawn, ahead = room_to_draw(rule.batch), room_to_draw(rule.batch)
-    found_ahead = _draw(begin, stop, rows, ids, ring, scratch, ahead, rule, seed, step)
+    found_ahead = draw(begin, stop, rows, ids, ring, scratch.mass, ahead, rule, seed, step)
     for i in range(begin, stop):
         row = rows[i]
         network = row if networks.weights.shape[0] > 1 else 0  # one row: shared by all
         drawn, ahead, found = ahead, drawn, found_ahead
-        found_ahead = _draw(i + 1, stop, rows, ids, ring, scratch, ahead, rule, seed, step)
+        found_ahead = draw(i + 1, stop, rows, ids, ring, scratch.mass, ahead, rule, seed, step)
         mean_loss = np.float32(np.nan)
-        if found and _finite(networks, network):
+        if found and finite(networks, network):
             _load_states(row, shape, ring, scratch, drawn)
             _value(network, networks, row, shape, ring, scratch, drawn, rule)
             mean_loss = _compare(row, shape, ring, scratch, drawn)
             _differentiate(networks.weights[network], shape, scratch, rule.batch)
-        if not (np.isfinite(mean_loss) and _step(network, networks, scratch, rule)):
+        if not (np.isfinite(mean_loss) and step_by(scratch.gradient, network, networks, rule)):
             faults[row] += 1
             continue
         loss[row] = mean_loss
         if ring.priority.shape[1] > 0:
             write_priority(row, drawn.before, scratch.error, np.float32(rule.alpha), ring)
-
-
-@njit(nogil=True, cache=True)
-def _draw(i, stop, rows, ids, ring, scratch, drawn, rule, seed, step):  # type: ignore[no-untyped-def]
-    """Draw the batch of rows[i], if there is one, and send for what it will be read from."""
-    if i >= stop:
-        return False
-    row = rows[i]
-    gamma = np.float32(rule.gamma)
-    found = draw_row(row, ids[i], seed, step, rule.n_step, gamma, rule.beta, ring, scratch.mass, drawn)
-    if found:
-        _fetch_entries(row, ring, drawn)
-    if i + 1 < stop:
-        _fetch_row(ring.end, rows[i + 1], 64)  # ends and rewards, which the next draw walks
-        _fetch_row(ring.reward, rows[i + 1], LANES)
-    return found
-
-
-@njit(nogil=True, cache=True)
-def _fetch_entries(row, ring, drawn):  # type: ignore[no-untyped-def]
-    """Send for the drawn entries."""
-    _, length, inputs = ring.observation.shape
-    for k in range(drawn.before.shape[0]):
-        before, after = row * length + drawn.before[k], row * length + drawn.after[k]
-        fetch(ring.mask, after)
-        fetch(ring.action, before)
-        for j in range(0, inputs, _WORDS):
-            fetch(ring.observation, before * inputs + j)
-            fetch(ring.observation, after * inputs + j)
-
-
-@njit(nogil=True, cache=True)
-def _fetch_row(column, row, line):  # type: ignore[no-untyped-def]
-    """Send for a row of a ring's column, `line` numbers a cache line."""
-    length = column.shape[1]
-    for j in range(0, min(length, _MOST_LINES * line), line):
-        fetch(column, row * length + j)
-
-
-@njit(nogil=True, cache=True)
-def _finite(networks, network):  # type: ignore[no-untyped-def]
-    """Whether network and target are sound; reading them in a row also brings them into the cache."""
-    return np.isfinite(sum_of_squares(networks.weights[network])) and np.isfinite(
-        sum_of_squares(networks.target[network])
-    )
 
 
 @njit(nogil=True, cache=True)
@@ -173,7 +102,7 @@ def _load_states(row, shape, ring, scratch, drawn):  # type: ignore[no-untyped-d
 def _value(network, networks, row, shape, ring, scratch, drawn, rule):  # type: ignore[no-untyped-def]
     """Value the states by the network and the next states by the target, at the action either finds best."""
     batch = rule.batch
-    layers, places = shape
+    layers, places = shape.layers, shape.places
     weights, target = networks.weights[network], networks.target[network]
     if rule.double:
         forward(weights, layers, places, scratch.h, 2 * batch, 0, 2 * batch)
@@ -187,59 +116,91 @@ def _value(network, networks, row, shape, ring, scratch, drawn, rule):  # type: 
 
 @njit(nogil=True, cache=True)
 def _find_best(row, shape, ring, scratch, drawn):  # type: ignore[no-untyped-def]
-    """The legal action of the largest advantage in each next state."""
-    width = shape.layers[-1, 1]
-    batch = drawn.after.shape[0]
+    """The legal action of the largest advantage in each next state, for each branch that is there."""
+    width, branches = shape.layers[-1, 1], shape.branches
+    batch, actions = drawn.after.shape[0], (width - 1) // branches
     for i in range(batch):
         legal = ring.mask[row, drawn.after[i]]
         at = shape.places[-2] * 2 * batch + (batch + i) * width + 1
-        best = -1
-        for a in range(width - 1):
-            if (legal >> np.uint64(a)) & np.uint64(1) and (best < 0 or scratch.h[at + a] > scratch.h[at + best]):
-                best = a
-        scratch.best[i] = best
+        for branch in range(branches):
+            best = -1
+            for a in range(actions):
+                bit = np.uint64(a) if branches == 1 else np.uint64(branch)
+                if (legal >> bit) & np.uint64(1) and (best < 0 or scratch.h[at + a] > scratch.h[at + best]):
+                    best = a
+            scratch.best[i * branches + branch] = best
+            at += actions
 
 
 @njit(nogil=True, cache=True)
-def _dueling(h, at, width, action):  # type: ignore[no-untyped-def]
-    """q of one action: the value, and its advantage over the mean."""
+def _dueling(h, at, first, actions, action):  # type: ignore[no-untyped-def]
+    """q of one action: the value at `at`, and its advantage over the mean of those from `first` on."""
     mean = np.float32(0)
-    for a in range(1, width):
-        mean += h[at + a]
-    return h[at] + h[at + 1 + action] - mean / np.float32(width - 1)
+    for a in range(first, first + actions):
+        mean += h[a]
+    return h[at] + h[first + action] - mean / np.float32(actions)
+
+
+@njit(nogil=True, cache=True)
+def _expect(shape, scratch, at, i, actions):  # type: ignore[no-untyped-def]
+    """What is expected of the i-th next state, whose output is at `at`: the mean over its branches."""
+    total, there = np.float32(0), np.float32(0)
+    for branch in range(shape.branches):
+        best = scratch.best[i * shape.branches + branch]
+        if best >= 0:
+            total += _dueling(scratch.h, at, at + 1 + branch * actions, actions, best)
+            there += np.float32(1)
+    return total / there if there > 0 else total
 
 
 @njit(nogil=True, cache=True)
 def _compare(row, shape, ring, scratch, drawn):  # type: ignore[no-untyped-def]
-    """TD errors, the weighted mean of their Huber losses, and its slope at the network's output."""
-    width = shape.layers[-1, 1]
-    batch = drawn.before.shape[0]
-    out = shape.places[-2] * 2 * batch
-    slopes = shape.places[-2] * batch
+    """TD errors, the weighted mean of their Huber losses, and its slope at the network's output.
+
+    Of several branches, those count that are there, and each as much as its part in the mean over them.
+    """
+    width, branches = shape.layers[-1, 1], shape.branches
+    batch, actions = drawn.before.shape[0], (width - 1) // branches
+    out, slopes = shape.places[-2] * 2 * batch, shape.places[-2] * batch
     total = np.float32(0)
     for i in range(batch):
-        wanted = drawn.reward[i]
-        if scratch.best[i] >= 0:
-            wanted += drawn.discount[i] * _dueling(scratch.h, out + (batch + i) * width, width, scratch.best[i])
-        taken = np.int64(ring.action[row, drawn.before[i]])
-        error = _dueling(scratch.h, out + i * width, width, taken) - wanted
-        size = abs(error)
-        huber = np.float32(0.5) * error * error if size < np.float32(1) else size - np.float32(0.5)
-        slope = min(max(error, np.float32(-1)), np.float32(1)) * drawn.weight[i] / np.float32(batch)
-        scratch.error[i] = error
-        total += drawn.weight[i] * huber
-        at = slopes + i * width
-        scratch.d[at] = slope
-        for a in range(1, width):
-            scratch.d[at + a] = -slope / np.float32(width - 1)
-        scratch.d[at + 1 + taken] += slope
+        wanted = drawn.reward[i] + drawn.discount[i] * _expect(shape, scratch, out + (batch + i) * width, i, actions)
+        mask = ring.mask[row, drawn.before[i]] if branches > 1 else np.uint64(1)
+        there, losses, scratch.error[i] = _count(mask, branches), np.float32(0), np.float32(0)
+        scratch.d[slopes + i * width : slopes + (i + 1) * width] = np.float32(0)
+        for branch in range(branches):
+            if not (mask >> np.uint64(branch)) & np.uint64(1):
+                continue
+            at, first = out + i * width, 1 + branch * actions
+            taken = np.int64(ring.action[row, drawn.before[i] * branches + branch])
+            error = _dueling(scratch.h, at, at + first, actions, taken) - wanted
+            size = abs(error)
+            losses += np.float32(0.5) * error * error if size < np.float32(1) else size - np.float32(0.5)
+            scratch.error[i] += size / there
+            slope = min(max(error, np.float32(-1)), np.float32(1)) * drawn.weight[i] / (there * np.float32(batch))
+            at = slopes + i * width
+            scratch.d[at] += slope
+            for a in range(at + first, at + first + actions):
+                scratch.d[a] = -slope / np.float32(actions)
+            scratch.d[at + first + taken] += slope
+        if there > 0:
+            total += drawn.weight[i] * (losses / there)
     return total / np.float32(batch)
+
+
+@njit(nogil=True, cache=True)
+def _count(mask, branches):  # type: ignore[no-untyped-def]
+    """How many branches the mask names."""
+    there = np.float32(0)
+    for branch in range(branches):
+        there += np.float32((mask >> np.uint64(branch)) & np.uint64(1))
+    return there
 
 
 @njit(nogil=True, cache=True)
 def _differentiate(weights, shape, scratch, batch):  # type: ignore[no-untyped-def]
     """The gradient of the loss in every weight."""
-    layers, places = shape
+    layers, places = shape.layers, shape.places
     backward(
         weights, layers, places, scratch.h, 2 * batch, scratch.d, batch,
         scratch.zeros, scratch.turned, scratch.gradient,
@@ -247,49 +208,27 @@ def _differentiate(weights, shape, scratch, batch):  # type: ignore[no-untyped-d
 
 
 @njit(nogil=True, cache=True)
-def _step(network, networks, scratch, rule):  # type: ignore[no-untyped-def]
-    """Step by the clipped gradient; touches nothing and returns False unless it is finite."""
-    square = sum_of_squares(scratch.gradient)
-    if not np.isfinite(square):
-        return False
-    scale = np.float32(1)
-    if rule.grad_clip > 0:  # as torch.nn.utils.clip_grad_norm_
-        scale = np.float32(min(1.0, rule.grad_clip / (np.sqrt(square) + 1e-6)))
-    networks.updates[network] += 1
-    adam(
-        networks.weights[network],
-        networks.target[network],
-        networks.moment1[network],
-        networks.moment2[network],
-        scratch.gradient,
-        scale,
-        rule.lr,
-        np.float32(rule.tau),
-        networks.updates[network],
-    )
-    return True
-
-
-@njit(nogil=True, cache=True)
 def act_agents(begin, stop, rows, shape, weights, observation, out):  # type: ignore[no-untyped-def]
     """out[row] = the action values of rows[begin:stop]; rows that share one network go 32 at a time."""
     block = 1 if weights.shape[0] > 1 else 32
-    layers, places = shape
+    layers, places = shape.layers, shape.places
     inputs, width = layers[0, 0], layers[-1, 1]
+    actions = (width - 1) // shape.branches
     h = aligned(block * places[-1])
-    for first in range(begin, stop, block):
-        count = min(block, stop - first)
+    for begun in range(begin, stop, block):
+        count = min(block, stop - begun)
         for i in range(count):
-            row = rows[first + i]
+            row = rows[begun + i]
             for j in range(inputs):
                 h[i * inputs + j] = observation[row, j]
-        network = rows[first] if weights.shape[0] > 1 else 0
+        network = rows[begun] if weights.shape[0] > 1 else 0
         forward(weights[network], layers, places, h, block, 0, count)
         for i in range(count):
             at = places[-2] * block + i * width
-            mean = np.float32(0)
-            for a in range(1, width):
-                mean += h[at + a]
-            rest = h[at] - mean / np.float32(width - 1)
-            for a in range(width - 1):
-                out[rows[first + i], a] = rest + h[at + 1 + a]
+            for branch in range(shape.branches):
+                first, mean = branch * actions, np.float32(0)
+                for a in range(first, first + actions):
+                    mean += h[at + 1 + a]
+                rest = h[at] - mean / np.float32(actions)
+                for a in range(first, first + actions):
+                    out[rows[begun + i], a] = rest + h[at + 1 + a]

@@ -90,6 +90,7 @@ class Operand(_Floats):
 
 
 def zero() -> Any:
+    """Zeros in every lane."""
     return VECTOR([0.0] * LANES)
 
 

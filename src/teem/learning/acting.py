@@ -1,0 +1,57 @@
+"""How agents of a world act: with one action, or with one a branch, and how often they decide."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.learning.branches import choose_branches
+from teem.learning.selector import choose
+from teem.threads import Threads
+from teem.worlds.base import World
+
+Rows = NDArray[np.int32]
+
+
+class Acting(NamedTuple):
+    """What a policy needs to know of a world's actions."""
+
+    actions: int
+    rest: int  # the action that does nothing
+    branches: int = 0  # 0: an agent takes one action
+    decision: int = 1  # steps between two decisions of an agent
+
+    @property
+    def parts(self) -> int:
+        """How many actions an agent takes at once, at most."""
+        return max(1, self.branches)
+
+    def shape(self, capacity: int) -> tuple[int, ...]:
+        """The shape of everyone's actions."""
+        return (capacity, self.branches) if self.branches else (capacity,)
+
+    def choose(
+        self,
+        values: NDArray[np.float32],
+        mask: NDArray[np.bool_],
+        epsilon: NDArray[np.float32],
+        ids: NDArray[np.int64],
+        rows: Rows,
+        step: int,
+        seed: int,
+        action: NDArray[np.int32],
+        threads: Threads,
+    ) -> None:
+        """Write each row's best actions by `values[*shape, actions]`, or random ones with its `epsilon[capacity]`."""
+        given = (values, mask, epsilon, ids, rows, step, seed)
+        if self.branches:
+            threads.share(choose_branches, len(rows), *given, self.rest, action)
+        else:
+            threads.share(choose, len(rows), *given, action)
+
+
+def acting_of(world: World) -> Acting:
+    """How the agents of this world act."""
+    return Acting(len(world.actions), world.rest, len(world.branches), world.decision)
