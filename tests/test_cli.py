@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import sqlite3
 import subprocess
@@ -40,10 +41,13 @@ def teem(*arguments: str, cwd: Path, timeout: float = 60, **environment: str) ->
     [
         ([], "what shall be done? give one of run, resume, evaluate, doctor, worlds"),
         (["rum"], "rum is no verb: did you mean run?"),
-        (["run"], "which world? give one of agentfarm, farm"),
+        (["run"], "which world? give one of agentfarm, crawlers, farm"),
         (["run", "fram"], '"fram" is an unknown world: did you mean farm?'),
         (["run", "farm", "--world.sise", "9"], "--world.sise is no option: did you mean --world.size?"),
         (["run", "farm", "--size=9"], "--size is no option: did you mean --world.size?"),
+        (["run", "crawlers", "--tiles", "9"], "--tiles is no option: did you mean --world.terrain.tiles?"),
+        (["run", "crawlers", "--world.sight=9"], "world.sight is no setting of crawlers but of farm: run that world"),
+        (["run", "farm", "--world.dt", "1"], "world.dt is no setting of farm but of crawlers: run that world"),
         (["run", "farm", "--steps"], "--steps needs a value"),
         (["run", "farm", "--world.size", "big"], 'world.size is "big": give a whole number from 0 to 65536'),
         (["run", "farm", "--learning.lr", "nan"], "learning.lr is nan"),
@@ -92,6 +96,32 @@ def test_every_setting_is_an_option_with_its_meaning() -> None:
     for row in settings():
         assert row.is_tables or f"--{row.path} " in help_text, row.path
         assert row.is_tables or " ".join(row.meaning.split()[:4]) in help_text, row.path
+
+
+@pytest.mark.parametrize("world", ["farm", "crawlers"])
+def test_help_on_a_world_shows_its_own_settings_and_no_others(world: str, tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'[world]\nname = "{world}"\n')
+    shown = []
+    for arguments in (["run", world, "--help"], ["run", "--help", str(path)], ["run", "-h", "--steps", "3", world]):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0
+        shown.append(" ".join(capsys.readouterr().out.split()))
+    assert len(set(shown)) == 1
+    own = {row.path for row in settings(world) if not row.is_tables}
+    assert [path for path in own if f"--{path} " not in shown[0]] == []
+    assert [row.path for row in settings() if row.path not in own and f"--{row.path} " in shown[0]] == []
+    meanings = [" ".join(row.meaning.split()[:4]) for row in settings(world) if not row.is_tables]
+    assert [meaning for meaning in meanings if meaning not in shown[0]] == []
+
+
+def test_help_without_a_world_shows_those_of_all_in_one_group_a_world() -> None:
+    text = build_parser()[1]["run"].format_help()
+    _, farm, crawlers = re.split(r"\[world\] of \w+:", text)
+    for name, part in (("farm", farm), ("crawlers", crawlers)):
+        for row in settings(name):
+            assert (f"--{row.path} " in part) == bool(row.world and not row.is_tables), (name, row.path)
 
 
 def test_options_become_settings() -> None:
@@ -169,6 +199,31 @@ def test_a_run_goes_on_to_more_steps_but_not_past_its_last(
     assert load_config(out / "config.toml").steps == 20
     assert run_small("--out", str(out)) == 2
     assert "already holds a run" in capsys.readouterr().err
+
+
+def test_crawlers_run_are_recorded_and_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "crawlers", "--steps", "30", "--headless", "--json", *SMALL]) == 0
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (report["world"], report["steps"], report["agent_steps"]) == ("crawlers", 30, 30 * 12)
+    assert report["feats"]["unit"] == "metres"
+    assert report["feats"]["mean"] <= report["feats"]["most"]
+    out = tmp_path / "runs" / "crawlers-7"
+    assert recorded_steps(out) == 30
+    assert main(["resume", str(out), "--steps", "45", "--headless"]) == 0
+    printed = capsys.readouterr().out
+    assert "done at step 45" in printed
+    assert re.search(r"metres +-?[0-9.]+ a life so far, -?[0-9.]+ at most", printed)
+    assert recorded_steps(out) == 45
+    whole = tmp_path / "whole"
+    assert main(["run", "crawlers", "--steps", "45", "--headless", "--out", str(whole), *SMALL]) == 0
+    assert len(rows_of(out)) == 45 * 12
+    assert rows_of(out) == rows_of(whole)  # with the same bits as in one go
+
+
+def rows_of(out: Path) -> list[tuple[Any, ...]]:
+    with sqlite3.connect(out / "run.db") as connection:
+        return connection.execute("SELECT * FROM agent_steps ORDER BY step, agent_id").fetchall()
 
 
 def test_a_run_can_be_examined_and_evaluated(tmp_path: Path, capsys: Any) -> None:

@@ -7,23 +7,28 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from typing import Any
 
-MARK = re.compile(r"<!-- generated: ([a-z_]+) -->")
+MARK = re.compile(r"<!-- generated: ([a-z_]+)((?: [a-z]+)*) -->")  # what, and what of it
 
 
-def settings() -> Iterator[str]:
-    """Every setting, a section a table, a row a setting."""
+def settings(world: str = "") -> Iterator[str]:
+    """Every setting that each run has, or of a world, a section a table, a row a setting."""
     from teem.config.describe import settings as every
+    from teem.config.describe import tables as meanings
     from teem.config.dump import written
-    from teem.options import SHORT, _table_meanings
+    from teem.options import SHORT
 
-    meanings, table = _table_meanings(), None
-    for setting in every():
-        if setting.is_tables:
+    table = None
+    for setting in every(world):
+        if setting.is_tables or setting.world != world:
             continue
         if setting.table != table:
             table = setting.table
             title = f"`[{table}]`" if table else "At the top of the file"
-            yield from ("", f"## {title}", "", meanings[table], "", *_header("setting", "meaning", "takes", "default"))
+            if table == "world":
+                title += f' with `name = "{world}"`'
+            mark = "###" if table.startswith("world.") else "##"
+            meaning = meanings()[world, table]
+            yield from ("", f"{mark} {title}", "", meaning, "", *_header("setting", "meaning", "takes", "default"))
         short = f", `--{SHORT[setting.path]}`" if setting.path in SHORT else ""
         default = f"`{written(setting.default)}`"
         yield _row(f"`{setting.path}`{short}", setting.meaning, setting.allowed, default)
@@ -96,7 +101,7 @@ def _row(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-PARTS: dict[str, Callable[[], Iterator[str]]] = {
+PARTS: dict[str, Callable[..., Iterator[str]]] = {
     "settings": settings, "kinds": kinds, "commands": commands, "tables": tables, "profiles": profiles,
     "checks": checks,
 }  # fmt: skip
@@ -104,7 +109,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
 
 def fill(app: Any, page: str, source: list[str]) -> None:
     """Replace the marks of a page."""
-    source[0] = MARK.sub(lambda found: "\n".join(PARTS[found[1]]()), source[0])
+    source[0] = MARK.sub(lambda found: "\n".join(PARTS[found[1]](*found[2].split())), source[0])
 
 
 def setup(app: Any) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
-from teem.config.describe import Setting, config_type, fields_of, settings, table_meaning, worlds
+from teem.config.describe import Setting, settings, tables, worlds
 from teem.config.dump import written
+from teem.config.load import world_of
+from teem.config.names import alike
 from teem.config.ready import ready_worlds
 from teem.errors import UsageError
 from teem.version import __version__
@@ -33,13 +35,17 @@ def parse(arguments: Sequence[str]) -> Namespace:
     Raises UsageError; but what is wrong with a `run` of a named world waits in `.faults`, since its settings
     may be wrong too.
     """
-    parser, verbs = build_parser()
+    parser, verbs = build_parser("")
     first = next((argument for argument in arguments if not argument.startswith("-")), None)
     if first not in verbs:
         if first is None:
             parser.parse_args(arguments)  # --help or --version end here
         raise UsageError(_unknown_verb(first, list(verbs)))
     known, faults = _join_values(arguments, verbs[first])
+    if first == "run":
+        named = [argument for argument in known if not argument.startswith("-")][1:2]
+        parser, verbs = build_parser(world_of(named[0]) if named else None)
+        known, faults = _join_values(arguments, verbs[first])  # once more: now the options of this world are told
     given, extra = parser.parse_known_args(known)
     faults += [f"{text} is one too many: see `teem {first} --help`" for text in extra]
     if first == "run" and given.world is None:
@@ -70,7 +76,7 @@ def _join_values(arguments: Sequence[str], verb: ArgumentParser) -> tuple[list[s
         if not name.startswith("--"):
             joined.append(name + equals + value)
         elif name not in options:
-            faults.append(_unknown_option(name, list(options), verb.prog))
+            faults.append(_unknown_option(name, verb))
             if not equals and rest and not rest[0].startswith("--"):
                 rest.pop(0)  # most likely its value
         elif options[name].nargs == 0 or equals:
@@ -82,11 +88,12 @@ def _join_values(arguments: Sequence[str], verb: ArgumentParser) -> tuple[list[s
     return joined, faults
 
 
-def _unknown_option(name: str, known: list[str], verb: str) -> str:
-    same_end = [other for other in known if other.rpartition(".")[2] == name.removeprefix("--")]
-    close = get_close_matches(name, known, n=1, cutoff=0.7) or same_end[:1]
-    remedy = f"did you mean {close[0]}?" if close else f"see `{verb} --help`"
-    return f"{name} is no option: {remedy}"
+def _unknown_option(name: str, verb: ArgumentParser) -> str:
+    """What is wrong with an option, and the one that was meant, if the help shows such a one."""
+    actions = [action for action in verb._actions if action.help != argparse.SUPPRESS or verb.epilog]
+    shown = [option.removeprefix("--") for action in actions for option in action.option_strings]
+    meant = alike(name.removeprefix("--"), shown)
+    return f"{name} is no option: " + (f"did you mean --{meant}?" if meant else f"see `{verb.prog} --help`")
 
 
 def _settings_of(given: Namespace) -> dict[str, str]:
@@ -97,8 +104,11 @@ def _settings_of(given: Namespace) -> dict[str, str]:
     }
 
 
-def build_parser() -> tuple[ArgumentParser, dict[str, ArgumentParser]]:
-    """The whole parser, and the parser of each verb by name."""
+def build_parser(world: str | None = None) -> tuple[ArgumentParser, dict[str, ArgumentParser]]:
+    """The whole parser, and the parser of each verb by name.
+
+    The help of `run` is on the settings of one world, of all, or, for "", on those alone that every run has.
+    """
     parser = Parser(prog="teem", description="Worlds that teem with learning agents.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"teem {__version__}")
     inner = parser.add_subparsers(dest="verb", metavar="VERB")
@@ -111,7 +121,7 @@ def build_parser() -> tuple[ArgumentParser, dict[str, ArgumentParser]]:
         )  # fmt: skip
         return verbs[name]
 
-    _describe_run(verb("run", "Run a world from its beginning"))
+    _describe_run(verb("run", "Run a world from its beginning"), world)
     resume = verb("resume", "Go on with a run from its newest checkpoint")
     resume.add_argument("run", type=Path, metavar="RUN", help="the run's folder, such as runs/farm-7")
     resume.add_argument("--steps", metavar="N", help="steps in all, instead of those it was begun with")
@@ -135,24 +145,42 @@ def build_parser() -> tuple[ArgumentParser, dict[str, ArgumentParser]]:
     return parser, verbs
 
 
-def _describe_run(parser: ArgumentParser) -> None:
-    """The options of `run`: its own, then one a setting, a group a table."""
+def _describe_run(parser: ArgumentParser, world: str | None) -> None:
+    """The options of `run`: its own, then one a setting, a group a table; those of other worlds are not shown."""
     parser.usage = "teem run WORLD|FILE [--agents N] [--steps N] [--seed N] [--out DIR] [--headless] [--json] ..."
     parser.add_argument("world", nargs="?", metavar="WORLD|FILE", help="a ready-made world's name, or a TOML file")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/WORLD-SEED)")
     _add_view(parser)
     groups: dict[str, Any] = {}
-    meanings = _table_meanings()
-    for setting in settings():
-        if setting.is_tables:
-            continue  # only a file can give them
+    shown = settings(world or "")
+    for setting in shown:
         if setting.table not in groups:
             title = f"[{setting.table}]" if setting.table else "the whole run"
-            groups[setting.table] = parser.add_argument_group(title, meanings.get(setting.table))
-        names = [f"--{setting.path}", *([f"--{SHORT[setting.path]}"] if setting.path in SHORT else [])]
-        groups[setting.table].add_argument(
-            *names, dest=_SETTING + setting.path, metavar=_placeholder(setting), help=_help(setting)
-        )
+            groups[setting.table] = parser.add_argument_group(title, tables()[setting.world, setting.table])
+        _add_options(groups[setting.table], [setting])
+    others = {setting.path: setting for setting in settings()}
+    for setting in shown:
+        others.pop(setting.path, None)
+    _add_options(parser, others.values(), shown=False)
+    if world is None:
+        parser.epilog = "\n".join(_help_on(name) for name in worlds())
+
+
+def _add_options(to: Any, rows: Iterable[Setting], shown: bool = True) -> None:
+    """An option a setting, but for lists of tables, which only a file can give."""
+    for setting in rows:
+        if not setting.is_tables:
+            names = [f"--{setting.path}", *([f"--{SHORT[setting.path]}"] if setting.path in SHORT else [])]
+            text = _help(setting) if shown else argparse.SUPPRESS
+            to.add_argument(*names, dest=_SETTING + setting.path, metavar=_placeholder(setting), help=text)
+
+
+def _help_on(world: str) -> str:
+    """The help on a world's own settings, under its name; several worlds may have one of the same path."""
+    listing = ArgumentParser(usage=argparse.SUPPRESS, add_help=False)
+    group = listing.add_argument_group(f"[world] of {world}", tables()[world, "world"])
+    _add_options(group, [setting for setting in settings(world) if setting.world])
+    return listing.format_help()
 
 
 def _add_view(parser: ArgumentParser) -> None:
@@ -160,26 +188,8 @@ def _add_view(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the report as the last line, in JSON")
 
 
-def _table_meanings() -> dict[str, str]:
-    """What each table is about, by path."""
-    from msgspec import inspect
-
-    meanings: dict[str, str] = {}
-
-    def walk(kind: inspect.StructType, path: str) -> None:
-        meanings[path] = table_meaning(kind)
-        for name, row in fields_of(kind).items():
-            if isinstance(row.type, inspect.StructType) and name != "world":
-                walk(row.type, f"{path}.{name}" if path else name)
-
-    walk(config_type(), "")
-    for world in worlds().values():
-        walk(world, "world")
-    meanings[""] = "How long, and from which seed."
-    return meanings
-
-
 def _placeholder(setting: Setting) -> str:
+    """What stands for an option's value in the help."""
     if setting.allowed == "true or false":
         return "BOOL"
     for start, word in (("a whole", "N"), ("a number", "X"), ("one of", "NAME"), ("a list", "A,B,...")):

@@ -29,7 +29,8 @@ CASES: list[tuple[dict[str, object], str]] = [
     ),
     ({"learning.hidden": "0"}, "learning.hidden[0] is 0: give a width from 1 to 1024"),
     ({"learning.hidden": "64,1025"}, "learning.hidden[1] is 1025: give a width from 1 to 1024"),
-    ({"learning.network": "mlpp"}, 'learning.network is "mlpp": give mlp, or a torch.nn.Module'),
+    ({"learning.attention.trunk": "64,0"}, "learning.attention.trunk[1] is 0: give a width from 1 to 1024"),
+    ({"learning.network": "mlpp"}, 'learning.network is "mlpp": give mlp, attention, or a torch.nn.Module'),
     ({"learning.network": "a.b:9"}, 'learning.network is "a.b:9"'),
     ({"learning.epsilon.end": 0.5, "learning.epsilon.start": 0.1}, "learning.epsilon.end is 0.5"),
     (
@@ -59,10 +60,37 @@ CASES: list[tuple[dict[str, object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("overrides", "told"), CASES)
-def test_a_contradiction_is_refused(overrides: dict[str, object], told: str) -> None:
+CRAWLERS: list[tuple[dict[str, object], str]] = [
+    ({**ENERGIES, "world.energy": 21}, "world.energy is 21.0 but world.energy_max is 20.0"),
+    ({**ENERGIES, "world.breed_energy": 21}, "world.breed_energy is 21.0 but world.energy_max is 20.0"),
+    ({**ENERGIES, "world.birth_energy": 10}, "world.birth_energy is 10.0 but world.breed_energy is 10.0"),
+    ({"world.bins": 4}, "world.bins is 4: give an odd number, such as 5, so that a joint can rest"),
+    (
+        {"world.terrain.biomes": "plains,forrest"},
+        'world.terrain.biomes[1] is "forrest", an unknown biome: did you mean forest?',
+    ),
+    (
+        {"world.terrain.biomes": "rocky,desert,rocky"},
+        'world.terrain.biomes[2] is "rocky", which is there already: give each biome once',
+    ),
+    ({"world.rays.lowest": 20, "world.rays.highest": 10}, "world.rays.lowest is 20.0 but world.rays.highest is 10.0"),
+    ({"world.rays.lowest": 10, "world.rays.highest": 10}, "world.rays.lowest is 10.0 but world.rays.highest is 10.0"),
+    ({"world.stranded": 8, "world.decision": 8}, "world.stranded is 8 but world.decision is 8"),
+    ({"world.terrain.tiles": 2}, "world.terrain.tiles is 2: give a whole number from 3 to 10000"),
+    (
+        {"learning.replay.warmup": 3, "learning.batch": 3, "learning.n_step": 3},
+        "learning.n_step is 3 but learning.replay.warmup is 3",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("world", "overrides", "told"),
+    [*(("farm", *case) for case in CASES), *(("crawlers", *case) for case in CRAWLERS)],
+)
+def test_a_contradiction_is_refused(world: str, overrides: dict[str, object], told: str) -> None:
     with pytest.raises(UsageError) as caught:
-        load_config("farm", overrides)
+        load_config(world, overrides)
     assert len(caught.value.faults) == 1
     assert caught.value.faults[0].startswith(told)
 
@@ -83,6 +111,24 @@ def test_a_contradiction_is_refused(overrides: dict[str, object], told: str) -> 
 )
 def test_the_last_good_value_is_accepted(overrides: dict[str, object]) -> None:
     load_config("farm", overrides)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"world.bins": 3},
+        {**ENERGIES, "world.energy": 20, "world.birth_energy": 9.9},
+        {"world.terrain.biomes": "desert"},
+        {"world.terrain.tiles": 3},
+        {"world.rays.lowest": -180, "world.rays.highest": 180},
+        {"world.rays.lowest": 10, "world.rays.highest": 10, "world.rays.count": 1},
+        {"world.stranded": 9, "world.decision": 8},
+        {"world.stranded": 0},
+        {"learning.network": "attention"},
+    ],
+)
+def test_the_last_good_value_of_the_crawlers_is_accepted(overrides: dict[str, object]) -> None:
+    load_config("crawlers", overrides)
 
 
 def test_kinds_need_names_of_their_own() -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from teem.config.describe import FLOAT_LIMIT, INT_LIMIT, breaks_bounds
+from teem.config.crawlers import CrawlersSettings
+from teem.config.describe import FLOAT_LIMIT, INT_LIMIT, breaks_bounds, tables, worlds
 from teem.config.describe import settings as every_setting
 from teem.config.dump import dump_config
 from teem.config.load import load_config
@@ -37,14 +39,13 @@ def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
     return st.lists(values(kind.item_type), min_size=kind.min_length or 0, max_size=kind.max_length or 4)
 
 
-ROWS = [row for row in every_setting() if not row.is_tables]
-
-
 @given(st.data())
 @settings(max_examples=50, deadline=None)
 def test_what_is_written_is_read_back_exactly(tmp_path_factory: Any, data: st.DataObject) -> None:
-    chosen = data.draw(st.lists(st.sampled_from(ROWS), max_size=12, unique_by=lambda row: row.path))
-    tree = msgspec.to_builtins(Config())
+    world = data.draw(st.sampled_from(sorted(worlds())))
+    rows = [row for row in every_setting(world) if not row.is_tables]
+    chosen = data.draw(st.lists(st.sampled_from(rows), max_size=12, unique_by=lambda row: row.path))
+    tree = msgspec.to_builtins(load_config(None, {"world.name": world}))
     for row in chosen:
         *parents, name = row.path.split(".")
         table = tree
@@ -61,15 +62,28 @@ def test_what_is_written_is_read_back_exactly(tmp_path_factory: Any, data: st.Da
     assert again == config
 
 
-def test_every_setting_is_written_with_its_meaning(tmp_path: Path) -> None:
-    text = dump_config(Config())
+@pytest.mark.parametrize("world", sorted(worlds()))
+def test_every_setting_is_written_with_its_meaning(tmp_path: Path, world: str) -> None:
+    config = load_config(None, {"world.name": world})
+    text = dump_config(config)
     path = tmp_path / "config.toml"
     path.write_text(text)
-    assert load_config(path) == Config()
-    for row in every_setting():
+    assert load_config(path) == config
+    for row in every_setting(world):
         assert row.is_tables or row.meaning in text, row.path
         assert f"{row.path.rpartition('.')[2]} = " in text or row.is_tables
 
 
 def test_every_setting_has_a_meaning() -> None:
     assert [row.path for row in every_setting() if not row.meaning] == []
+    assert [path for path, meaning in tables().items() if not meaning] == []
+
+
+def test_worlds_share_paths_but_not_what_stands_there() -> None:
+    energy = {row.world: row for row in every_setting() if row.path == "world.energy"}
+    assert energy["farm"].default == Config().farm.energy
+    assert energy["crawlers"].default == CrawlersSettings().energy
+    for name in worlds():
+        paths = [row.path for row in every_setting(name)]
+        assert len(paths) == len(set(paths))
+    assert {row.world for row in every_setting("")} == {""}

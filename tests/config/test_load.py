@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from teem.config.load import load_config
+from teem.config.crawlers import CrawlersSettings
+from teem.config.farm import FarmSettings
+from teem.config.load import load_config, world_of
 from teem.config.ready import ready_worlds, tagline
 from teem.config.settings import Config
 from teem.errors import UsageError
@@ -82,6 +84,16 @@ def test_a_whole_number_will_do_where_a_number_is_wanted(tmp_path: Path) -> None
     assert (energy, type(energy)) == (6.0, float)
 
 
+def test_the_world_of_a_source_is_told_without_reading_its_settings(tmp_path: Path) -> None:
+    path = tmp_path / "w.toml"
+    path.write_text('[world]\nname = "crawlers"\nbins = "none"\n')
+    assert (world_of("farm"), world_of("crawlers"), world_of(path)) == ("farm", "crawlers", "crawlers")
+    for text in ("world = 3", "[world]\nname = 3", '[world]\nname = "sea"', "= 3"):
+        path.write_text(text)
+        assert world_of(path) is None
+    assert world_of(tmp_path / "none.toml") is None
+
+
 def test_kinds_of_a_file_replace_the_default_ones(tmp_path: Path) -> None:
     path = tmp_path / "w.toml"
     path.write_text(WORLD + '[[world.kinds]]\nname = "order"\nsharing = 0.9\n[[world.kinds]]\nname = "chaos"\n')
@@ -128,6 +140,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     [
         ("seed = 1\n", "world.name is missing: say which world it is, one of farm"),
         ('[world]\nname = "fram"\n', 'world.name is "fram", an unknown world: known are farm'),
+        ("[world]\nname = [3]\n", "world.name is [3], an unknown world: known are farm, crawlers"),
         ("world = 3\n", "world is 3: give a table, [world]"),
         (WORLD + "[learning]\nhidden = []\n", "learning.hidden has 0 items: give a list of whole numbers"),
         (WORLD + "[learning]\nhidden = 64\n", "learning.hidden is 64: give a list"),
@@ -145,6 +158,54 @@ def test_one_fault_is_told_with_its_remedy(text: str, told: str, tmp_path: Path)
     found = faults(text, tmp_path)
     assert len(found) == 1
     assert found[0].startswith(told)
+
+
+def test_a_text_is_read_as_the_world_that_is_run_takes_it(tmp_path: Path) -> None:
+    assert load_config("crawlers", {"world.energy": "12000", "world.body.limbs": "2"}).world == load_config(
+        "crawlers", {"world.energy": 12_000.0, "world.body.limbs": 2}
+    ).world  # fmt: skip
+    path = tmp_path / "w.toml"
+    path.write_text('[world]\nname = "crawlers"\n')
+    world = load_config(path, {"world.terrain.biomes": "desert, rocky", "world.mutation": "1"}).world
+    assert isinstance(world, CrawlersSettings)
+    assert (world.terrain.biomes, world.mutation) == (("desert", "rocky"), 1.0)
+    assert isinstance(load_config(None, {"world.name": "crawlers"}).world, CrawlersSettings)
+    assert isinstance(load_config(None, {}).world, FarmSettings)
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "told"),
+    [
+        ("farm", "world.terrain.style", "is no setting of farm but of crawlers: run that world, or leave it out"),
+        (None, "world.bins", "is no setting of farm but of crawlers: run that world, or leave it out"),
+        ("crawlers", "world.size", "is no setting of crawlers but of farm: run that world, or leave it out"),
+        ("crawlers", "world.reward.gather", "is no setting of crawlers but of farm: run that world, or leave it out"),
+        ("crawlers", "world.terrain", "is a table: give one of its settings, such as world.terrain.style"),
+        ("crawlers", "world.tiles", "is unknown: did you mean world.terrain.tiles?"),
+        ("crawlers", "world.food.densty", "is unknown: did you mean world.food.density?"),
+        ("crawlers", "zzz", "is unknown: `teem run crawlers --help` lists every setting"),
+    ],
+)
+def test_a_setting_of_another_world_is_refused_with_its_name(source: str | None, path: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config(source, {path: "1", "seed": "-1"})
+    assert caught.value.faults[0] == f"{path} {told}"
+    assert caught.value.faults[1].startswith("seed is -1")
+    assert len(caught.value.faults) == 2
+
+
+def test_a_table_of_another_world_is_refused_with_its_name(tmp_path: Path) -> None:
+    (told,) = faults(WORLD + "[world.terrain]\nstyle = 'hills'\n", tmp_path)
+    assert told == "world.terrain is no setting of farm but of crawlers: run that world, or leave it out"
+
+
+def test_settings_of_a_world_without_a_name_are_read_as_those_they_look_like(tmp_path: Path) -> None:
+    (told,) = faults("[world]\ndt = 0.01\nenergy = 100\n[world.terrain]\nstyle = 'hills'\n", tmp_path)
+    assert told == "world.name is missing: say which world it is, one of farm, crawlers"
+    with pytest.raises(UsageError) as caught:
+        load_config("crawlrs", {"world.body.limbs": "9"})
+    assert caught.value.faults[0].startswith('"crawlrs" is an unknown world: did you mean crawlers?')
+    assert caught.value.faults[1].startswith("world.body.limbs is 9: give a whole number from 1 to 8")
 
 
 def test_tables_can_not_be_given_as_an_option() -> None:

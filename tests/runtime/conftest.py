@@ -42,6 +42,8 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             spans.add("act", 500_000)
             spans.add("step", 2_000_000)
             spans.close_step()
+        feats = np.full(64, np.nan, np.float32)
+        feats[slots] = np.linspace(1, 4, alive)
         gauges = Gauges.of(64)
         gauges.updates[slots] = 5
         gauges.updates[slots[:1]] = 3
@@ -54,7 +56,13 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             spans=spans,
             step=steps,
             totals=Totals(agent_steps=alive * steps, updates=20, born=4, died=1, seconds=0.002 * steps),
-            world=SimpleNamespace(kinds=("system", "independent", "control"), population=population, map=lambda: maps),
+            world=SimpleNamespace(
+                kinds=("system", "independent", "control"),
+                population=population,
+                map=lambda: maps,
+                feat="joules",
+                feats=feats,
+            ),
             policies=SimpleNamespace(gauges=gauges, cohorts=[SimpleNamespace(learns=learns)]),
             recorder=SimpleNamespace(rows=100, dropped=0, waited_s=0.0),
         )

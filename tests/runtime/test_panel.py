@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ def test_the_panel_names_its_numbers_with_units(still_run: Callable[..., Any]) -
     text = "\n".join(drawn(still_run(), 80, 24))
     for part in (
         "farm-7", "step 10 of 100, 10%", "alive      40   born 4   died 1", "system 14", "6.00 J an agent",
+        "joules     2.50 a life, 4.00 at most",
         "least trained 3", "0.250 median", "2.00 ms p50, 2.00 ms p95", "rows/s", "MB",
         "observe 67%", "act 33%", "▀▀▀",
     ):  # fmt: skip
@@ -170,3 +172,26 @@ def test_compiling_is_said_with_its_progress(capsys: pytest.CaptureFixture[str])
         "compiling kernels (first run only): 2 of 5, rules, 0 s\n"
         "compiling kernels (first run only): 5 of 5, done, 0 s\n"
     )
+
+
+def test_a_world_with_heights_is_shown_from_the_side(still_run: Callable[..., Any]) -> None:
+    run = still_run()
+    world = run.world
+    count = 400
+    ground = {name: np.zeros((1, count), np.float32) for name in ("height", "food")}
+    ground["metres"] = np.arange(count, dtype=np.float32)[None]
+    world.map, world.kinds, world.feat = lambda: ground, ("crawler",), "metres"
+    world.population.kind[:] = 0
+    text = "\n".join(drawn(run, 90, 26))
+    for part in ("■ crawler 40", "■ food", "■ ground: ", " m across, ", "metres     2.50 a life, 4.00 at most", "▀▀▀"):
+        assert part in text, part
+
+
+def test_what_is_achieved_is_a_curve_where_nothing_is_gathered(still_run: Callable[..., Any]) -> None:
+    run = still_run()
+    vitals = Vitals(run)
+    nobody = np.empty(0, np.int32)
+    for ledger in ({"gathered": 8.0}, {"eaten": 1.0}):
+        vitals.count(SimpleNamespace(ledger=ledger, agents=40, acted=nobody))
+    assert vitals.gathered.points == [0.2]
+    assert vitals.feats.points == [2.5]

@@ -25,6 +25,7 @@ def test_a_report_has_every_promised_field(still_run: Callable[..., Any]) -> Non
     assert report["spans"]["observe"] == {"share": 0.5, "p50_ms": 1.0, "p95_ms": 1.0, "p99_ms": 1.0}
     assert "step" not in report["spans"]
     assert report["agents"] == {"alive": 40, "born": 4, "died": 1}
+    assert report["feats"] == {"unit": "joules", "mean": pytest.approx(2.5), "most": 4.0}
     assert report["learning"]["updates"] == 20
     assert report["learning"]["updates_per_s"] == pytest.approx(1000)
     assert report["learning"]["least_trained_updates"] == 3
@@ -46,6 +47,7 @@ def test_what_is_not_known_is_null_and_never_zero(still_run: Callable[..., Any])
     report = build_report(run, "extinct", 0.0)
     assert report["step_ms"] == {"p50": None, "p95": None, "p99": None}
     assert report["agent_steps_per_s"] is None
+    assert report["feats"] == {"unit": "joules", "mean": None, "most": None}
     assert report["learning"]["updates_per_s"] is None
     assert report["learning"]["least_trained_updates"] is None
     assert report["record"] is None
@@ -66,4 +68,5 @@ def test_a_report_reads_as_words(still_run: Callable[..., Any], reason: str, sai
     assert said in text
     assert "20.0k agent-steps/s; step 2.00 ms p50, 2.00 ms p95" in text
     assert "40 alive, 4 born, 1 died" in text
+    assert "joules    2.50 a life so far, 4.00 at most" in text
     assert text.endswith("runs/farm-7")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from math import ceil
 
+from teem.config.crawlers import BIOMES, CrawlersSettings
 from teem.config.farm import CHANNELS, FarmSettings, own_channels
-from teem.config.settings import Config, LearningSettings
+from teem.config.names import nearest
+from teem.config.settings import Config, LearningSettings, WorldSettings
 
 WIDEST = 1024
 NETWORKS = ("dqn", "ppo")  # the algorithms that have a network
@@ -32,20 +33,17 @@ class Fault:
         return replace(self, text=f"{self.text} ({meaning})")
 
 
-def nearest(name: str, known: Collection[str]) -> str:
-    """A remedy for a misspelt name: the nearest known one, or all of them."""
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known) or 'none'}"
-
-
 def contradictions(config: Config) -> Iterator[Fault]:
     """Yield every contradiction between settings that are each in range."""
     yield from _population(config)
     yield from _learning(config.learning)
     if config.learning.algorithm == "dqn":
         yield from _replay(config.learning)
+    yield from _energies(config.world)
     if isinstance(config.world, FarmSettings):
         yield from _farm(config.world)
+    else:
+        yield from _crawlers(config.world)
 
 
 def _population(config: Config) -> Iterator[Fault]:
@@ -60,13 +58,17 @@ def _population(config: Config) -> Iterator[Fault]:
 
 
 def _learning(learning: LearningSettings) -> Iterator[Fault]:
-    for index, width in enumerate(learning.hidden):
-        if not 1 <= width <= WIDEST:
-            yield Fault(f"learning.hidden[{index}] is {width}: give a width from 1 to {WIDEST}", "learning.hidden")
-    if learning.network != "mlp" and not _names_a_class(learning.network):
+    widths = {"hidden": learning.hidden}
+    widths |= {f"attention.{name}": getattr(learning.attention, name) for name in ("context", "trunk")}
+    for name, layers in widths.items():
+        for index, width in enumerate(layers):
+            if not 1 <= width <= WIDEST:
+                path = f"learning.{name}"
+                yield Fault(f"{path}[{index}] is {width}: give a width from 1 to {WIDEST}", path)
+    if learning.network not in ("mlp", "attention") and not _names_a_class(learning.network):
         yield Fault(
             f'learning.network is "{learning.network}": '
-            'give mlp, or a torch.nn.Module of your own as "package.module:Class"',
+            'give mlp, attention, or a torch.nn.Module of your own as "package.module:Class"',
             "learning.network",
         )
     if learning.backend == "kernel":
@@ -96,7 +98,7 @@ def _learning(learning: LearningSettings) -> Iterator[Fault]:
 
 def _kernel(learning: LearningSettings) -> Iterator[Fault]:
     """What the fused kernels can't do."""
-    wanted = {"algorithm": ("dqn",), "network": ("mlp",), "sharing": ("own",), "device": ("auto", "cpu")}
+    wanted = {"algorithm": ("dqn",), "network": ("mlp", "attention"), "sharing": ("own",), "device": ("auto", "cpu")}
     for name, allowed in wanted.items():
         value = getattr(learning, name)
         if value not in allowed and not (name == "algorithm" and value not in NETWORKS):
@@ -139,7 +141,7 @@ def _names_a_class(network: str) -> bool:
 
 
 def _farm(world: FarmSettings) -> Iterator[Fault]:
-    yield from _channels(world)
+    yield from _names("world.channels", world.channels, (*CHANNELS, *sorted(own_channels)), "channel")
     names = [kind.name for kind in world.kinds]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield Fault(f'world.kinds has {names.count(name)} kinds named "{name}": give each its own name', "world.kinds")
@@ -151,6 +153,9 @@ def _farm(world: FarmSettings) -> Iterator[Fault]:
             "world.size",
             ("world.sight",),
         )
+
+
+def _energies(world: WorldSettings) -> Iterator[Fault]:
     for low, high, why in (
         ("energy", "energy_max", "founders can't hold it"),
         ("breed_energy", "energy_max", "nobody could ever breed"),
@@ -165,12 +170,34 @@ def _farm(world: FarmSettings) -> Iterator[Fault]:
             )
 
 
-def _channels(world: FarmSettings) -> Iterator[Fault]:
-    known = (*CHANNELS, *sorted(own_channels))
-    for index, name in enumerate(world.channels):
-        path = f"world.channels[{index}]"
+def _names(path: str, names: tuple[str, ...], known: Collection[str], what: str) -> Iterator[Fault]:
+    """Names that are unknown or there twice."""
+    for index, name in enumerate(names):
         if name not in known:
-            remedy = nearest(name, known)
-            yield Fault(f'{path} is "{name}", an unknown channel: {remedy}', "world.channels")
-        elif name in world.channels[:index]:
-            yield Fault(f'{path} is "{name}", which is there already: give each channel once', "world.channels")
+            yield Fault(f'{path}[{index}] is "{name}", an unknown {what}: {nearest(name, known)}', path)
+        elif name in names[:index]:
+            yield Fault(f'{path}[{index}] is "{name}", which is there already: give each {what} once', path)
+
+
+def _crawlers(world: CrawlersSettings) -> Iterator[Fault]:
+    yield from _names("world.terrain.biomes", world.terrain.biomes, BIOMES, "biome")
+    if world.bins % 2 == 0:
+        yield Fault(
+            f"world.bins is {world.bins}: give an odd number, such as {world.bins + 1}, so that a joint can rest",
+            "world.bins",
+        )
+    lowest, highest = world.rays.lowest, world.rays.highest
+    if lowest > highest or (lowest == highest and world.rays.count > 1):
+        yield Fault(
+            f"world.rays.lowest is {lowest} but world.rays.highest is {highest}: "
+            "rays fan out from the lowest up, so lower lowest or raise highest",
+            "world.rays.lowest",
+            ("world.rays.highest",),
+        )
+    if 0 < world.stranded <= world.decision:
+        yield Fault(
+            f"world.stranded is {world.stranded} but world.decision is {world.decision}: everybody would be set "
+            "upright after each decision, so raise stranded or give 0",
+            "world.stranded",
+            ("world.decision",),
+        )

@@ -34,7 +34,7 @@ class TerrainSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         tuple[str, ...], Meta(min_length=1, description="kinds of country there are, of: " + ", ".join(BIOMES))
     ] = BIOMES
     tiles: Annotated[
-        int, Meta(ge=2, le=10_000, description="tiles of 100 m kept at most; the oldest is walled off for a new one")
+        int, Meta(ge=3, le=10_000, description="tiles of 100 m kept at most; the oldest is walled off for a new one")
     ] = 128
 
 
@@ -73,15 +73,16 @@ class CrawlersSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     dt: Annotated[float, Meta(gt=0, le=0.05, description="seconds of a step")] = 1 / 60
     substeps: Annotated[int, Meta(ge=1, le=32, description="parts a step is solved in")] = 4
     decision: Annotated[int, Meta(ge=1, le=240, description="steps between two decisions; the action holds")] = 6
-    control: Annotated[
-        Literal["bins", "torque"], Meta(description="a joint's action: one of a few speeds, or a torque")
-    ] = "bins"
-    bins: Annotated[int, Meta(ge=2, le=15, description="speeds of a joint, evenly from full back to full forth")] = 5
-    collisions: Annotated[bool, Meta(description="creatures push each other")] = False
+    bins: Annotated[int, Meta(ge=3, le=15, description="speeds of a joint to choose from, an odd number of them")] = 5
+    spread: Annotated[float, Meta(gt=0, le=1000, description="metres from one founder to the next")] = 3.0
+    stranded: Annotated[
+        int, Meta(ge=0, description="steps without a new metre until a creature is set upright again; 0: never")
+    ] = 900
 
     energy: Annotated[float, Meta(gt=0, description="joules a founder starts with")] = 10_000.0
     energy_max: Annotated[float, Meta(gt=0, description="most joules a creature holds")] = 20_000.0
     upkeep: Annotated[float, Meta(ge=0, description="joules living takes a step")] = 0.2
+    starvation: Annotated[float, Meta(gt=0, le=1, description="health lost a step without energy")] = 0.002
     motor_cost: Annotated[float, Meta(ge=0, description="joules taken for a joule of the motors' work")] = 0.02
     age_max: Annotated[int, Meta(ge=1, description="steps a creature lives at most")] = 36_000
     maturity: Annotated[int, Meta(ge=0, description="steps before a creature breeds")] = 3600

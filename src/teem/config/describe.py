@@ -25,6 +25,7 @@ class Setting:
     type: inspect.Type  # its msgspec type, without the wrapper that carries the description
     default: Any  # msgspec.NODEFAULT: must be given
     meaning: str
+    world: str = ""  # the world whose own it is; "": every run has it
 
     @property
     def table(self) -> str:
@@ -75,24 +76,41 @@ def worlds() -> dict[str, inspect.StructType]:
 
 
 @cache
-def settings() -> tuple[Setting, ...]:
-    """Every setting of every world, by path, in the order it is written down."""
-    rows: dict[str, Setting] = {}
-    for setting in _walk(config_type(), ""):
-        rows.setdefault(setting.path, setting)
-    return tuple(rows.values())
+def settings(world: str | None = None) -> tuple[Setting, ...]:
+    """Every setting in the order it is written down: those of a run of one world, or of all; "": of every run alike.
+
+    Worlds may share a path: each has its own type, range, default and meaning for it.
+    """
+    return tuple(row for row in _walk(config_type(), "", "") if world is None or row.world in ("", world))
 
 
-def _walk(kind: inspect.StructType, prefix: str) -> Iterator[Setting]:
+def _walk(kind: inspect.StructType, prefix: str, world: str) -> Iterator[Setting]:
     for name, setting in fields_of(kind).items():
         path = prefix + name
         if path == "world":
-            for world in worlds().values():
-                yield from _walk(world, "world.")
+            for tag, member in worlds().items():
+                yield from _walk(member, "world.", tag)
         elif isinstance(setting.type, inspect.StructType):
-            yield from _walk(setting.type, path + ".")
+            yield from _walk(setting.type, path + ".", world)
         else:
-            yield Setting(path, setting.type, setting.default, setting.meaning)
+            yield Setting(path, setting.type, setting.default, setting.meaning, world)
+
+
+@cache
+def tables() -> dict[tuple[str, str], str]:
+    """What each table is about, by its world ("": every run has it) and its path."""
+    meanings: dict[tuple[str, str], str] = {}
+
+    def walk(kind: inspect.StructType, world: str, path: str) -> None:
+        meanings[world, path] = table_meaning(kind)
+        for name, row in fields_of(kind).items():
+            if isinstance(row.type, inspect.StructType):
+                walk(row.type, world, f"{path}.{name}" if path else name)
+
+    walk(config_type(), "", "")
+    for name, kind in worlds().items():
+        walk(kind, name, "world")
+    return meanings | {("", ""): "How long, and from which seed."}
 
 
 def table_meaning(kind: inspect.StructType) -> str:

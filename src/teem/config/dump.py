@@ -19,16 +19,19 @@ def dump_config(config: Config) -> str:
 
 
 def written(value: Any) -> str:
-    """A value as it is typed on the command line: 64,32 for a list."""
+    """A value as it is typed on the command line: 64,32 for a list; fractions without end are cut to six digits."""
     if isinstance(value, list | tuple):
         return ",".join(written(item) for item in value)
+    if isinstance(value, float) and len(repr(value)) > 12:
+        return f"{value:.6g}"
     return value if isinstance(value, str) else _value(value)
 
 
 def _table(kind: inspect.StructType, values: dict[str, Any], path: str) -> Iterator[str]:
     """The lines of a table: its own values, then the tables within."""
     rows = fields_of(kind)
-    tables = {name: row for name, row in rows.items() if isinstance(row.type, inspect.StructType) or row.is_tables}
+    nested = inspect.StructType | inspect.UnionType  # the world's is one of several
+    tables = {name: row for name, row in rows.items() if isinstance(row.type, nested) or row.is_tables}
     if path:
         yield from ("", f"# {table_meaning(kind)}", f"[{path}]")
     if kind.tag is not None:

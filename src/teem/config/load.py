@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from teem.config.check import Fault, contradictions, nearest
+from teem.config.check import Fault, contradictions
 from teem.config.describe import (
     FLOAT_LIMIT,
     INT_LIMIT,
@@ -24,6 +24,7 @@ from teem.config.describe import (
     settings,
     worlds,
 )
+from teem.config.names import alike, nearest
 from teem.config.ready import ready_worlds
 from teem.config.settings import Config
 from teem.errors import UsageError
@@ -38,10 +39,12 @@ def load_config(source: str | Path | None = None, overrides: Mapping[str, Any] |
     settings name are imported, so that what they register is known. Raises UsageError with every fault at once.
     """
     faults: list[Fault] = []
+    overrides = overrides or {}
     table, from_file = _given(source, faults)
-    for path, value in (overrides or {}).items():
-        _override(table, path, value, faults)
-    config = _build(table, from_file, faults)
+    world = _which_world(table, overrides, from_file, faults)
+    for path, value in overrides.items():
+        _override(table, path, value, world, faults)
+    config = _build(table, world, faults)
     _import(config.imports, faults)
     faulty = {fault.path for fault in faults}
     faults.extend(
@@ -57,12 +60,43 @@ def load_config(source: str | Path | None = None, overrides: Mapping[str, Any] |
 def _given(source: str | Path | None, faults: list[Fault]) -> tuple[Table, bool]:
     """The table to start from, and whether a file gave it; a file that can't be read is one fault of many."""
     if source is None:
-        return {}, False
+        return {"world": {"name": next(iter(worlds()))}}, False
     try:
         return read_table(find_source(source)), True
     except UsageError as error:
         faults.extend(Fault(text, "source") for text in error.faults)
         return {}, False
+
+
+def _which_world(table: Table, overrides: Mapping[str, Any], from_file: bool, faults: list[Fault]) -> str:
+    """The world whose settings they are; where that is not told, the one that has most of those that are given."""
+    world = table.get("world", {})
+    given = world if isinstance(world, dict) else {"name": None}
+    name = overrides.get("world.name", given.get("name"))
+    if isinstance(name, str) and name in worlds():
+        return name
+    known = ", ".join(worlds())
+    if name is not None:
+        faults.append(Fault(f"world.name is {show(name)}, an unknown world: known are {known}", "world.name"))
+    elif from_file and given is world:
+        faults.append(Fault(f"world.name is missing: say which world it is, one of {known}", "world.name"))
+    paths = [*overrides, *(f"world.{key}" for key in given)]
+    return max(worlds(), key=lambda one: sum(_has(one, path) for path in paths))
+
+
+def _has(world: str, path: str) -> bool:
+    """Whether a run of this world has a setting, or a table, of this path."""
+    return any(row.path == path or row.path.startswith(path + ".") for row in settings(world))
+
+
+def world_of(source: str | Path) -> str | None:
+    """Which world a ready-made one or a TOML file says it is; None if it can't be told."""
+    try:
+        world = read_table(find_source(source)).get("world")
+    except UsageError:
+        return None
+    name = world.get("name") if isinstance(world, dict) else None
+    return name if isinstance(name, str) and name in worlds() else None
 
 
 def _import(modules: tuple[str, ...], faults: list[Fault]) -> None:
@@ -101,21 +135,25 @@ def read_table(path: Path) -> Table:
         raise UsageError(f"{path} is not TOML: {error}") from error
 
 
-def nearest_path(path: str) -> str:
-    """A remedy for a misspelt setting: the nearest path, or the one that ends in the same name."""
-    known = {setting.path: setting for setting in settings()}
-    same_name = [other for other in known if other.rpartition(".")[2] == path.rpartition(".")[2]]
-    close = get_close_matches(path, known, n=1, cutoff=0.7) or same_name[:1]
-    if not close:
-        close = get_close_matches(path.rpartition(".")[2], known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else "`teem run --help` lists every setting"
+def _unknown(path: str, world: str, beside: str = "") -> Fault:
+    """The fault of a setting that a run of this world doesn't have; `beside` is a like one of the same table."""
+    if _has(world, path):
+        within = next(row.path for row in settings(world) if row.path.startswith(path + "."))
+        return Fault(f"{path} is a table: give one of its settings, such as {within}", path)
+    others = [other for other in worlds() if _has(other, path)]
+    if others:
+        text = f"{path} is no setting of {world} but of {' and '.join(others)}: run that world, or leave it out"
+        return Fault(text, path)
+    meant = beside or alike(path, [row.path for row in settings(world)])
+    remedy = f"did you mean {meant}?" if meant else f"`teem run {world} --help` lists every setting"
+    return Fault(f"{path} is unknown: {remedy}", path)
 
 
-def _override(table: Table, path: str, value: Any, faults: list[Fault]) -> None:
+def _override(table: Table, path: str, value: Any, world: str, faults: list[Fault]) -> None:
     """Put one override into the table; a text becomes what its setting is made of, if it can."""
-    setting = next((setting for setting in settings() if setting.path == path), None)
+    setting = next((setting for setting in settings(world) if setting.path == path), None)
     if setting is None and path != "world.name":
-        faults.append(Fault(f"{path} is unknown: {nearest_path(path)}", path))
+        faults.append(_unknown(path, world))
         return
     if setting is not None and isinstance(value, str):
         if setting.is_tables:
@@ -148,35 +186,21 @@ def from_text(kind: inspect.Type, text: str) -> Any:
     return text
 
 
-def _build(table: Table, from_file: bool, faults: list[Fault]) -> Config:
-    """The configuration a table describes; what is faulty keeps its default."""
-    known = fields_of(config_type())
-    values = _read_fields(table, {name: row for name, row in known.items() if name != "world"}, "", faults, ["world"])
-    world = table.get("world", {})
-    if not isinstance(world, dict):
-        faults.append(Fault(f"world is {show(world)}: give a table, [world]", "world"))
-        world = {"name": next(iter(worlds()))}
-    name = world.get("name")
-    if name is None and from_file:
-        faults.append(
-            Fault(f"world.name is missing: say which world it is, one of {', '.join(worlds())}", "world.name")
-        )
-    elif name is not None and name not in worlds():
-        text = f"world.name is {show(name)}, an unknown world: known are {', '.join(worlds())}"
-        faults.append(Fault(text, "world.name"))
-    kind = worlds()[name if isinstance(name, str) and name in worlds() else next(iter(worlds()))]
-    rows = {key: value for key, value in world.items() if key != "name"}
-    values["world"] = _read_struct(kind, rows, "world", faults)
+def _build(table: Table, world: str, faults: list[Fault]) -> Config:
+    """The configuration of a run of this world that a table describes; what is faulty keeps its default."""
+    rows = {name: row for name, row in fields_of(config_type()).items() if name != "world"}
+    values = _read_fields(table, rows, "", faults, world, ["world"])
+    values["world"] = _read_struct(worlds()[world], table.get("world", {}), "world", faults, world)
     return Config(**values)
 
 
-def _read_struct(kind: inspect.StructType, table: Any, path: str, faults: list[Fault]) -> Any:
+def _read_struct(kind: inspect.StructType, table: Any, path: str, faults: list[Fault], world: str) -> Any:
     """The Struct a table describes."""
     if not isinstance(table, dict):
         faults.append(Fault(f"{path} is {show(table)}: give a table, [{path}]", path))
         return kind.cls(**{name: "" for name, row in fields_of(kind).items() if is_required(row)})
     known = fields_of(kind)
-    values = _read_fields(table, known, path + ".", faults, [])
+    values = _read_fields(table, known, path + ".", faults, world, ["name"] if path == "world" else [])
     for name, setting in known.items():
         if is_required(setting) and name not in values:
             if name not in table:
@@ -186,7 +210,7 @@ def _read_struct(kind: inspect.StructType, table: Any, path: str, faults: list[F
 
 
 def _read_fields(
-    table: Table, known: Mapping[str, Setting], prefix: str, faults: list[Fault], elsewhere: list[str]
+    table: Table, known: Mapping[str, Setting], prefix: str, faults: list[Fault], world: str, elsewhere: list[str]
 ) -> Table:
     """The good values of a table by name; keys in `elsewhere` are read by others."""
     values: Table = {}
@@ -194,15 +218,14 @@ def _read_fields(
         path = prefix + name
         if name in known:
             before = len(faults)
-            read = _read(known[name].type, value, path, faults)
+            read = _read(known[name].type, value, path, faults, world)
             if len(faults) == before or isinstance(known[name].type, inspect.StructType):
                 values[name] = read
             elif known[name].meaning:
                 faults[before:] = [_explained(fault, path, known[name]) for fault in faults[before:]]
         elif name not in elsewhere:
             close = get_close_matches(name, [*known, *elsewhere], n=1, cutoff=0.6)
-            remedy = f"did you mean {prefix}{close[0]}?" if close else nearest_path(path)
-            faults.append(Fault(f"{path} is unknown: {remedy}", path))
+            faults.append(_unknown(path, world, prefix + close[0] if close else ""))
     return values
 
 
@@ -211,15 +234,15 @@ def _explained(fault: Fault, path: str, setting: Setting) -> Fault:
     return fault if "." in fault.path[len(path) :] else fault.explained(setting.meaning)
 
 
-def _read(kind: inspect.Type, value: Any, path: str, faults: list[Fault]) -> Any:
+def _read(kind: inspect.Type, value: Any, path: str, faults: list[Fault], world: str) -> Any:
     """One value of a setting, converted; a fault if it is of another type or out of range."""
     if isinstance(kind, inspect.StructType):
-        return _read_struct(kind, value, path, faults)
+        return _read_struct(kind, value, path, faults, world)
     if isinstance(kind, inspect.VarTupleType) and isinstance(value, list | tuple):
         high = kind.max_length if kind.max_length is not None else len(value)
         if not (kind.min_length or 0) <= len(value) <= high:
             faults.append(Fault(f"{path} has {len(value)} items: give {allowed_by(kind)}", path))
-        return tuple(_read(kind.item_type, item, f"{path}[{i}]", faults) for i, item in enumerate(value))
+        return tuple(_read(kind.item_type, item, f"{path}[{i}]", faults, world) for i, item in enumerate(value))
     if not _fits(kind, value):
         limit = INT_LIMIT if isinstance(kind, inspect.IntType) else FLOAT_LIMIT
         huge = isinstance(value, int | float) and limit < abs(value) < float("inf")

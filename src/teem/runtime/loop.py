@@ -159,7 +159,7 @@ class Run:
 
     def _count(self, outcome: Outcome, updates: int) -> None:
         totals = self.totals
-        totals.agent_steps += len(outcome.acted)
+        totals.agent_steps += outcome.agents
         totals.updates += updates
         totals.born += len(outcome.births.slot)
         totals.died += len(outcome.deaths.slot)

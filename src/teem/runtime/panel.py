@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.color import Color
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
@@ -15,8 +18,8 @@ from rich.style import Style
 
 from teem.measure.machine import rss_mb
 from teem.measure.spans import Spans
-from teem.runtime import picture, words
-from teem.runtime.report import step_ms
+from teem.runtime import landscape, picture, words
+from teem.runtime.report import achieved, step_ms
 from teem.runtime.vitals import Trace, Vitals
 
 if TYPE_CHECKING:
@@ -67,7 +70,12 @@ class Panel:
         ]
 
     def _picture(self, side: int) -> list[Line]:
-        return picture.lines(picture.paint(self.run.world.map(), self.run.world.population, side))
+        maps = self.run.world.map()
+        return picture.lines(painter(maps).paint(maps, self.run.world.population, side))
+
+    def _legend(self) -> list[Line]:
+        maps = self.run.world.map()
+        return [swatch(colour, text) for colour, text in painter(maps).legend(maps, self.run.world.population)]
 
     def _people(self) -> list[Line]:
         world, totals = self.run.world, self.run.totals
@@ -78,9 +86,14 @@ class Panel:
         born, died = words.count(totals.born), words.count(totals.died)
         rows = [row("alive", f"{words.count(len(living))}   born {born}   died {died}")]
         for index, kind in enumerate(world.kinds[:6]):
-            swatch = Style(color=Color.from_rgb(*picture.colour(picture.FIRST_KIND + index)))
-            rows.append([Segment("  ■ ", swatch), Segment(f"{kind[:20]} {words.count(int(kinds[index]))}")])
-        return [*rows, row("energy", f"{words.number(energy)} J an agent")]
+            rows.append(swatch(picture.FIRST_KIND + index, f"{kind[:20]} {words.count(int(kinds[index]))}"))
+        mean, best = achieved(world)
+        return [
+            *rows,
+            *self._legend(),
+            row("energy", f"{words.number(energy)} J an agent"),
+            row(world.feat, f"{words.number(mean)} a life, {words.number(best)} at most"),
+        ]
 
     def _curves(self, width: int) -> list[Line]:
         room = min(max(8, width - 28), 48)
@@ -88,6 +101,9 @@ class Panel:
         if self.vitals.gathered.points:
             last = f" {words.number(self.vitals.gathered.points[-1])} J a step"
             rows.append(row("gathered", sparkline(self.vitals.gathered, room) + last))
+        if self.vitals.feats.points:
+            last = f" {words.number(self.vitals.feats.points[-1])} a life"
+            rows.append(row(self.run.world.feat, sparkline(self.vitals.feats, room) + last))
         return rows
 
     def _learning(self) -> list[Line]:
@@ -141,6 +157,16 @@ class Panel:
 def row(name: str, text: str) -> Line:
     """A named number."""
     return [Segment(f"{name:<11}", LABEL), Segment(text, PLAIN)]
+
+
+def painter(maps: Mapping[str, NDArray[np.float32]]) -> ModuleType:
+    """Who paints a world with these maps: from the side where there are heights along a line, else from above."""
+    return landscape if "height" in maps else picture
+
+
+def swatch(colour: int, text: str) -> Line:
+    """What one of the picture's colours is."""
+    return [Segment("  ■ ", Style(color=Color.from_rgb(*picture.colour(colour)))), Segment(text)]
 
 
 def beside_each_other(left: list[Line], right: list[Line], at: int, height: int) -> list[Line]:

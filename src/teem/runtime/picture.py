@@ -50,6 +50,11 @@ def paint(maps: Mapping[str, NDArray[np.float32]], population: Population, side:
     return picture
 
 
+def legend(maps: Mapping[str, NDArray[np.float32]], population: Population) -> list[tuple[int, str]]:
+    """What the colours beside those of the kinds are, as (number, text): they speak for themselves."""
+    return []
+
+
 def sample(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Every cell of a map, or every second, third... along both axes of a very large one."""
     step = max(1, max(values.shape) // _MOST)

@@ -11,6 +11,7 @@ from teem.measure.machine import machine, rss_mb_peak
 from teem.measure.spans import Spans
 from teem.runtime import words
 from teem.version import __version__
+from teem.worlds.base import World
 
 if TYPE_CHECKING:
     from teem.runtime.loop import Run
@@ -39,6 +40,7 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
             "step_ms": step_ms(run.spans),
             "spans": span_shares(run.spans),
             **summary(run),
+            "feats": dict(zip(("unit", "mean", "most"), (run.world.feat, *achieved(run.world)), strict=True)),
             "record": None
             if run.recorder is None
             else {
@@ -51,6 +53,12 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
         }
     )
     return report
+
+
+def achieved(world: World) -> tuple[float | None, float | None]:
+    """What the living have achieved in their lives so far, on average and at most; None when nobody lives."""
+    feats = world.feats[world.population.living]
+    return (float(feats.mean()), float(feats.max())) if len(feats) else (None, None)
 
 
 def step_ms(spans: Spans) -> dict[str, float | None]:
@@ -81,7 +89,7 @@ def finite(value: Any) -> Any:
 
 def in_words(report: dict[str, Any], folder: str) -> str:
     """The report as a person reads it after a run."""
-    step, agents, learning = report["step_ms"], report["agents"], report["learning"]
+    step, agents, learning, feats = (report[name] for name in ("step_ms", "agents", "learning", "feats"))
     lines = [
         ("ended", f"{_REASONS[report['reason']]} at step {words.count(report['steps'])}"),
         (
@@ -93,6 +101,10 @@ def in_words(report: dict[str, Any], folder: str) -> str:
             "agents",
             f"{words.count(agents['alive'])} alive, {words.count(agents['born'])} born, "
             f"{words.count(agents['died'])} died",
+        ),
+        (
+            feats["unit"],
+            f"{words.number(feats['mean'])} a life so far, {words.number(feats['most'])} at most",
         ),
         (
             "learning",

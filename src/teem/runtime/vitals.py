@@ -57,17 +57,22 @@ class Vitals:
 
     def __init__(self, run: Run) -> None:
         self.population = Trace()
-        self.gathered = Trace()  # joules an agent-step
+        self.gathered = Trace()  # joules an agent-step, in a world that says what was gathered
+        self.feats = Trace()  # what the living have achieved, on average, in others
         self._run = run
         self._counts: deque[Counts] = deque(maxlen=256)
         self.sample()
 
     def count(self, outcome: Outcome) -> None:
-        """Take in a step; about a microsecond."""
-        self.population.add(float(len(self._run.world.population.living)))
+        """Take in a step; a few microseconds."""
+        world = self._run.world
+        living = world.population.living
+        self.population.add(float(len(living)))
         gathered = outcome.ledger.get("gathered")
-        if gathered is not None and len(outcome.acted):
-            self.gathered.add(gathered / len(outcome.acted))
+        if gathered is not None and outcome.agents:
+            self.gathered.add(gathered / outcome.agents)
+        elif gathered is None and len(living):
+            self.feats.add(float(world.feats[living].mean()))
 
     def sample(self) -> None:
         """Take down the totals now; rates are between the oldest and the newest within the window."""

@@ -9,11 +9,16 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from teem.config.settings import Config
+from teem.config.farm import FarmSettings
+from teem.config.settings import Config, WorldSettings
 from teem.learning.build import build_policies
+from teem.learning.policies import Policies
 from teem.measure.spans import Spans
+from teem.population.variation import diversity
+from teem.record.notes import Notes
+from teem.record.rows import AgentRows, tile_sums
 from teem.threads import Threads
-from teem.worlds.base import Births
+from teem.worlds.base import Births, World
 from teem.worlds.catalogue import make_world
 
 Progress = Callable[[str, int, int], None]
@@ -36,22 +41,37 @@ def warm(config: Config, progress: Progress) -> None:
     world = make_world(small, threads, spans)
     policies = build_policies(small, world, threads)  # first, since a user's own network may not load
     progress("looking", 1, 4)
-    world.observe()
+    observation = world.observe()
+    action = policies.act(observation).copy()
+    world.heuristic(observation, action)
     progress("rules", 2, 4)
-    world.step(np.zeros(small.capacity, np.int32))
-    progress("deciding and learning", 3, 4)
-    for _ in range(_STEPS):
-        observation = world.observe()
-        world.heuristic(observation, np.zeros(small.capacity, np.int32))
-        outcome = world.step(policies.act(observation))
-        policies.remember(observation, outcome)
-        policies.learn()
-    slot = world.population.living[:1].copy()
-    policies.inherit(Births(slot, slot, np.full(1, -1, np.int32)))
+    world.step(action)
+    progress("deciding, learning and recording", 3, 4)
+    _live(world, policies)
     progress("done", 4, 4)
     marker = _marker(config)
     marker.parent.mkdir(parents=True, exist_ok=True)
     marker.touch()
+
+
+def _live(world: World, policies: Policies) -> None:
+    """Play on as the loop does, and gather what a record would be of."""
+    people = world.population
+    rows, notes, maps = AgentRows(people.capacity, len(world.branches)), Notes(people), world.map()
+    for _ in range(_STEPS):
+        observation = world.observe()
+        outcome = world.step(policies.act(observation))
+        rows.gather(people, outcome)
+        notes.note(outcome.step, outcome.births.slot, outcome.deaths)
+        policies.remember(observation, outcome)
+        policies.inherit(outcome.births)
+        policies.learn()
+    list(notes.take())
+    diversity(people.genome)
+    if "resources" in maps:
+        tile_sums(maps["resources"], 1)
+    slot = people.living[:1].copy()
+    policies.inherit(Births(slot, slot, np.full(1, -1, np.int32)))
 
 
 def _small(config: Config) -> Config:
@@ -59,15 +79,33 @@ def _small(config: Config) -> Config:
     learning = msgspec.structs.replace(
         config.learning,
         interval=1,
+        n_step=min(3, config.learning.n_step),
         replay=msgspec.structs.replace(config.learning.replay, length=64, warmup=1),
         ppo=msgspec.structs.replace(config.learning.ppo, horizon=4, minibatches=1),
     )
     return msgspec.structs.replace(
         config,
-        world=msgspec.structs.replace(config.world, size=0),
-        population=msgspec.structs.replace(config.population, founders=_AGENTS, capacity=2 * _AGENTS),
+        world=_hasty(config.world),
+        population=msgspec.structs.replace(
+            config.population, founders=_AGENTS, capacity=2 * _AGENTS, extinction="reseed"
+        ),
         learning=learning,
     )
+
+
+def _hasty(world: WorldSettings) -> WorldSettings:
+    """A small world of the same kernels where everybody decides in every step, breeds early and dies soon."""
+    hasty = msgspec.structs.replace(
+        world, age_max=_STEPS - 2, maturity=1, breed_energy=world.energy / 2, birth_energy=world.energy / 4
+    )
+    if isinstance(hasty, FarmSettings):
+        return msgspec.structs.replace(hasty, size=0)
+    return msgspec.structs.replace(hasty, decision=1)
+
+
+def _kernels(world: WorldSettings) -> tuple[str, ...]:
+    """The world, and those of its settings by which its kernels are chosen."""
+    return ("farm", world.view, world.storage) if isinstance(world, FarmSettings) else ("crawlers",)
 
 
 def _marker(config: Config) -> Path:
@@ -75,8 +113,7 @@ def _marker(config: Config) -> Path:
     folder = Path(os.environ.get("NUMBA_CACHE_DIR", Path.home() / ".cache" / "teem" / "kernels"))
     learning = config.learning
     kinds = (
-        config.world.view,
-        config.world.storage,
+        *_kernels(config.world),
         learning.algorithm,
         learning.network.replace(":", "."),
         learning.backend,
