@@ -23,7 +23,7 @@ from teem.worlds.crawlers.ground import TILE
 from teem.worlds.crawlers.morphology import build
 from teem.worlds.crawlers.physics import Physics
 from teem.worlds.crawlers.plan import Plan
-from teem.worlds.crawlers.settle import bear, founders, heirs, put
+from teem.worlds.crawlers.settle import anywhere, bear, founders, heirs, put
 from teem.worlds.crawlers.terrain import Terrain
 from teem.worlds.crawlers.view import View
 from teem.worlds.tokens import Tokens
@@ -114,7 +114,7 @@ class Crawlers:
         ledger = {"eaten": self._eat(alive), "taken": self._metabolise(alive)}
         self._judge(alive)
         ended = alive[self.creatures.decided[alive] & self._is_due(ids, self.step_count + 1)]
-        self._set_upright(ended)
+        self._set_down(ended)
         deaths, honours, ledger["lost"] = self._die(alive)
         births, ledger["seeded"] = self._breed()
         ledger["grown"] = self._grow()
@@ -190,23 +190,20 @@ class Crawlers:
         with self._spans("world.judge"):
             rules.judge(alive, creatures.made, reading.energy, reading.pose, creatures.reward, self._terms)
 
-    def _set_upright(self, ended: Slots) -> None:
-        """Whoever has been stranded stands level again where it is; its decision was cut off."""
+    def _set_down(self, ended: Slots) -> None:
+        """Whoever has been stranded is set down, level, somewhere else on the ground; its decision was cut off."""
         creatures = self.creatures
-        with self._spans("world.set_upright"):
+        with self._spans("world.set_down"):
             count = rules.find_stranded(
-                ended,
-                self.step_count,
-                creatures.x,
-                creatures.farthest,
-                creatures.advanced,
-                self._terms,
-                self._some,
+                ended, self.step_count, creatures.x, creatures.farthest, creatures.advanced, self._terms, self._some
             )
             if count:
                 stuck = self._some[:count].copy()
                 self._truncated[stuck] = True
-                self._put(stuck, creatures.x[stuck])
+                ids, front = self.population.id[stuck], float(creatures.x[self.population.living].max())
+                x = anywhere(ids, self.terrain.oldest * TILE, front, self._seed, self.step_count)
+                creatures.carry(stuck, x)
+                self._put(stuck, x)
 
     def _die(self, alive: Slots) -> tuple[Deaths, NDArray[np.int32], float]:
         people = self.population

@@ -16,7 +16,7 @@ class Creatures:
     """The crawlers' own columns beside the population's, one row a slot."""
 
     x: NDArray[np.float64]  # [capacity] metres of the chassis from where the world began
-    birthplace: NDArray[np.float64]  # [capacity] x when it was born
+    birthplace: NDArray[np.float64]  # [capacity] x when it was born, moved along when it is carried
     farthest: NDArray[np.float64]  # [capacity] largest x so far, counted in whole new metres
     advanced: NDArray[np.int64]  # [capacity] step of the last new metre, or when it was set upright
     decided: NDArray[np.bool_]  # [capacity] a decision is in progress
@@ -39,6 +39,12 @@ class Creatures:
         self.decided[slots] = False
         self.reward[slots] = 0.0
         self.feats[slots] = 0.0
+
+    def carry(self, slots: NDArray[np.int32], x: NDArray[np.float64]) -> None:
+        """Somebody else brings them to x: these are no metres of theirs."""
+        self.birthplace[slots] += x - self.x[slots]
+        self.x[slots] = x
+        self.farthest[slots] = x
 
     def state(self) -> State:
         """All columns."""

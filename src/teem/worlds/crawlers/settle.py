@@ -91,6 +91,13 @@ def _equip(slots: Slots, energy: float, population: Population, step: int) -> No
     population.health[slots] = 1.0
 
 
+def anywhere(ids: NDArray[np.int64], wall: float, front: float, seed: int, step: int) -> NDArray[np.float64]:
+    """A place for each between the wall and the foremost creature, keyed by id and step."""
+    draws = uniforms(seed, Stream.FOUNDERS, step, ids, 1)[:, 0].astype(np.float64)
+    begin = wall + 5.0
+    return np.asarray(begin + draws * max(front - begin, 1.0), np.float64)
+
+
 def put(slots: Slots, x: NDArray[np.float64], plan: Plan, terrain: Terrain, physics: Physics) -> None:
     """Stand the bodies of `plan[slots]` at x metres, level, at rest and clear of the ground."""
     tile = np.floor(x / TILE).astype(np.int32)
