@@ -77,7 +77,9 @@ class CrawlersSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     spread: Annotated[float, Meta(gt=0, le=1000, description="metres from one founder to the next")] = 3.0
     stranded: Annotated[
         int, Meta(ge=0, description="steps without a new metre until a creature is set down somewhere else; 0: never")
-    ] = 600energy: Annotated[float, Meta(gt=0, description="joules a founder starts with")] = 10_000.0
+    ] = 600
+
+    energy: Annotated[float, Meta(gt=0, description="joules a founder starts with")] = 10_000.0
     energy_max: Annotated[float, Meta(gt=0, description="most joules a creature holds")] = 20_000.0
     upkeep: Annotated[float, Meta(ge=0, description="joules living takes a step")] = 0.2
     starvation: Annotated[float, Meta(gt=0, le=1, description="health lost a step without energy")] = 0.002
