@@ -129,9 +129,14 @@ def build_parser(world: str | None = None) -> tuple[ArgumentParser, dict[str, Ar
     evaluate = verb("evaluate", "Compare what runs have learnt with random, resting and scripted agents")
     evaluate.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs")
     evaluate.add_argument("--seeds", type=int, default=5, metavar="N", help="fresh worlds to compare in (default: 5)")
-    evaluate.add_argument("--steps", type=int, default=1000, metavar="N", help="steps in each of them (default: 1000)")
     evaluate.add_argument(
-        "--agents", type=int, metavar="N", help="founders in each of them (default: as many as the run had)"
+        "--steps", type=int, metavar="N", help="steps in each of them (default: 1000 on a farm, 30 s of crawlers)"
+    )
+    evaluate.add_argument(
+        "--agents",
+        type=int,
+        metavar="N",
+        help="founders in each of them (default: as many as the run had, at most 64 crawlers)",
     )
     evaluate.add_argument("--json", action="store_true", help="print the result as one line of JSON")
     doctor = verb("doctor", "Examine a run for what can't be true; exit 1 if something is found")

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_runs import TINY, run_in
+from tiny_runs import TINY, TINY_CRAWLERS, run_in
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +17,9 @@ def tiny_run(tmp_path_factory):
 def copied_run(tiny_run, tmp_path):
     """A run of one's own."""
     return Path(shutil.copytree(tiny_run, tmp_path / "copied"))
+
+
+@pytest.fixture(scope="session")
+def tiny_crawlers(tmp_path_factory):
+    """A run of crawlers that nobody may change."""
+    return run_in(tmp_path_factory.mktemp("runs") / "crawlers", TINY_CRAWLERS)

@@ -1,5 +1,7 @@
 """Worlds in which policies are compared: the same founders for each, fairly dealt, and rightly counted."""
 
+from dataclasses import replace
+
 import numpy as np
 from tiny_runs import TINY, changed, run_in
 
@@ -10,20 +12,21 @@ from teem.evaluate.episodes import (
     count,
     deal,
     evaluation_config,
-    feats_of,
     play_world,
     world_seed,
 )
 from teem.evaluate.saved import open_saved
-from teem.evaluate.trained import Trained, teach, trained_of
+from teem.evaluate.trained import Trained, draw_of_kind, teach, trained_of
 from teem.learning.build import build_cohort
 from teem.measure.spans import Spans
 from teem.threads import Threads
 from teem.worlds.catalogue import make_world
 
 ONE = Threads(1)
-GATHERING, LIFETIME, CHILDREN, SURVIVORS = range(len(MEASURES))
-NOTHING = Trained(np.empty(0, np.int32), {}, {}, np.empty(0, np.int64))
+FEATS, LIFETIME, CHILDREN, SURVIVORS = range(len(MEASURES))
+NOTHING = Trained(
+    np.empty(0, np.int32), {}, {}, np.empty(0, np.int64), np.empty((0, 0), np.float32), np.empty(0, np.float32)
+)
 BREEDING = changed(
     TINY, population={"capacity": 90}, world={"maturity": 5, "breed_energy": 4.0, "birth_energy": 1.0, "energy": 4.5}
 )
@@ -72,8 +75,9 @@ def test_lives_are_counted_as_one_by_one():
         heuristic = np.zeros_like(action)
         world.heuristic(observation, heuristic)
         action[::2] = heuristic[::2]
+        alive = world.population.id[world.population.living]
         outcome = world.step(action)
-        count(outcome, world, feats_of(world), lives)
+        count(alive, outcome, world, lives)
         for agent, slot in zip(outcome.id.tolist(), outcome.acted.tolist(), strict=True):
             if agent < 60:
                 lived[agent] += 1
@@ -87,14 +91,14 @@ def test_lives_are_counted_as_one_by_one():
     assert set(np.flatnonzero(~lives.alive)) == {agent for agent in dead if agent < 60}
     assert sum(children.values()) > 0 and len(dead) > 0
     ended = np.flatnonzero(~lives.alive)
-    np.testing.assert_allclose(lives.gathered[ended], [gathered[agent] for agent in ended], rtol=1e-4)
+    np.testing.assert_allclose(lives.feats[ended], [gathered[agent] for agent in ended], rtol=1e-4)
 
 
 def test_resting_gathers_nothing_and_the_heuristic_gathers():
     config = evaluation_config(TINY, 3, None)
     resting = play_world(config, {"resting": "resting"}, NOTHING, 40, ONE)["resting"]
     heuristic = play_world(config, {"heuristic": "heuristic"}, NOTHING, 40, ONE)["heuristic"]
-    assert resting[GATHERING] == 0 < heuristic[GATHERING]
+    assert resting[FEATS] == 0 < heuristic[FEATS]
     assert resting[LIFETIME] == 40 and resting[SURVIVORS] == 1
 
 
@@ -121,7 +125,7 @@ def test_where_all_sides_act_at_random_none_is_told_from_another():
     values = np.array([[played["one"], played["two"]] for played in worlds])
     alarms = 0
     for start in range(0, 40, 5):
-        for measure in (GATHERING, LIFETIME):
+        for measure in (FEATS, LIFETIME):
             one, two = values[start : start + 5, :, measure].T
             alarms += contrast(MEASURES[measure], one, two).sign != 0
     assert alarms <= 1
@@ -134,18 +138,15 @@ def test_founders_get_networks_of_their_own_kind_and_of_any_where_there_is_none(
     saved = open_saved(tiny_run)
     trained = trained_of(saved)
     assert set(trained.kind) == {0, 1, 2}
-    few = Trained(
-        trained.kind[trained.kind != 2],
-        {name: array[trained.kind != 2] for name, array in trained.own.items()},
-        trained.common,
-        trained.updates,
-    )
+    own = {name: array[trained.kind != 2] for name, array in trained.own.items()}
+    few = replace(trained, kind=trained.kind[trained.kind != 2], own=own)
     config = evaluation_config(saved.config, 3, None)
     world = make_world(config, ONE, Spans(1))
     cohort = build_cohort(config, world, ONE, "dqn")
     rows = world.population.living
     cohort.found(rows, world.population.id[rows])
-    teach(cohort, few, world.population, rows, 3)
+    chosen = draw_of_kind(few, world.population.kind[rows], world.population.id[rows], 3)
+    teach(cohort, few, chosen, rows)
     owners = {row.tobytes(): kind for row, kind in zip(few.own["weights"], few.kind, strict=True)}
     for row in rows:
         owner = owners[cohort.weights_of(row).tobytes()]
@@ -160,7 +161,8 @@ def test_what_all_share_is_taken_over_too(tmp_path):
     config = evaluation_config(saved.config, 3, None)
     world = make_world(config, ONE, Spans(1))
     cohort = build_cohort(config, world, ONE, "dqn")
-    teach(cohort, trained, world.population, world.population.living, 3)
+    rows = world.population.living
+    teach(cohort, trained, draw_of_kind(trained, world.population.kind[rows], world.population.id[rows], 3), rows)
     assert trained.common["weights"].size
     np.testing.assert_array_equal(cohort.networks.common.weights, trained.common["weights"])
 
@@ -173,6 +175,6 @@ def test_the_trained_play_with_what_was_saved_and_not_with_fresh_networks(tiny_r
     sides = {"trained": "dqn"}
     played = play_world(config, sides, trained, 30, ONE)["trained"]
     same = play_world(config, sides, trained, 30, ONE)["trained"]
-    other = Trained(trained.kind, zeros, trained.common, trained.updates)
+    other = replace(trained, own=zeros)
     np.testing.assert_array_equal(played, same)
     assert (play_world(config, sides, other, 30, ONE)["trained"] != played).any()

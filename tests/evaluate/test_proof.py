@@ -10,12 +10,13 @@ from tiny_runs import TINY, changed, run_in
 
 from teem.errors import UsageError
 from teem.evaluate.compare import compare
+from teem.evaluate.contest import FARM
 from teem.evaluate.episodes import MEASURES
-from teem.evaluate.proof import BASELINES, Evidence, evaluate
+from teem.evaluate.proof import Evidence, evaluate
 from teem.evaluate.show import render
 from teem.record.folder import RunFolder
 
-NAMES = ("trained", *BASELINES)
+NAMES = FARM.kinds[0].policies
 
 
 def shown(evidence):
@@ -36,14 +37,14 @@ def evidence_of(better, seeds=5):
                 each[:, NAMES.index(other), MEASURES.index(measure)] -= by
         values[kind] = each
     comparisons = {kind: compare(each, NAMES) for kind, each in values.items()}
-    return Evidence((), seeds, 10, (60,), comparisons, values, 1.0)
+    return Evidence((), FARM, seeds, 10, (60,), comparisons, values, 1.0)
 
 
 EVERYWHERE = {
     (kind, other, measure): 5.0
     for kind in ("fresh", "mixed")
     for other in ("random", "resting")
-    for measure in ("gathering", "lifetime")
+    for measure in ("feats", "lifetime")
 }
 
 
@@ -74,7 +75,7 @@ def test_a_run_is_evaluated_from_its_folder_and_the_evidence_is_kept_there(copie
     assert kept["trained"][0]["step"] == TINY.steps
     assert kept["trained"][0]["updates"] == report["learning"]["updates"]
     assert np.array(kept["values"]["fresh"]).shape == (1, 2, 4, 4)
-    assert kept["fresh"]["policies"]["resting"]["gathering"]["mean"] == 0
+    assert kept["fresh"]["policies"]["resting"]["feats"]["mean"] == 0
     assert json.loads(json.dumps(evidence.as_dict(), allow_nan=False))["proven"] == evidence.proven
     text = shown(evidence)
     for said in ("150 steps", "2 worlds of each kind", "30 steps", "Fresh worlds", "Mixed worlds", "heuristic"):
@@ -98,7 +99,7 @@ def test_with_three_runs_each_run_is_one_replicate(tiny_run, tmp_path):
     runs = [shutil.copytree(tiny_run, tmp_path / name) for name in "abc"]
     evidence = evaluate(runs, seeds=2, steps=5)
     assert evidence.replicate == "run"
-    assert evidence.comparisons["fresh"].means["trained"]["gathering"].replicates == 3
+    assert evidence.comparisons["fresh"].means["trained"]["feats"].replicates == 3
 
 
 def test_other_numbers_of_founders_can_be_asked_for(copied_run):

@@ -65,8 +65,8 @@ def test_the_verdict_is_in_words_of_its_measure():
     long, short = np.array([9.0, 10, 11]), np.array([1.0, 2, 3.1])
     assert contrast("lifetime", long, short).verdict == "longer"
     assert contrast("lifetime", short, long).verdict == "shorter"
-    assert contrast("gathering", long, short).verdict == "more"
-    assert contrast("gathering", long, long[::-1]).verdict == NOT_TOLD_APART
+    assert contrast("feats", long, short).verdict == "more"
+    assert contrast("feats", long, long[::-1]).verdict == NOT_TOLD_APART
 
 
 def test_from_three_runs_on_a_run_is_one_replicate():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from teem.config.crawlers import BodySettings, CrawlersSettings
 from teem.config.dump import dump_config
 from teem.config.settings import (
     CheckpointSettings,
@@ -30,6 +31,19 @@ TINY = Config(
         epsilon=EpsilonSettings(decay=100),
     ),
     record=RecordSettings(every=1, resources_every=50, learning_every=10),
+    checkpoint=CheckpointSettings(every=0),
+    runtime=RuntimeSettings(threads=1),
+)
+
+TINY_CRAWLERS = Config(
+    seed=5,
+    steps=260,
+    world=CrawlersSettings(body=BodySettings(limbs=3, segments=2, wheels=1), spread=1.0),
+    population=PopulationSettings(founders=8),
+    learning=LearningSettings(
+        hidden=(16,), batch=8, replay=ReplaySettings(length=64, warmup=16), epsilon=EpsilonSettings(decay=30)
+    ),
+    record=RecordSettings(every=1, learning_every=10),
     checkpoint=CheckpointSettings(every=0),
     runtime=RuntimeSettings(threads=1),
 )

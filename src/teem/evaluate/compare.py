@@ -14,7 +14,7 @@ from teem.evaluate.statistics import Estimate, as_plain, estimate, told_apart
 
 NOT_TOLD_APART = "not told apart"
 WORDS = {
-    "gathering": ("less", "more"),
+    "feats": ("less", "more"),
     "lifetime": ("shorter", "longer"),
     "children": ("fewer", "more"),
     "survivors": ("fewer", "more"),

@@ -12,6 +12,7 @@ from teem.config.settings import Config
 from teem.evaluate.rehearsal import Learnt, Moment, Rehearsal
 from teem.evaluate.saved import Saved
 from teem.threads import Threads
+from teem.worlds.tokens import Tokens
 
 TWICE = 5  # steps that are played twice
 LOOK_EVERY = 8  # steps, in one of which the specification looks as well
@@ -32,7 +33,11 @@ class Play:
 
     config: Config
     actions: tuple[str, ...]
+    branches: tuple[str, ...]
+    rest: int  # the action that does nothing
+    decision: int  # steps between two decisions of an agent
     observation_names: tuple[str, ...]
+    tokens: Tokens | None
     cells: int  # of the map; 0: there is none
     moments: list[Moment]  # as the run would have gone on
     stirred: list[Moment]  # after that, everyone doing anything, so that more can be seen
@@ -60,7 +65,11 @@ def play_on(saved: Saved, steps: int, threads: Threads) -> Play:
     return Play(
         config=saved.config,
         actions=run.world.actions,
+        branches=run.world.branches,
+        rest=run.world.rest,
+        decision=run.world.decision,
         observation_names=run.world.observation_names,
+        tokens=run.world.tokens,
         cells=sum(picture.size for name, picture in run.world.map().items() if name == "resources"),
         moments=moments,
         stirred=stirred,

@@ -1,20 +1,21 @@
-"""Proof that a run's agents have learnt: they gather more and live longer than those who act without."""
+"""Proof that a run's agents have learnt: they do surely better than those who act without."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from teem.errors import UsageError
 from teem.evaluate.compare import Comparison, compare
-from teem.evaluate.episodes import MEASURES, Contestants, evaluation_config, play_world, world_seed
+from teem.evaluate.contest import GAITS, TO_BEAT, Contest, Kind, contest_of
+from teem.evaluate.episodes import MEASURES, Contestants, evaluation_config, play_gaits, play_world, world_seed
 from teem.evaluate.keep import keep
 from teem.evaluate.saved import Saved, open_saved
 from teem.evaluate.statistics import CLUSTERED_FROM, CONFIDENCE, replicates
@@ -22,14 +23,10 @@ from teem.evaluate.trained import Trained, trained_of
 from teem.learning.build import Algorithm
 from teem.threads import Threads
 
-BASELINES: tuple[Algorithm, ...] = ("random", "resting", "heuristic")
-TO_BEAT = ("random", "resting")
-BY = ("gathering", "lifetime")
-KINDS = ("fresh", "mixed")
 LEAST_AGENTS = 8  # two founders a policy in a mixed world
 
 Progress = Callable[[str, int, int], None]
-"""`progress(what, done, of)` is called after each world."""
+"""`progress(what, done, of)` is called after each world, and now and then while gaits are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +50,28 @@ class Evidence:
     """What was compared, how, and what came of it."""
 
     taught: tuple[Taught, ...]
+    contest: Contest
     seeds: int  # worlds a run and a kind of world
     steps: int
     founders: tuple[int, ...]  # a world, by run
-    comparisons: dict[str, Comparison]  # "fresh": each policy alone; "mixed": all in one world
+    comparisons: dict[str, Comparison]  # by kind of world
     values: dict[str, NDArray[np.float64]]  # [runs, seeds, policies, measures] behind the comparisons
     seconds: float
     kept: tuple[str, ...] = ()  # where the evidence was written, or why not
 
     @property
     def proven(self) -> bool:
-        """Whether the trained surely gather more and live longer than random and resting ones, everywhere."""
-        return all(
-            comparison.against[baseline][measure].sign > 0
-            for comparison in self.comparisons.values()
-            for baseline in TO_BEAT
-            for measure in BY
-        )
+        """Whether the trained are surely better than random and resting ones, in every kind of world."""
+        return not list(self.missing())
+
+    def missing(self) -> Iterator[tuple[str, str, str, str]]:
+        """What is not proven: (measure, baseline, kind of world, verdict)."""
+        for kind in self.contest.kinds:
+            for baseline in TO_BEAT:
+                for measure in self.contest.by:
+                    found = self.comparisons[kind.name].against[baseline][measure]
+                    if found.sign <= 0:
+                        yield measure, baseline, kind.name, found.verdict
 
     @property
     def exit_code(self) -> int:
@@ -85,6 +87,8 @@ class Evidence:
         """Plain values, as JSON takes them."""
         return {
             "proven": self.proven,
+            "world": self.contest.world,
+            "feats": {"unit": self.contest.unit, "times": self.contest.scale},
             "confidence": CONFIDENCE,
             "replicate": self.replicate,
             "seeds": self.seeds,
@@ -97,7 +101,7 @@ class Evidence:
             ],
             **{kind: self.comparisons[kind].as_dict() for kind in self.comparisons},
             "values": {
-                "policies": ["trained", *BASELINES],
+                "policies": {kind.name: list(kind.policies) for kind in self.contest.kinds},
                 "measures": list(MEASURES),
                 **{kind: values.tolist() for kind, values in self.values.items()},
             },
@@ -109,39 +113,42 @@ def evaluate(
     runs: Sequence[Path],
     *,
     seeds: int = 5,
-    steps: int = 1000,
+    steps: int | None = None,
     agents: int | None = None,
     threads: int = 0,
     progress: Progress | None = None,
 ) -> Evidence:
     """Play what runs have learnt against random, resting and scripted agents, in worlds new to them.
 
-    For each run and seed, four fresh worlds hold the same founders under one policy each, and one mixed
-    world holds founders of all four. The evidence goes into each run's folder, as far as it can be
-    written to. Raises UsageError naming everything that is wrong.
+    What is compared depends on the world, see `contest.py`; without `steps`, as many are played as it says. The
+    evidence goes into each run's folder, as far as it can be written to. Raises UsageError naming everything that is
+    wrong.
     """
     saved, trained = _open(runs, seeds, steps, agents)
     begun = perf_counter()
+    contest = contest_of(saved[0].config)
+    steps = steps or contest.steps
     workers = Threads(threads or os.cpu_count() or 1)
-    tell = _Teller(progress, len(saved) * seeds * (len(BASELINES) + 2))
+    tell = _Teller(progress, len(saved) * seeds * sum(kind.worlds for kind in contest.kinds))
     try:
-        played = [
-            [
-                _play_pair(one, what, world_seed(one.config.seed, index), steps, agents, workers, tell)
-                for index in range(seeds)
-            ]
-            for one, what in zip(saved, trained, strict=True)
-        ]
+        values = {
+            kind.name: np.array(
+                [
+                    [_play(one, what, kind, index, steps, agents, workers, tell) for index in range(seeds)]
+                    for one, what in zip(saved, trained, strict=True)
+                ]
+            )
+            for kind in contest.kinds
+        }  # [runs, seeds, policies, measures]
     finally:
         workers.close()
-    whole = np.array(played)  # [runs, seeds, kinds, policies, measures]
-    values = {kind: whole[:, :, number] for number, kind in enumerate(KINDS)}
     evidence = Evidence(
         tuple(_taught(one, what) for one, what in zip(saved, trained, strict=True)),
+        contest,
         seeds,
         steps,
-        tuple(agents or one.config.population.founders for one in saved),
-        {kind: compare(replicates(each), ("trained", *BASELINES)) for kind, each in values.items()},
+        tuple(evaluation_config(one.config, 0, agents).population.founders for one in saved),
+        {kind.name: compare(replicates(values[kind.name]), kind.policies) for kind in contest.kinds},
         values,
         perf_counter() - begun,
     )
@@ -157,13 +164,18 @@ class _Teller:
         self._done = 0
         self._total = total
 
-    def __call__(self, what: str) -> None:
+    def played(self, what: str) -> None:
+        """One more."""
         self._done += 1
+        self.say(what)
+
+    def say(self, what: str) -> None:
+        """How far it is."""
         if self._progress:
             self._progress(what, self._done, self._total)
 
 
-def _open(runs: Sequence[Path], seeds: int, steps: int, agents: int | None) -> tuple[list[Saved], list[Trained]]:
+def _open(runs: Sequence[Path], seeds: int, steps: int | None, agents: int | None) -> tuple[list[Saved], list[Trained]]:
     """Read every run; UsageError with everything that is wrong with runs and options."""
     faults = [
         f"{name} is {given}: give at least {least}"
@@ -185,6 +197,7 @@ def _open(runs: Sequence[Path], seeds: int, steps: int, agents: int | None) -> t
             continue
         saved.append(replace(one, state={"totals": one.state["totals"]}))  # replays are large, and not needed
         founders = one.config.population.founders
+        faults += _otherwise(one, saved[0])
         if agents is None and founders < LEAST_AGENTS:
             faults.append(f"{path} has {founders} founders: give --agents {LEAST_AGENTS} or more")
     if faults:
@@ -192,20 +205,52 @@ def _open(runs: Sequence[Path], seeds: int, steps: int, agents: int | None) -> t
     return saved, trained
 
 
-def _play_pair(
-    saved: Saved, trained: Trained, seed: int, steps: int, agents: int | None, threads: Threads, tell: _Teller
+def _otherwise(one: Saved, first: Saved) -> Iterator[str]:
+    """Why a run can't be compared together with the first."""
+    here, there = contest_of(one.config), contest_of(first.config)
+    if here.world != there.world:
+        yield f"{one.path} is of the {here.world}, {first.path} of the {there.world}: evaluate them apart"
+    elif here != there:
+        yield f"{one.path} and {first.path} differ in world.dt or learning.newborn: evaluate them apart"
+
+
+def _play(
+    saved: Saved,
+    trained: Trained,
+    kind: Kind,
+    index: int,
+    steps: int,
+    agents: int | None,
+    threads: Threads,
+    tell: _Teller,
 ) -> NDArray[np.float64]:
-    """The fresh worlds and the mixed world of one seed, `[kinds, policies, measures]`."""
+    """The worlds of one kind and one seed, `[policies, measures]`."""
+    seed = world_seed(saved.config.seed, index)
     config = evaluation_config(saved.config, seed, agents)
-    learnt: Algorithm = saved.config.learning.algorithm
-    everyone: Contestants = {"trained": learnt, **{name: name for name in BASELINES}}
-    fresh = []
-    for name, algorithm in everyone.items():
-        fresh.append(play_world(config, {name: algorithm}, trained, steps, threads)[name])
-        tell(f"{saved.path.name}, fresh world {seed}: {name}")
-    mixed = play_world(config, everyone, trained, steps, threads)
-    tell(f"{saved.path.name}, mixed world {seed}")
-    return np.array([fresh, [mixed[name] for name in everyone]])
+    where = f"{saved.path.name}, {kind.name} world {seed}"
+    if kind.together:
+        mixed = play_world(config, _sides(saved, kind.policies), trained, steps, threads, newborn=kind.newborn)
+        tell.played(where)
+        return np.array([mixed[name] for name in kind.policies])
+    measures = []
+    for name in kind.policies:
+        if name == GAITS:
+
+            def progress(done: int, of: int) -> None:
+                tell.say(f"{where}: gaits of {done} of {of} tried")
+
+            measures.append(play_gaits(config, trained, steps, threads, progress))
+        else:
+            sides = _sides(saved, [name])
+            measures.append(play_world(config, sides, trained, steps, threads, newborn=kind.newborn)[name])
+        tell.played(f"{where}: {name}")
+    return np.array(measures)
+
+
+def _sides(saved: Saved, names: Sequence[str]) -> Contestants:
+    """The policies by name, each with its algorithm: the trained have the run's."""
+    learnt = saved.config.learning.algorithm
+    return {name: learnt if name == "trained" else cast(Algorithm, name) for name in names}
 
 
 def _taught(saved: Saved, trained: Trained) -> Taught:

@@ -16,6 +16,7 @@ from teem.evaluate.experience import Remembered, decisions_held, remembered
 from teem.evaluate.saved import Saved
 from teem.evaluate.sight import Look, look_again, sight_of
 from teem.evaluate.trained import Networked
+from teem.learning.acting import acting_of
 from teem.learning.build import build_policies
 from teem.learning.cohort import Cohort
 from teem.measure.spans import Spans
@@ -24,6 +25,7 @@ from teem.state import State
 from teem.threads import Threads
 from teem.worlds.base import Observation, Outcome, World
 from teem.worlds.catalogue import make_world
+from teem.worlds.crawlers.crawlers import Crawlers
 from teem.worlds.farm.farm import Farm
 
 WATCHED = 200  # most agents whose observations are kept
@@ -31,20 +33,21 @@ WATCHED = 200  # most agents whose observations are kept
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One step as it was played; a row each of those who acted."""
+    """One step as it was played; a row each of those whose decision came to its end in it, and was seen to be made."""
 
     step: int
     id: NDArray[np.int64]  # [n]
-    legal: NDArray[np.bool_]  # [n, actions]
-    chosen: NDArray[np.int32]  # [n] by the policies
-    done: NDArray[np.int32]  # [n] in the world
-    before: NDArray[np.float32]  # [n, 2] place
+    legal: NDArray[np.bool_]  # [n, actions] or, with branches, [n, branches]
+    chosen: NDArray[np.int32]  # [n] or [n, branches] by the policies
+    done: NDArray[np.int32]  # [n] or [n, branches] in the world
+    before: NDArray[np.float32]  # [n, 2] place when it decided
     after: NDArray[np.float32]  # [n, 2]
     reward: NDArray[np.float32]  # [n]
     terminated: NDArray[np.bool_]  # [n]
+    looked: int  # how many were shown something in this step
     unsound: NDArray[np.int64]  # ids of those whose observation was not finite
     watched: NDArray[np.int64]  # [m] rows of those whose observation is kept
-    seen: NDArray[np.float32]  # [m, D] what they saw
+    seen: NDArray[np.float32]  # [m, D] what they saw when they decided
     remembered: Remembered
     joules: float  # in all before the step; NaN where the world has none
     joules_after: float
@@ -75,21 +78,21 @@ class Rehearsal:
         self.world.load_state(saved.state["world"])
         self.policies.load_state(saved.state["policies"])
         self.stride = max(1, len(self.world.population.living) // WATCHED)
+        self._decisions = _Decisions(self.world, self.stride)
 
     def advance(self, *, look: bool = False) -> Moment:
         """Make one step, as `runtime.loop.Run.advance` does."""
         world, policies = self.world, self.policies
         observation = world.observe()
-        living = observation.living.copy()
         before = _Before(world, self.config, observation, self.stride)
+        self._decisions.begin(observation)
         again = look_again(world, self.config, observation, before.watched) if look else None
         action = policies.act(observation)
-        chosen = action[living].copy()
-        held = self._held(living)
+        self._decisions.choose(observation.living, action)
         outcome = world.step(action)
+        held = decisions_held(self._cohort, outcome.acted).copy()
         policies.remember(observation, outcome)
-        kept = self._remembered(living, held, before.watched)
-        moment = before.complete(world, outcome, chosen, kept, again)
+        moment = self._moment(before, outcome, held, again)
         for entry, slot in outcome.honours:
             policies.honour(int(entry), int(slot))
         policies.inherit(outcome.births)
@@ -102,13 +105,45 @@ class Rehearsal:
         observation = world.observe()
         living = observation.living.copy()
         before = _Before(world, self.config, observation, self.stride)
-        draws = np.random.default_rng(moment_seed).random(observation.mask[living].shape)
-        action = np.zeros(world.population.capacity, np.int32)
-        action[living] = np.where(observation.mask[living], draws, -1).argmax(axis=1)
-        chosen = action[living].copy()
+        self._decisions.begin(observation)
+        draws, mask = np.random.default_rng(moment_seed), observation.mask[living]
+        action = np.zeros(acting_of(world).shape(world.population.capacity), np.int32)
+        if world.branches:
+            action[living] = np.where(mask, draws.integers(0, len(world.actions), mask.shape), world.rest)
+        else:
+            action[living] = np.where(mask, draws.random(mask.shape), -1).argmax(axis=1)
+        self._decisions.choose(living, action)
         outcome = world.step(action)
-        nothing = self._remembered(living, self._held(living), before.watched)
-        return before.complete(world, outcome, chosen, nothing, None)
+        return self._moment(before, outcome, decisions_held(self._cohort, outcome.acted).copy(), None)
+
+    def _moment(self, before: _Before, outcome: Outcome, held: NDArray[np.int64], look: Look | None) -> Moment:
+        """The moment, now that the step was made, and remembered if it is at all; `held` before that, by who acted."""
+        world, decisions = self.world, self._decisions
+        known = decisions.id[outcome.acted] == outcome.id  # those that were in progress at first were not seen
+        rows, ids = outcome.acted[known], outcome.id[known]
+        watched = np.flatnonzero(_watched(ids, self.stride))
+        return Moment(
+            step=outcome.step,
+            id=ids,
+            legal=decisions.legal[rows],
+            chosen=decisions.chosen[rows],
+            done=outcome.action[rows],
+            before=decisions.place[rows],
+            after=_places(world, rows),
+            reward=outcome.reward[rows],
+            terminated=outcome.terminated[rows],
+            looked=before.looked,
+            unsound=before.unsound,
+            watched=watched,
+            seen=decisions.end(rows, watched),
+            remembered=remembered(self._cohort, rows, held[known], watched),
+            joules=before.joules,
+            joules_after=joules(world),
+            ledger=dict(outcome.ledger),
+            events=events(world, rows[watched]) | {"ripe": before.ripe},
+            sight=sight_of(world, self.config, rows[watched]),
+            look=look,
+        )
 
     def learnt(self) -> Learnt:
         """The networks of the watched, as they are now."""
@@ -121,7 +156,8 @@ class Rehearsal:
     def doom(self) -> int:
         """Take all health from the oldest of the living, so that it dies in the next step; returns its id."""
         slot = self.world.population.living[0]
-        self.world.population.health[slot] = 0.0
+        healing = 1.0 if isinstance(self.world, Crawlers) else 0.0  # most that a step gives back
+        self.world.population.health[slot] = -healing
         return int(self.world.population.id[slot])
 
     def digest(self) -> dict[str, str]:
@@ -133,60 +169,53 @@ class Rehearsal:
         """A run has one cohort."""
         return self.policies.cohorts[0]
 
-    def _held(self, living: NDArray[np.int32]) -> NDArray[np.int64]:
-        return decisions_held(self._cohort, living).copy()
-
-    def _remembered(self, living: NDArray[np.int32], held: NDArray[np.int64], watched: NDArray[np.int64]) -> Remembered:
-        return remembered(self._cohort, living, held, watched)
-
 
 class _Before:
-    """What there was before a step, to be completed after it."""
+    """What there was before a step."""
 
     def __init__(self, world: World, config: Config, observation: Observation, stride: int) -> None:
-        population, living = world.population, observation.living
-        self.id = population.id[living]
-        self.legal = observation.mask[living]
-        self.place = _places(world, living)
-        self.watched = np.flatnonzero(_watched(self.id, stride))
-        flat = observation.values.reshape(population.capacity, -1)
-        self.unsound = self.id[~np.isfinite(flat[living]).all(axis=1)]
-        self.seen = flat[living[self.watched]]
+        living = observation.living
+        ids = world.population.id[living]
+        flat = observation.values.reshape(world.population.capacity, -1)
+        self.looked = len(living)
+        self.unsound = ids[~np.isfinite(flat[living]).all(axis=1)]
+        self.watched = np.flatnonzero(_watched(ids, stride))  # of the living
         self.joules = joules(world)
         self.ripe = ripe(world, config, living[self.watched])
-        self.sight = sight_of(world, config, living[self.watched])
 
-    def complete(
-        self,
-        world: World,
-        outcome: Outcome,
-        chosen: NDArray[np.int32],
-        kept: Remembered,
-        look: Look | None,
-    ) -> Moment:
-        """The moment, now that the step was made."""
-        acted = outcome.acted
-        return Moment(
-            step=outcome.step,
-            id=self.id,
-            legal=self.legal,
-            chosen=chosen,
-            done=outcome.action[acted],
-            before=self.place,
-            after=_places(world, acted),
-            reward=outcome.reward[acted],
-            terminated=outcome.terminated[acted],
-            unsound=self.unsound,
-            watched=self.watched,
-            seen=self.seen,
-            remembered=kept,
-            joules=self.joules,
-            joules_after=joules(world),
-            ledger=dict(outcome.ledger),
-            events=events(world, acted[self.watched]) | {"ripe": self.ripe},
-            sight=self.sight,
-            look=look,
-        )
+
+class _Decisions:
+    """The decisions that are in progress, by slot: what was seen, what could be done, what was chosen, and where."""
+
+    def __init__(self, world: World, stride: int) -> None:
+        acting, capacity = acting_of(world), world.population.capacity
+        self._world, self._stride = world, stride
+        self.id = np.full(capacity, -1, np.int64)  # whose; -1: none that was seen to be made
+        self.legal = np.zeros((capacity, acting.branches or acting.actions), np.bool_)
+        self.chosen = np.zeros(acting.shape(capacity), np.int32)
+        self.place = np.zeros((capacity, 2), np.float32)
+        self._seen: dict[int, NDArray[np.float32]] = {}  # of the watched
+        self._width = int(np.prod(world.observation_shape))
+
+    def begin(self, observation: Observation) -> None:
+        """Those who look now are about to decide."""
+        rows = observation.living
+        self.id[rows] = self._world.population.id[rows]
+        self.legal[rows] = observation.mask[rows]
+        self.place[rows] = _places(self._world, rows)
+        flat = observation.values.reshape(len(observation.values), -1)
+        for row in rows[_watched(self.id[rows], self._stride)]:
+            self._seen[int(row)] = flat[row].copy()
+
+    def choose(self, rows: NDArray[np.int32], action: NDArray[np.int32]) -> None:
+        """What they do."""
+        self.chosen[rows] = action[rows]
+
+    def end(self, rows: NDArray[np.int32], watched: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The decisions of these rows are over; what the watched among them saw, `[m, D]`."""
+        self.id[rows] = -1
+        seen = [self._seen.pop(int(row)) for row in rows[watched]]
+        return np.stack(seen) if seen else np.empty((0, self._width), np.float32)
 
 
 def _watched(ids: NDArray[np.int64], stride: int) -> NDArray[np.bool_]:
@@ -199,13 +228,13 @@ def _places(world: World, rows: NDArray[np.int32]) -> NDArray[np.float32]:
 
 
 def joules(world: World) -> float:
-    """All energy there is, of agents and on the map; NaN in a world without a map of resources."""
-    resources = world.map().get("resources")
-    if resources is None:
-        return float("nan")
+    """All energy that a world's ledger is about: of agents and, on a farm, on the map; NaN if it keeps none."""
     people = world.population
     held = people.energy[people.living].sum(dtype=np.float64)
-    return float(held + resources.sum(dtype=np.float64))
+    if isinstance(world, Crawlers):
+        return float(held)
+    resources = world.map().get("resources")
+    return float("nan") if resources is None else float(held + resources.sum(dtype=np.float64))
 
 
 def events(world: World, rows: NDArray[np.int32]) -> dict[str, int]:
@@ -225,7 +254,7 @@ def ripe(world: World, config: Config, rows: NDArray[np.int32]) -> int:
     """How many of the rows could breed, as the settings have it."""
     if not isinstance(world, Farm):
         return 0
-    people, settings = world.population, config.world
+    people, settings = world.population, config.farm
     old = world.step_count - people.born[rows] >= settings.maturity
     return int((old & (people.energy[rows] >= settings.breed_energy)).sum())
 

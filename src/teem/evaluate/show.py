@@ -8,24 +8,30 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from teem.evaluate.compare import Comparison, Contrast
-from teem.evaluate.proof import BY, TO_BEAT, Evidence, Taught
+from teem.evaluate.compare import Contrast
+from teem.evaluate.contest import Contest, Kind
+from teem.evaluate.proof import Evidence, Taught
 from teem.evaluate.statistics import Estimate
 from teem.runtime.words import count, number, percent
 
-TITLES = {"fresh": "Fresh worlds, one policy in each", "mixed": "Mixed worlds, all policies in each"}
-COLUMNS: dict[str, tuple[str, Callable[[float | None], str]]] = {
-    "gathering": ("J an agent-step", number),
-    "lifetime": ("steps lived", number),
-    "children": ("children", number),
-    "survivors": ("alive at the end", percent),
-}
+Show = Callable[[float | None], str]
 
 
 def render(evidence: Evidence) -> RenderableType:
     """What was put to the test, a table for each kind of world, and the conclusion."""
-    tables = [_table(TITLES[kind], one) for kind, one in evidence.comparisons.items()]
+    tables = [_table(kind, evidence) for kind in evidence.contest.kinds]
     return Group(*_how(evidence), "", *tables, *_conclusion(evidence))
+
+
+def _columns(contest: Contest) -> dict[str, tuple[str, Show]]:
+    """The measures that tell something: their headings, and how their numbers are shown."""
+    every: dict[str, tuple[str, Show]] = {
+        "feats": (contest.unit, lambda value: number(None if value is None else value * contest.scale)),
+        "lifetime": ("steps lived", number),
+        "children": ("children", number),
+        "survivors": ("alive at the end", percent),
+    }
+    return {name: every[name] for name in contest.shown}
 
 
 def _how(evidence: Evidence) -> list[RenderableType]:
@@ -57,48 +63,51 @@ def _taught(one: Taught) -> str:
     )
 
 
-def _table(title: str, comparison: Comparison) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+def _table(kind: Kind, evidence: Evidence) -> Table:
+    comparison, columns = evidence.comparisons[kind.name], _columns(evidence.contest)
+    table = Table(title=kind.title, title_justify="left", title_style="bold")
     table.add_column("policy")
-    for heading, _ in COLUMNS.values():
+    for heading, _ in columns.values():
         table.add_column(heading)
     for name, measures in comparison.means.items():
-        cells = [_estimate(measures[measure], show) for measure, (_, show) in COLUMNS.items()]
+        cells = [_estimate(measures[measure], show) for measure, (_, show) in columns.items()]
         table.add_row(name, *cells)
     table.add_section()
     for name, contrasts in comparison.against.items():
-        cells = [_contrast(contrasts[measure], show) for measure, (_, show) in COLUMNS.items()]
+        cells = [_contrast(contrasts[measure], show) for measure, (_, show) in columns.items()]
         table.add_row(f"trained - {name}", *cells)
     return table
 
 
-def _estimate(one: Estimate, show: Callable[[float | None], str]) -> str:
+def _estimate(one: Estimate, show: Show) -> str:
     return f"{show(one.mean)} ± {show(one.high - one.mean)}"
 
 
-def _contrast(one: Contrast, show: Callable[[float | None], str]) -> str:
+def _contrast(one: Contrast, show: Show) -> str:
     return f"{_estimate(one.difference, show)}\n{one.verdict}"
 
 
 def _conclusion(evidence: Evidence) -> list[RenderableType]:
+    contest = evidence.contest
     if evidence.proven:
-        said = "Proven: the trained gather more and live longer than random and resting agents, in both."
+        kinds = " and ".join(kind.name for kind in contest.kinds)
+        said = f"Proven: the trained {contest.claim} than random and resting agents, in {kinds} worlds."
     else:
         missing = [
-            f"{measure} against {baseline} in {kind} worlds is {contrasts[measure].verdict}"
-            for kind, comparison in evidence.comparisons.items()
-            for baseline, contrasts in comparison.against.items()
-            for measure in BY
-            if baseline in TO_BEAT and contrasts[measure].sign <= 0
+            f"{measure} against {baseline} in {kind} worlds is {verdict}"
+            for measure, baseline, kind, verdict in evidence.missing()
         ]
         said = f"Not proven: {'; '.join(missing)}."
-    scripted = [
-        f"{measure} {', '.join(_in_each(evidence, 'heuristic', measure))}" for measure in ("gathering", "lifetime")
-    ]
-    return [Text(line) for line in (said, f"Beside the heuristic: {'; '.join(scripted)}.", *evidence.kept)]
+    scripted = [f"{measure} {', '.join(_in_each(evidence, measure))}" for measure in contest.by]
+    beside = f"Beside the {contest.beside}: {'; '.join(scripted)}."
+    return [Text(line) for line in (said, beside, *evidence.kept)]
 
 
-def _in_each(evidence: Evidence, baseline: str, measure: str) -> Iterator[str]:
-    """The verdict in each kind of world."""
+def _in_each(evidence: Evidence, measure: str) -> Iterator[str]:
+    """The verdict beside the scripted policy in each kind of world that has it, and how many times as much it is."""
+    beside = evidence.contest.beside
     for kind, comparison in evidence.comparisons.items():
-        yield f"{comparison.against[baseline][measure].verdict} in {kind} worlds"
+        if beside in comparison.means:
+            one, other = (comparison.means[name][measure].mean for name in ("trained", beside))
+            times = f" ({number(one / other)} times)" if other > 0 else ""
+            yield f"{comparison.against[beside][measure].verdict} in {kind} worlds{times}"

@@ -48,7 +48,7 @@ def look_again(world: World, config: Config, observation: Observation, watched: 
     recounts = {
         name: recount(world, config, rows, _channel(values[rows], world.observation_names, name), name == "allies")
         for name in RECOUNTED
-        if name in config.world.channels
+        if name in config.farm.channels
     }
     some = rows[:: max(1, len(rows) // SPECIFIED)][:SPECIFIED]
     specified, legal = specify(world, config, some)
@@ -67,7 +67,7 @@ def recount(world: Farm, config: Config, rows: NDArray[np.int32], shown: NDArray
 
     A point spread over four cells (bilinear) may lie half in, and rock may hide one (occlusion).
     """
-    people, settings = world.population, config.world
+    people, settings = world.population, config.farm
     reach = sight_of(world, config, rows)
     edge = 0.5 if settings.deposit == "bilinear" else 0.0
     least, most = np.zeros(len(rows)), np.zeros(len(rows))
@@ -91,7 +91,7 @@ def sight_of(world: World, config: Config, rows: NDArray[np.int32]) -> NDArray[n
     if "sight" not in world.traits:
         return np.empty(0)
     sight = world.population.genome[rows, world.traits.index("sight")].astype(np.float64)
-    return np.asarray(2 + np.floor(0.5 + sight * (config.world.sight - 2)))
+    return np.asarray(2 + np.floor(0.5 + sight * (config.farm.sight - 2)))
 
 
 def _beyond(there: NDArray[np.float32], here: np.float32, reach: float, side: int, edge: str) -> NDArray[np.float64]:
@@ -106,7 +106,7 @@ def _beyond(there: NDArray[np.float32], here: np.float32, reach: float, side: in
 
 def specify(world: Farm, config: Config, rows: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """What the specification says the rows see, `[k, D]`, and may do; of others it is told who is near."""
-    people, fields, settings = world.population, world.fields, config.world
+    people, fields, settings = world.population, world.fields, config.farm
     far = max(settings.sight + MARGIN, settings.reach + 1)
     values = np.empty((len(rows), np.prod(world.observation_shape)), np.float32)
     legal = np.empty((len(rows), len(world.actions)), np.bool_)

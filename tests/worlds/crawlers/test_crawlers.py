@@ -149,3 +149,16 @@ def test_the_ground_goes_on_ahead_and_the_wall_buries_who_stays_behind() -> None
     outcomes = play(world, 1)
     assert set(outcomes[0].deaths.cause.tolist()) == {world.causes.index("wall")}
     assert len(world.population.living) == 1
+
+
+def test_a_decision_in_progress_is_saved_with_what_was_perceived() -> None:
+    """It is remembered only when it ends, maybe after a resume."""
+    world, other = crawlers_of(), crawlers_of()
+    play(world, 21)
+    other.load_state(world.state())
+    deciding = world.population.living[world.creatures.decided[world.population.living]]
+    assert len(deciding) > 5
+    for one in (world, other):
+        one.observe()
+    for name in ("_values", "mask"):
+        assert (getattr(world._view, name)[deciding] == getattr(other._view, name)[deciding]).all()

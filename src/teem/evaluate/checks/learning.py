@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,15 +37,15 @@ def decisions_are_remembered_as_seen(play: Play) -> Verdict:
 
 
 def the_next_state_differs_from_the_state(play: Play) -> Verdict:
-    """What an agent sees, and remembers to have seen, is another thing a step later."""
+    """What an agent sees, and remembers to have seen, is another thing when it decides again."""
     alike = total = 0
     remembered = False
-    for one, following in pairwise(play.moments):
+    for one, following in zip(play.moments, play.moments[play.decision :], strict=False):
         for same, of_memory in _alike(one, following):
             alike, total = alike + int(same.sum()), total + len(same)
             remembered |= of_memory
     if not total:
-        return unknown("nobody lived on for two steps")
+        return unknown("nobody lived on for two decisions")
     share = alike / total
     what = "states seen and remembered" if remembered else "states seen"
     if share > 0.5:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from teem.evaluate.checks.record import old_enough_are_trained, why_nothing_is_learnt
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.evaluate.play import Play
+from teem.evaluate.rehearsal import Moment
 
 RELATIVE = 5e-7  # of all joules: what rounding to float32 may lose or win in a step
-FLOWS = ("grown", "seeded", "moving", "fighting", "upkeep", "lost")
+BALANCES = (
+    (("grown", "seeded"), ("moving", "fighting", "upkeep", "lost")),  # of a farm: of its map and its agents
+    (("eaten", "seeded"), ("taken", "lost")),  # of creatures alone
+)
+"""What a ledger must name: joules that come in, and that go out."""
+STUCK = 0.5  # part of decisions that may leave a body where it is: whoever lies on its back can't get away
 
 
 def moves_change_positions(play: Play) -> Verdict:
     """Who moves is elsewhere afterwards."""
+    if play.branches:
+        return _joints_move_bodies(play)
     moves = [number for number, name in enumerate(play.actions) if name.startswith("move")]
     if not moves:
         return unknown(f"this world's actions have no moves: {', '.join(play.actions)}")
@@ -28,36 +37,64 @@ def moves_change_positions(play: Play) -> Verdict:
     return good(f"{total} moves, each to another place", total) if total else unknown("nobody moved")
 
 
+def _joints_move_bodies(play: Play) -> Verdict:
+    """Who turns its joints is elsewhere afterwards, but for those who are stuck."""
+    total = still = 0
+    for moment in play.moments:
+        moving = (moment.done != play.rest).any(axis=1)
+        total += int(moving.sum())
+        still += int((moving & (moment.before == moment.after).all(axis=1)).sum())
+    if not total:
+        return unknown("nobody turned a joint from one decision to the next")
+    text = f"{total} decisions to turn joints, {still} of which left the body where it was"
+    return bad(text, still) if still > STUCK * total else good(text, total)
+
+
 def actions_are_legal(play: Play) -> Verdict:
     """Policies choose among the legal actions, and the world does what was chosen."""
     total = 0
     for moment in play.moments:
-        inside = (moment.chosen >= 0) & (moment.chosen < len(play.actions))
-        rows = np.arange(len(moment.id))
-        legal = inside & moment.legal[rows, np.where(inside, moment.chosen, 0)]
-        wrong = np.flatnonzero(~legal)
-        if len(wrong):
-            agent, action = moment.id[wrong[0]], moment.chosen[wrong[0]]
-            name = play.actions[action] if inside[wrong[0]] else str(action)
-            return bad(f"agent {agent} chose {name} in step {moment.step}, which was not legal", len(wrong))
-        other = np.flatnonzero(moment.chosen != moment.done)
-        if len(other):
-            chosen, done = (play.actions[each[other[0]]] for each in (moment.chosen, moment.done))
-            agent = moment.id[other[0]]
-            return bad(f"agent {agent} chose {chosen} in step {moment.step}, but {done} was done", len(other))
-        total += len(moment.id)
+        n = len(moment.id)
+        if not n:
+            continue
+        legal = _legal(moment, play).reshape(n, -1)
+        chosen, done = moment.chosen.reshape(n, -1), moment.done.reshape(n, -1)
+        if not legal.all():
+            row, part = np.argwhere(~legal)[0]
+            what = _named(chosen[row, part], part, play)
+            text = f"agent {moment.id[row]} chose {what} in step {moment.step}, which was not legal"
+            return bad(text, int((~legal).any(axis=1).sum()))
+        if (chosen != done).any():
+            row, part = np.argwhere(chosen != done)[0]
+            wanted, got = (_named(each[row, part], part, play) for each in (chosen, done))
+            text = f"agent {moment.id[row]} chose {wanted} in step {moment.step}, but {got} was done"
+            return bad(text, int((chosen != done).any(axis=1).sum()))
+        total += n
     return good(f"{total} actions, each legal and done as chosen", total) if total else unknown("nobody acted")
 
 
+def _legal(moment: Moment, play: Play) -> NDArray[np.bool_]:
+    """Whether each action chosen was legal; who lacks a branch must rest it."""
+    inside = (moment.chosen >= 0) & (moment.chosen < len(play.actions))
+    if play.branches:
+        return np.asarray(inside & (moment.legal | (moment.chosen == play.rest)))
+    rows = np.arange(len(moment.id))
+    return np.asarray(inside & moment.legal[rows, np.where(inside, moment.chosen, 0)])
+
+
+def _named(action: int, part: int, play: Play) -> str:
+    name = play.actions[action] if 0 <= action < len(play.actions) else str(action)
+    return f"{name} for {play.branches[part]}" if play.branches else name
+
+
 def energy_is_conserved(play: Play) -> Verdict:
-    """In each step joules grown and seeded, less those spent and lost, are the change of all joules there are."""
+    """In each step joules come in, less those spent and lost, are the change of all joules there are."""
     worst = 0.0
     for moment in (*play.moments, *play.stirred):
-        if not np.isfinite(moment.joules) or not set(FLOWS) <= set(moment.ledger):
+        kept = [balance for balance in BALANCES if {*balance[0], *balance[1]} <= set(moment.ledger)]
+        if not np.isfinite(moment.joules) or not kept:
             return unknown("this world keeps no ledger of joules")
-        flow = {name: moment.ledger[name] for name in FLOWS}
-        inflow = flow["grown"] + flow["seeded"]
-        outflow = flow["moving"] + flow["fighting"] + flow["upkeep"] + flow["lost"]
+        inflow, outflow = (sum(moment.ledger[name] for name in names) for names in kept[0])
         missing = moment.joules_after - moment.joules - (inflow - outflow)
         if not abs(missing) <= RELATIVE * (moment.joules + inflow + outflow):
             way = "appeared from nowhere" if missing > 0 else "vanished"
@@ -73,7 +110,7 @@ def observations_are_finite(play: Play) -> Verdict:
         if len(moment.unsound):
             agent = moment.unsound[0]
             return bad(f"agent {agent} saw a number that is not finite in step {moment.step}", len(moment.unsound))
-    total = sum(len(moment.id) for moment in (*play.moments, *play.stirred))
+    total = sum(moment.looked for moment in (*play.moments, *play.stirred))
     return good(f"{total} observations", total) if total else unknown("nobody looked")
 
 

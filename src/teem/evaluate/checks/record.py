@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.crawlers import CrawlersSettings
 from teem.config.settings import Config, LearningSettings
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.evaluate.trained import LEARNING
@@ -17,6 +18,8 @@ from teem.record.schema import VERSION
 
 HUGE = 1e300  # SQLite keeps an infinite number, and makes NULL of one that is not a number
 SHOWN = 5  # examples told of a fault
+NEVER = 1 << 62  # the step in which the living die
+MOST_STEPS = 500  # whose decisions are counted one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,14 @@ def no_row_was_dropped(record: Record) -> Verdict:
 
 
 def one_row_an_action(record: Record) -> Verdict:
-    """No agent has two actions in a step, and in each recorded step everyone who was alive has one."""
+    """No agent has two actions in a step, and in each recorded step everyone whose decision ended has one."""
     twice = record.rows("SELECT step, agent_id FROM actions GROUP BY step, agent_id HAVING count(*) > 1 LIMIT 1")
     if twice:
         return bad(f"agent {twice[0][1]} has several actions in step {twice[0][0]}")
     if record.dropped != 0:
         return unknown("rows were dropped, or may have been: what is missing can't be told")
+    if decision_of(record.config) > 1:
+        return _one_row_a_decision(record, decision_of(record.config))
     # the row of `steps` is written after the step's actions
     rows = np.array(
         record.rows("SELECT steps.step, (SELECT count(*) FROM actions WHERE actions.step = steps.step) FROM steps"),
@@ -95,6 +100,33 @@ def _alive_before(record: Record, steps: NDArray[np.int64]) -> NDArray[np.int64]
     died = np.sort(np.array([life[1] for life in lives if life[1] is not None], np.int64))
     alive = np.searchsorted(begun, steps, side="right") - np.searchsorted(died, steps, side="left")
     return np.asarray(alive, np.int64)
+
+
+def decision_of(config: Config) -> int:
+    """Steps between two decisions of an agent."""
+    return config.world.decision if isinstance(config.world, CrawlersSettings) else 1
+
+
+def _one_row_a_decision(record: Record, decision: int) -> Verdict:
+    """Where agents decide in turn, by id: who died, or decides anew in the next step, has an action; nobody else."""
+    first = "CASE WHEN born_step = 0 AND parent_id IS NULL THEN 0 ELSE born_step + 1 END"
+    lives = np.array(record.rows(f"SELECT agent_id, {first}, coalesce(died_step, {NEVER}) FROM agents"), np.int64)
+    steps = [int(row[0]) for row in record.rows("SELECT step FROM steps")]
+    if not steps:
+        return unknown("no step has been recorded yet")
+    total = 0
+    some = steps[:: -(-len(steps) // MOST_STEPS)]
+    for step in some:
+        ids, begun, died = lives[(lives[:, 1] <= step) & (step <= lives[:, 2])].T
+        decided = step - (ids + step) % decision  # in this step or before it
+        ended = (decided >= begun) & ((died == step) | ((ids + step + 1) % decision == 0))
+        found = record.rows(f"SELECT agent_id FROM actions WHERE step = {step}")
+        wrong = np.setxor1d(ids[ended], np.array(found, np.int64).ravel())
+        if len(wrong):
+            has = "has an action though its decision goes on" if wrong[0] not in ids[ended] else "has no action"
+            return bad(f"in step {step} agent {wrong[0]} {has}; {len(wrong)} so", len(wrong))
+        total += len(found)
+    return good(f"{total} actions in {len(some)} steps, one for each decision that ended", total)
 
 
 def every_agent_lives_once(record: Record) -> Verdict:
@@ -133,6 +165,8 @@ def _some(rows: list[tuple[Any, ...]]) -> str:
 
 def recorded_moves_change_positions(record: Record) -> Verdict:
     """Who is recorded to have moved is elsewhere than in the step before."""
+    if decision_of(record.config) > 1:
+        return unknown("not for this world: its actions are no moves; the play below tells instead")
     if record.config.record.every > 1:
         return unknown(f"positions are recorded every {record.config.record.every} steps: the play below tells instead")
     moves = (
@@ -150,13 +184,14 @@ def recorded_moves_change_positions(record: Record) -> Verdict:
 
 
 def recorded_numbers_are_finite(record: Record) -> Verdict:
-    """Places, energy, health and rewards are numbers; only who was just born has no reward yet."""
+    """Places, energy, health and rewards are numbers; only whose decision did not end has no reward."""
     states = " OR ".join(f"{name} IS NULL OR abs({name}) > {HUGE}" for name in ("x", "y", "energy", "health"))
     newborn = "(SELECT born_step FROM agents WHERE agents.agent_id = agent_states.agent_id)"
+    # who decides every so many steps has no reward in those between
+    none = f"(reward IS NULL AND step <> {newborn})" if decision_of(record.config) == 1 else "FALSE"
     faults = {
         "place, energy or health": f"SELECT agent_id, step FROM agent_states WHERE {states} LIMIT 1",
-        "reward": f"SELECT agent_id, step FROM agent_states WHERE abs(reward) > {HUGE} "
-        f"OR (reward IS NULL AND step <> {newborn}) LIMIT 1",
+        "reward": f"SELECT agent_id, step FROM agent_states WHERE abs(reward) > {HUGE} OR {none} LIMIT 1",
         "reward of an action": "SELECT agent_id, step FROM actions "
         f"WHERE reward IS NULL OR abs(reward) > {HUGE} LIMIT 1",
     }

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from teem.config.crawlers import CrawlersSettings
 from teem.config.farm import FarmSettings
+from teem.config.settings import WorldSettings
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.evaluate.play import Play
 from teem.evaluate.sight import Look
@@ -26,10 +28,21 @@ NEEDS = {
 }  # fmt: skip
 """What has to happen to agents before a sense or a channel can show anything but one value."""
 MET = {"allies": "allies", "ally_energy": "allies", "enemies": "enemies", "enemy_health": "enemies"}
+OF_ALL_JOINTS = ("joint.angle", "joint.rate")  # senses of crawlers that differ from time to time in each that they have
+NOT_MET = {
+    "self.slope": "level ground only", "self.grip": "one kind of ground only", "self.belly": "no chassis touched it",
+    "self.feet": "nobody touched the ground", "joint.touch": "nobody touched the ground",
+    "ray.terrain": "the ground met every ray", "ray.obstacle": "no obstacle met", "ray.creature": "no creature met",
+    "ray.food": "no food met", "food.amount": "no food near", "food.along": "no food near", "food.up": "no food near",
+}  # fmt: skip
+"""Senses of crawlers that may show one value only, where they come upon nothing else."""
+ALIKE = ("joint.strength", "joint.length")  # of one body always the same
 
 
 def who_is_in_sight_is_seen(play: Play) -> Verdict:
     """The health of all allies, and of all enemies, in the window is shown; counted pair by pair."""
+    if not isinstance(play.config.world, FarmSettings):
+        return unknown("not for this world: it has neither allies nor enemies")
     looks = _looks(play)
     if not any(look.recounts for look in looks):
         return unknown("this run perceives neither allies nor enemies")
@@ -53,7 +66,7 @@ def observations_are_as_specified(play: Play) -> Verdict:
     """Every value is what the plain specification of looking says."""
     looks = _looks(play)
     if not looks:
-        return unknown("this world has no specification of looking")
+        return unknown("not for this world: it has no specification of looking")
     names = np.array(play.observation_names)
     past = np.array([_channel(name) == "known_empty" for name in names])
     for look in looks:
@@ -78,19 +91,19 @@ def no_observation_column_is_constant(play: Play) -> Verdict:
     seen = np.concatenate([moment.seen for moment in (*play.moments, *play.stirred)])
     if len(seen) < 2:
         return unknown("nobody looked twice")
-    names = play.observation_names
+    names, channel_of = play.observation_names, channels_of(play)
     constant = [names[column] for column in np.flatnonzero((seen == seen[0]).all(axis=0))]
-    fixed = dict(fixed_columns(names, play.config.world)) | dict(out_of_sight(play))
+    fixed = dict(fixed_columns(names, play.config.world)) | dict(out_of_sight(play)) | dict(absent_branches(play))
     idle = idle_senses(play)
-    live = {_channel(name) for name in names} - {
-        channel for channel in {_channel(name) for name in constant}
-        if all(name in constant or name in fixed for name in names if _channel(name) == channel)
+    live = set(channel_of.values()) - {
+        channel for channel in {channel_of[name] for name in constant}
+        if all(name in constant or name in fixed for name in names if channel_of[name] == channel)
     }  # fmt: skip
     dead, listed = [], []
     for name in constant:
-        channel = _channel(name)
+        channel = channel_of[name]
         reason = fixed.get(name) or idle.get(channel)
-        if not reason and channel in live and channel not in DENSE:
+        if not reason and channel in live and channel not in (*DENSE, *OF_ALL_JOINTS):
             reason = "not met in these steps"
         if reason:
             listed.append((reason, name))
@@ -103,8 +116,19 @@ def no_observation_column_is_constant(play: Play) -> Verdict:
     return good(f"{varied} of {len(names)} columns vary in {len(seen)} observations{told}", varied)
 
 
-def fixed_columns(names: tuple[str, ...], settings: FarmSettings) -> Iterator[tuple[str, str]]:
-    """Columns that are constant by construction, each with the reason."""
+def channels_of(play: Play) -> dict[str, str]:
+    """What each column is about, by its name: a channel of the map, or a feature of one kind of token."""
+    names = play.observation_names
+    if play.tokens is None:
+        return {name: _channel(name) for name in names}
+    kinds = [kind.name for kind in play.tokens.kinds for _ in range(kind.count * kind.features)]
+    return {name: f"{kind}.{name.rpartition('.')[2]}" for name, kind in zip(names, kinds, strict=True)}
+
+
+def fixed_columns(names: tuple[str, ...], settings: WorldSettings) -> Iterator[tuple[str, str]]:
+    """Columns that are constant by construction, each with the reason; only a farm has such."""
+    if not isinstance(settings, FarmSettings):
+        return
     no_rock = settings.obstacles == 0 and settings.edge == "torus"
     solitary = all(kind.solitary for kind in settings.kinds)
     peaceful = len(settings.kinds) == 1 and not settings.kinds[0].solitary
@@ -136,11 +160,26 @@ def out_of_sight(play: Play) -> Iterator[tuple[str, str]]:
             yield name, "hardly anybody sees so far"
 
 
+def absent_branches(play: Play) -> Iterator[tuple[str, str]]:
+    """Columns of branches that none of the watched has."""
+    moments = (*play.moments, *play.stirred)
+    if not play.branches:
+        return
+    there = np.any([moment.legal[moment.watched].any(axis=0) for moment in moments], axis=0)
+    lacking = tuple(f"{name}." for name, has in zip(play.branches, there, strict=True) if not has)
+    for name in play.observation_names:
+        if lacking and name.startswith(lacking):
+            yield name, "nobody has this joint"
+
+
 _NEAR_CELLS = tuple(f"{y},{x}" for y in (-1, 0, 1) for x in (-1, 0, 1))
 
 
 def idle_senses(play: Play) -> dict[str, str]:
     """Senses and channels that may show one value only, since what they show has hardly happened."""
+    settings = play.config.world
+    if isinstance(settings, CrawlersSettings):
+        return dict(_idle_of_crawlers(play, settings))
     happened: dict[str, int] = {}
     for moment in (*play.moments, *play.stirred):
         for name, times in moment.events.items():
@@ -155,9 +194,17 @@ def idle_senses(play: Play) -> dict[str, str]:
         for name, count in look.recounts.items():
             met[name] += int((count.least > 0).sum())
     idle |= {channel: f"few {who} met" for channel, who in MET.items() if met[who] < OFTEN}
-    if play.cells * play.config.world.landmarks < OFTEN:
+    if play.cells * settings.landmarks < OFTEN:
         idle["landmarks"] = "hardly any on this map"
     return idle
+
+
+def _idle_of_crawlers(play: Play, settings: CrawlersSettings) -> Iterator[tuple[str, str]]:
+    yield from NOT_MET.items()
+    if settings.upkeep == settings.motor_cost == 0:
+        yield "self.energy", "living takes no energy"
+    if len({agent for moment in play.moments for agent in moment.id[moment.watched].tolist()}) < 2:
+        yield from ((sense, "one body watched only") for sense in ALIKE)
 
 
 def _looks(play: Play) -> list[Look]:

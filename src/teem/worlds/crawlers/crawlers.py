@@ -303,6 +303,7 @@ class Crawlers:
             "food": self.food.state(),
             "fame": self.fame.state(),
             "action": self._action.copy(),
+            "view": self._view.state(),
         }
 
     def load_state(self, state: State) -> None:
@@ -316,5 +317,6 @@ class Crawlers:
         self.food.load_state(state["food"], self.terrain)
         self.fame.load_state(state["fame"])
         self._action[:] = state["action"]
+        self._view.load_state(state["view"])
         self._observed_step = -1
         self.physics.read()

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from teem.config.crawlers import BodySettings, CrawlersSettings
 from teem.population.slots import Population
+from teem.state import State, expect_same_shape
 from teem.threads import Threads
 from teem.worlds.crawlers.blocks import COS, SIN, X, Y
 from teem.worlds.crawlers.food import Items, eat, find_nearest
@@ -98,6 +99,16 @@ class View:
         eaten = float(eat(living, self._item, want, step, items, self._claims, self._got))
         population.energy[living] += self._got[living]
         return eaten
+
+    def state(self) -> State:
+        """What was perceived: who is amid a decision is remembered with it later."""
+        return {"values": self._values.copy(), "mask": self.mask.copy()}
+
+    def load_state(self, state: State) -> None:
+        """Have perceived what was saved."""
+        for name, here in (("values", self._values), ("mask", self.mask)):
+            expect_same_shape(f"world.view.{name}", state[name], here)
+            here[:] = state[name]
 
     def _find(self, who: Slots, reach: np.float32, items: Items) -> None:
         poses = self._poses()
