@@ -132,7 +132,7 @@ def _find_best(row, shape, ring, scratch, drawn):  # type: ignore[no-untyped-def
             at += actions
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _dueling(h, at, first, actions, action):  # type: ignore[no-untyped-def]
     """q of one action: the value at `at`, and its advantage over the mean of those from `first` on."""
     mean = np.float32(0)
@@ -141,14 +141,14 @@ def _dueling(h, at, first, actions, action):  # type: ignore[no-untyped-def]
     return h[at] + h[first + action] - mean / np.float32(actions)
 
 
-@njit(nogil=True, cache=True)
-def _expect(shape, scratch, at, i, actions):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, inline="always")
+def _expect(h, bests, branches, at, i, actions):  # type: ignore[no-untyped-def]
     """What is expected of the i-th next state, whose output is at `at`: the mean over its branches."""
     total, there = np.float32(0), np.float32(0)
-    for branch in range(shape.branches):
-        best = scratch.best[i * shape.branches + branch]
+    for branch in range(branches):
+        best = bests[i * branches + branch]
         if best >= 0:
-            total += _dueling(scratch.h, at, at + 1 + branch * actions, actions, best)
+            total += _dueling(h, at, at + 1 + branch * actions, actions, best)
             there += np.float32(1)
     return total / there if there > 0 else total
 
@@ -162,33 +162,37 @@ def _compare(row, shape, ring, scratch, drawn):  # type: ignore[no-untyped-def]
     width, branches = shape.layers[-1, 1], shape.branches
     batch, actions = drawn.before.shape[0], (width - 1) // branches
     out, slopes = shape.places[-2] * 2 * batch, shape.places[-2] * batch
+    h, d, bests, errors = scratch.h, scratch.d, scratch.best, scratch.error
+    masks, actions_done, before = ring.mask[row], ring.action[row], drawn.before
     total = np.float32(0)
     for i in range(batch):
-        wanted = drawn.reward[i] + drawn.discount[i] * _expect(shape, scratch, out + (batch + i) * width, i, actions)
-        mask = ring.mask[row, drawn.before[i]] if branches > 1 else np.uint64(1)
-        there, losses, scratch.error[i] = _count(mask, branches), np.float32(0), np.float32(0)
-        scratch.d[slopes + i * width : slopes + (i + 1) * width] = np.float32(0)
+        wanted = drawn.reward[i] + drawn.discount[i] * _expect(
+            h, bests, branches, out + (batch + i) * width, i, actions
+        )
+        mask = masks[before[i]] if branches > 1 else np.uint64(1)
+        there, losses, errors[i] = _count(mask, branches), np.float32(0), np.float32(0)
+        d[slopes + i * width : slopes + (i + 1) * width] = np.float32(0)
         for branch in range(branches):
             if not (mask >> np.uint64(branch)) & np.uint64(1):
                 continue
             at, first = out + i * width, 1 + branch * actions
-            taken = np.int64(ring.action[row, drawn.before[i] * branches + branch])
-            error = _dueling(scratch.h, at, at + first, actions, taken) - wanted
+            taken = np.int64(actions_done[before[i] * branches + branch])
+            error = _dueling(h, at, at + first, actions, taken) - wanted
             size = abs(error)
             losses += np.float32(0.5) * error * error if size < np.float32(1) else size - np.float32(0.5)
-            scratch.error[i] += size / there
+            errors[i] += size / there
             slope = min(max(error, np.float32(-1)), np.float32(1)) * drawn.weight[i] / (there * np.float32(batch))
             at = slopes + i * width
-            scratch.d[at] += slope
+            d[at] += slope
             for a in range(at + first, at + first + actions):
-                scratch.d[a] = -slope / np.float32(actions)
-            scratch.d[at + first + taken] += slope
+                d[a] = -slope / np.float32(actions)
+            d[at + first + taken] += slope
         if there > 0:
             total += drawn.weight[i] * (losses / there)
     return total / np.float32(batch)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _count(mask, branches):  # type: ignore[no-untyped-def]
     """How many branches the mask names."""
     there = np.float32(0)
