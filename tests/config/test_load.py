@@ -40,7 +40,7 @@ def test_agentfarm_sees_everything_within_six_cells() -> None:
     config = load_config("agentfarm")
     assert config.world.view == "full"
     assert (config.world.sight, len(config.world.channels)) == (6, 13)
-    assert (config.population.founders, config.learning.interval, config.learning.hidden) == (100, 4, (64,))
+    assert (config.population.founders, config.learning.interval, config.learning.hidden) == (100, 4, (32,))
 
 
 def test_no_source_gives_the_defaults() -> None:
