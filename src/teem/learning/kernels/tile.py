@@ -189,23 +189,6 @@ def _sum_of_squares(typing, values):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def _fetch(typing, values, place):  # type: ignore[no-untyped-def]
-    """Ask for the cache line of element `place` of a flat or deeper array, without waiting for it."""
-
-    def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        element = context.get_data_type(signature.args[0].dtype)
-        byte = ir.IntType(8)
-        here = builder.bitcast(builder.gep(data, [args[1]], source_etype=element), byte.as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), INT32, INT32, INT32])
-        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(prefetch, [here, INT32(0), INT32(3), INT32(1)])  # to read, into the second level, data
-        return context.get_dummy_value()
-
-    return types.void(values, types.int64), build
-
-
-@intrinsic
 def _address(typing, values, place):  # type: ignore[no-untyped-def]
     """The address of element `place` of a flat float32 array."""
 
@@ -218,4 +201,3 @@ def _address(typing, values, place):  # type: ignore[no-untyped-def]
 
 address: Callable[..., int] = _address
 sum_of_squares: Callable[..., np.float32] = _sum_of_squares
-fetch: Callable[..., None] = _fetch

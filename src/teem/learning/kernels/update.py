@@ -8,8 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.fetch import fetch
 from teem.learning.kernels.adam import adam
-from teem.learning.kernels.tile import LANES, fetch, sum_of_squares
+from teem.learning.kernels.tile import LANES, sum_of_squares
 from teem.learning.ring import draw_row
 
 _WORDS = 32  # bfloat16 in a cache line

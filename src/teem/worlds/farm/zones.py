@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.fetch import fetch
 from teem.worlds.farm.bodies import SIGHT
 from teem.worlds.farm.fields import ROCK
 from teem.worlds.farm.terrain import on_map, own_radius
@@ -19,7 +20,8 @@ _ONE = np.float32(1.0)
 _ZONES = len(ZONES)
 _NEAR = len(NEAR)
 _ABOVE, _NEAREST, _BELOW, _BESIDE, _BANDS = 0, 1, 4, 5, 6  # three bands from _NEAREST on
-_VECTOR = 16  # floats that are added at once
+_VECTOR = 16  # floats that are added at once, and that a cache line holds
+_AHEAD = 8  # agents whose rows are sent for
 _SIDES = tuple(  # a band, and the zones west, amid and east of it; amid _BESIDE is the near field itself
     (band, *(ZONES.index(name) if name in ZONES else -1 for name in (f"far_{row}west", f"far_{row}", f"far_{row}east")))
     for band, row in ((_ABOVE, "north"), (_BESIDE, ""), (_BELOW, "south"))
@@ -35,13 +37,23 @@ def see_zones(who, bodies, planes, scale, view, charts, terms, out):  # type: ig
     side, kept = planes.shape[0], planes.shape[2]
     lines = planes.reshape(side, side * kept)
     bands = np.empty((_BANDS, -(-(2 * radius + 1) * kept // _VECTOR) * _VECTOR), np.float32)
-    for i in who:
+    for n in range(who.shape[0]):
+        i = who[n]
+        if n + _AHEAD < who.shape[0]:
+            _fetch_row(out, who[n + _AHEAD])
         own = own_radius(genome[i, SIGHT], radius)
         _sum_bands(lines, kept, np.int64(ys[i]), np.int64(xs[i]), own, radius, terms.torus, bands)
         for k in range(factor.shape[0]):
             _draw_zones(bands, own, radius * kept + plane[k], kept, factor[k], weight, k, out, i)
         for value in range(factor.shape[0] * _ZONES, view.channels * _ZONES):
             out[i, value] = _ZERO
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _fetch_row(out, i):  # type: ignore[no-untyped-def]
+    """Send for a row that is to be written: rows lie by slot, but agents are walked by place."""
+    for value in range(0, out.shape[1], _VECTOR):
+        fetch(out, i * out.shape[1] + value)
 
 
 @njit(nogil=True, cache=True, inline="always")
