@@ -197,7 +197,7 @@ def _crawlers(world: CrawlersSettings) -> Iterator[Fault]:
     if 0 < world.stranded <= world.decision:
         yield Fault(
             f"world.stranded is {world.stranded} but world.decision is {world.decision}: everybody would be set "
-            "upright after each decision, so raise stranded or give 0",
+            "down elsewhere after each decision, so raise stranded or give 0",
             "world.stranded",
             ("world.decision",),
         )

@@ -89,7 +89,7 @@ FARM = Contest(
 
 
 def _undisturbed(world: CrawlersSettings, part: float) -> CrawlersSettings:
-    """Nobody dies, breeds, or is set upright: how far each gets by itself is what counts."""
+    """Nobody dies, breeds, or is set down elsewhere: how far each gets by itself is what counts."""
     return msgspec.structs.replace(
         world,
         starvation=1e-30,  # too little to change a health

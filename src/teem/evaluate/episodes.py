@@ -125,7 +125,7 @@ def play_gaits(
     assert isinstance(world, Crawlers) and isinstance(config.world, CrawlersSettings)
     founders = world.population.living
     x, ids = world.creatures.x[founders], world.population.id[founders]
-    plan = gaits.rows_of(world.plan, founders)
+    plan = world.plan.rows(founders)
     far, _ = gaits.best_gaits(
         plan, x, ids, world.terrain, config.world, config.seed, threads,
         tries=gaits.TRIES, steps=steps, progress=progress,

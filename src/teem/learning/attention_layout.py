@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+from teem.config.settings import AttentionSettings
 from teem.learning.stack import Layout
 from teem.worlds.tokens import Tokens
+
+_GIVEN = AttentionSettings()  # where the defaults stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +20,11 @@ class Widths:
     is parameters x the tokens they are applied to.
     """
 
-    token: int = 32
-    heads: int = 2
-    head: int = 8  # of a query, a key and a value
-    context: tuple[int, ...] = (64, 64)  # layers over the agent's own token: once an agent
-    trunk: tuple[int, ...] = (64,)  # layers over a branch's token and the context: once a branch
+    token: int = _GIVEN.token
+    heads: int = _GIVEN.heads
+    head: int = _GIVEN.head  # of a query, a key and a value
+    context: tuple[int, ...] = _GIVEN.context  # layers over the agent's own token: once an agent
+    trunk: tuple[int, ...] = _GIVEN.trunk  # layers over a branch's token and the context: once a branch
 
     def __post_init__(self) -> None:
         widths = (self.token, self.heads, self.head, *self.context, *self.trunk)

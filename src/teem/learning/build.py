@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from math import prod
 from typing import Literal
 
+import msgspec
+
 from teem.config.settings import Config, LearningSettings
 from teem.errors import UsageError
 from teem.learning.acting import Acting, acting_of
@@ -110,8 +112,7 @@ def _dqn(config: Config, world: World, acting: Acting, threads: Threads) -> DQN:
     backend: Backend
     if uses_kernels(settings) and settings.network == "attention":
         assert world.tokens is not None
-        given = settings.attention
-        widths = Widths(given.token, given.heads, given.head, given.context, given.trunk)
+        widths = Widths(**msgspec.structs.asdict(settings.attention))
         networks = _own_networks(config, attention_layout(world.tokens, widths, actions), capacity)
         backend = KernelAttention(networks.own, world.tokens, actions, widths, settings, threads)
     elif uses_kernels(settings):

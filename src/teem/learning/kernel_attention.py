@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from teem.config.settings import LearningSettings
 from teem.learning.attention_layout import Widths, attention_layout
-from teem.learning.kernel_q import expect_drawable, rule_of
+from teem.learning.kernel_q import share_updates
 from teem.learning.kernels.attention import act_agents, update_agents
 from teem.learning.kernels.attention_backward import room_to_turn
 from teem.learning.kernels.attention_places import Shape, places_of
-from teem.learning.kernels.update import Networks
 from teem.learning.replay import Replay
 from teem.learning.stack import Stack
 from teem.threads import Threads
@@ -83,25 +82,9 @@ class KernelAttention:
         faults: NDArray[np.int64],
     ) -> None:
         """Update each row's network once from its own replay, as KernelQ.update does."""
-        expect_drawable(replay, rows, self.settings.n_step)
-        alone = self.stack.rows == 1
-        self.threads.share(
-            update_agents,
-            len(rows),
-            rows.astype(np.int64, copy=False),
-            ids,
-            self._shape,
-            self._learning,
-            room_to_turn(self._learning),
-            Networks(*self.stack.padded, self.stack.updates),
-            replay.ring(),
-            rule_of(self.settings, replay),
-            seed,
-            step,
-            loss,
-            faults,
-            at_least=max(1, len(rows)) if alone else 8,
-        )
+        shape = (self._shape, self._learning, room_to_turn(self._learning))
+        given = (rows, ids, shape, self.stack, replay, self.settings, seed, step, loss, faults)
+        share_updates(update_agents, *given, self.threads)
 
 
 def attention_shape(tokens: Tokens, widths: Widths, bins: int) -> Shape:

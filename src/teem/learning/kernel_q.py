@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -75,33 +78,54 @@ class KernelQ:
         `loss[capacity]` takes the weighted Huber loss. A row whose loss, gradient or weights aren't finite
         keeps its weights, and `faults[capacity]` counts it. Raises ValueError when a row has nothing to draw.
         """
-        expect_drawable(replay, rows, self.settings.n_step)
-        alone = self.stack.rows == 1
-        self.threads.share(
-            update_agents,
-            len(rows),
-            rows.astype(np.int64, copy=False),
-            ids,
-            self._shape,
-            Networks(*self.stack.padded, self.stack.updates),
-            replay.ring(),
-            rule_of(self.settings, replay),
-            seed,
-            step,
-            loss,
-            faults,
-            at_least=max(1, len(rows)) if alone else 8,
-        )
+        given = (rows, ids, (self._shape,), self.stack, replay, self.settings, seed, step, loss, faults)
+        share_updates(update_agents, *given, self.threads)
 
 
-def expect_drawable(replay: Replay, rows: Rows, n_step: int) -> None:
+def share_updates(
+    kernel: Callable[..., Any],
+    rows: Rows,
+    ids: NDArray[np.int64],
+    shape: tuple[Any, ...],
+    stack: Stack,
+    replay: Replay,
+    settings: LearningSettings,
+    seed: int,
+    step: int,
+    loss: NDArray[np.float32],
+    faults: NDArray[np.int64],
+    threads: Threads,
+) -> None:
+    """Have `kernel` update each row's network from its own replay; `shape` is what it knows of the network.
+
+    Rows of one network are updated one after the other. Raises ValueError when a row has nothing to draw.
+    """
+    _expect_drawable(replay, rows, settings.n_step)
+    threads.share(
+        kernel,
+        len(rows),
+        rows.astype(np.int64, copy=False),
+        ids,
+        *shape,
+        Networks(*stack.padded, stack.updates),
+        replay.ring(),
+        _rule_of(settings, replay),
+        seed,
+        step,
+        loss,
+        faults,
+        at_least=max(1, len(rows)) if stack.rows == 1 else 8,
+    )
+
+
+def _expect_drawable(replay: Replay, rows: Rows, n_step: int) -> None:
     """Raise ValueError when a row has nothing to draw."""
     empty = np.flatnonzero(replay.drawable(rows, n_step) == 0)
     if len(empty):
         raise ValueError(f"replay row {int(rows[empty[0]])} has no transition to draw: check drawable() first")
 
 
-def rule_of(settings: LearningSettings, replay: Replay) -> Rule:
+def _rule_of(settings: LearningSettings, replay: Replay) -> Rule:
     """What an update is, for the kernels."""
     return Rule(
         batch=settings.batch,

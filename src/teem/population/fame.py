@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.state import State, expect_same_shape
+from teem.rng import Stream, uniforms
+from teem.state import State, load_columns
 
 
 class HallOfFame:
@@ -38,13 +39,28 @@ class HallOfFame:
             entries[candidate] = entry
         return entries
 
+    def honour(
+        self, dead: NDArray[np.int32], feats: NDArray[np.float32], kind: NDArray[np.int32], genome: NDArray[np.float32]
+    ) -> NDArray[np.int32]:
+        """Offer the dead by their feats, all by slot: `[k, 2]` the entries they hold now, and the slots of who does."""
+        if not len(dead):
+            return np.empty((0, 2), np.int32)
+        entries = self.offer(feats[dead].astype(np.float64), kind[dead], genome[dead])
+        held = entries >= 0
+        return np.stack([entries[held], dead[held]], axis=1)
+
+    def draw(self, ids: NDArray[np.int64], seed: int, step: int) -> NDArray[np.int32]:
+        """An entry for each of the ids who shall come after somebody famous; there must be one."""
+        entries = np.flatnonzero(np.isfinite(self.score)).astype(np.int32)
+        drawn: NDArray[np.int32] = entries[
+            (uniforms(seed, Stream.RESEED, step, ids, 1)[:, 0] * len(entries)).astype(int)
+        ]
+        return drawn
+
     def state(self) -> State:
         """Scores, kinds and genomes."""
         return {"score": self.score.copy(), "kind": self.kind.copy(), "genome": self.genome.copy()}
 
     def load_state(self, state: State) -> None:
         """Take over a saved hall of the same size."""
-        for name in ("score", "kind", "genome"):
-            here = getattr(self, name)
-            expect_same_shape(f"fame.{name}", state[name], here)
-            here[:] = state[name]
+        load_columns("fame", {"score": self.score, "kind": self.kind, "genome": self.genome}, state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.state import State, expect_same_shape
+from teem.state import State, load_columns
 
 COLUMNS: dict[str, type[np.generic]] = {
     "id": np.int64,
@@ -115,10 +115,7 @@ class Population:
 
     def load_state(self, state: State) -> None:
         """Take over a saved population of the same capacity and traits."""
-        for name in (*COLUMNS, "genome"):
-            here = getattr(self, name)
-            expect_same_shape(f"population.{name}", state[name], here)
-            here[:] = state[name]
+        load_columns("population", {name: getattr(self, name) for name in (*COLUMNS, "genome")}, state)
         self.next_id = int(state["next_id"])
         for name in ("living", "free", "freed"):
             saved = state[name]

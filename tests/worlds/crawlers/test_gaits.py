@@ -10,7 +10,7 @@ from teem.config.settings import Config, PopulationSettings
 from teem.measure.spans import Spans
 from teem.threads import Threads
 from teem.worlds.crawlers.crawlers import Crawlers
-from teem.worlds.crawlers.gaits import FASTEST, SLOWEST, Gaits, best_gaits, draw_gaits, rows_of, swing
+from teem.worlds.crawlers.gaits import FASTEST, SLOWEST, Gaits, best_gaits, draw_gaits, swing
 from teem.worlds.crawlers.plan import JOINTS
 
 SMALL = CrawlersSettings(body=BodySettings(limbs=3, segments=2, wheels=1), stranded=0)
@@ -23,7 +23,7 @@ def world_of(founders=6, seed=7, threads=1):
 
 
 def best_in(world, ids, tries=5, seed=3, threads=1):
-    plan, x = rows_of(world.plan, ids), world.creatures.x[ids]
+    plan, x = world.plan.rows(ids), world.creatures.x[ids]
     return best_gaits(plan, x, ids, world.terrain, SMALL, seed, Threads(threads), tries=tries, steps=STEPS)
 
 
@@ -32,9 +32,7 @@ def best_in(world, ids, tries=5, seed=3, threads=1):
 def test_the_best_gait_swung_again_gets_exactly_as_far(seed, tries):
     world = world_of(4, seed)
     metres, gaits = best_in(world, np.arange(4), tries, seed)
-    again = swing(
-        gaits, rows_of(world.plan, np.arange(4)), world.creatures.x[:4], world.terrain, SMALL, Threads(1), STEPS
-    )
+    again = swing(gaits, world.plan.rows(np.arange(4)), world.creatures.x[:4], world.terrain, SMALL, Threads(1), STEPS)
     np.testing.assert_array_equal(again, metres)
 
 
@@ -44,7 +42,7 @@ def test_the_best_is_no_worse_than_any_that_was_tried():
     metres, _ = best_in(world, ids)
     copies = np.repeat(ids, 5)
     everything = swing(
-        draw_gaits(ids, 5, 3), rows_of(world.plan, copies), world.creatures.x[copies], world.terrain, SMALL, Threads(1),
+        draw_gaits(ids, 5, 3), world.plan.rows(copies), world.creatures.x[copies], world.terrain, SMALL, Threads(1),
         STEPS,
     ).reshape(6, 5)  # fmt: skip
     np.testing.assert_array_equal(everything.max(axis=1), metres)
@@ -83,7 +81,7 @@ def test_a_gait_of_no_amplitude_gets_exactly_as_far_as_resting_in_the_world():
     x = world.creatures.x[:6].copy()
     rest = np.full((6, len(world.branches)), world.rest, np.int32)
     still = Gaits(np.ones(6, np.float32), np.zeros((6, JOINTS), np.float32), np.zeros((6, JOINTS), np.float32))
-    metres = swing(still, rows_of(world.plan, np.arange(6)), x, world_of().terrain, SMALL, Threads(1), STEPS)
+    metres = swing(still, world.plan.rows(np.arange(6)), x, world_of().terrain, SMALL, Threads(1), STEPS)
     for _ in range(STEPS):
         world.step(rest)
     np.testing.assert_array_equal(metres.astype(np.float32), world.feats[:6])
@@ -102,7 +100,7 @@ def test_a_command_is_the_sinusoid_that_it_is_said_to_be(monkeypatch, steps):
     world = world_of(3)
     ids = np.arange(3)
     gaits = draw_gaits(ids, 1, 9)
-    swing(gaits, rows_of(world.plan, ids), world.creatures.x[:3], world.terrain, SMALL, Threads(1), steps)
+    swing(gaits, world.plan.rows(ids), world.creatures.x[:3], world.terrain, SMALL, Threads(1), steps)
     time = (steps - 1) * SMALL.dt
     said = gaits.amplitude * np.sin(2 * np.pi * gaits.frequency[:, None] * time + gaits.phase)
     assert len(seen) == steps

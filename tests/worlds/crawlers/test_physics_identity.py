@@ -16,10 +16,6 @@ ONE = Threads(1)
 GROUND = rough(4)
 
 
-def rows_of(plan: Plan, rows: np.ndarray) -> Plan:
-    return Plan(**{name: getattr(plan, name)[rows] for name in Plan.__slots__})
-
-
 def places(count: int) -> tuple[np.ndarray, ...]:
     """Tile, x, y and angle of each body: some will cross from one tile to the next."""
     random = np.random.default_rng(1)
@@ -34,7 +30,7 @@ def wishes(count: int, steps: int) -> np.ndarray:
 def run(plan: Plan, rows: np.ndarray, slots: np.ndarray, capacity: int, threads: Threads, *, at_once: int = 1) -> list:
     """What bodies `rows` of a plan do, living in `slots`; each column [rows, ...], to the bit."""
     physics, at, count = Physics(capacity, threads), places(len(plan.mass)), len(plan.mass)
-    physics.place(slots, rows_of(plan, rows), *(column[rows] for column in at), np.asarray(rows % 2 == 0))
+    physics.place(slots, plan.rows(rows), *(column[rows] for column in at), np.asarray(rows % 2 == 0))
     for command in wishes(count, 12):
         physics.command[slots] = command[rows]
         for _ in range(8 // at_once):
@@ -132,11 +128,11 @@ def test_lives_come_and_go_in_the_same_memory_and_leave_nothing_behind() -> None
     count, random = 200, np.random.default_rng(0)
     physics, plan = Physics(count, ONE), mixed(400, seed=9)
     still = np.zeros(2, np.float32)
-    settle_in(physics, rows_of(plan, numbers(count)), 150.0, 3.0)
+    settle_in(physics, plan.rows(numbers(count)), 150.0, 3.0)
     blocks = len(physics.state()["blocks"]["items"])
     for k in range(300):
         slots = random.choice(count, 2, replace=False).astype(np.int32)
-        bodies = rows_of(plan, random.integers(0, 400, 2))
+        bodies = plan.rows(random.integers(0, 400, 2))
         physics.place(slots, bodies, np.ones(2, np.int32), still + 50, still + 3, still)
         if k % 10 == 0:
             physics.command[:] = random.uniform(-1, 1, physics.command.shape)
@@ -154,10 +150,10 @@ def test_a_replaced_creature_forgets_its_predecessor() -> None:
     fresh = Physics(1, ONE)
     used = Physics(1, ONE)
     at = [column[:1] for column in places(60)]
-    settle_in(used, rows_of(plan, np.array([5])), 150.0, 3.0)
+    settle_in(used, plan.rows(np.array([5])), 150.0, 3.0)
     used.step(100, GROUND)
     for physics in (fresh, used):
-        physics.place(numbers(1), rows_of(plan, np.array([8])), *at)
+        physics.place(numbers(1), plan.rows(np.array([8])), *at)
         physics.step(100, GROUND)
     for mine, other in zip(fresh.read(), used.read(), strict=True):
         assert mine.tobytes() == other.tobytes()
@@ -180,12 +176,12 @@ def test_a_hundred_thousand_steps_of_turnover_keep_the_memory_flat() -> None:
 
     count, random = 300, np.random.default_rng(0)
     physics, plan = Physics(count, ONE), mixed(1000, seed=9)
-    settle_in(physics, rows_of(plan, numbers(count)), 150.0, 3.0)
+    settle_in(physics, plan.rows(numbers(count)), 150.0, 3.0)
     where = np.ones(3, np.int32), np.full(3, 50, np.float32), np.full(3, 3, np.float32), np.zeros(3, np.float32)
     blocks, memory = len(physics.state()["blocks"]["items"]), []
     for k in range(100_000):
         slots = random.choice(count, 3, replace=False).astype(np.int32)
-        physics.place(slots, rows_of(plan, random.integers(0, 1000, 3)), *where)
+        physics.place(slots, plan.rows(random.integers(0, 1000, 3)), *where)
         physics.step(1, GROUND)
         if k % 10_000 == 0:
             memory.append(getrusage(RUSAGE_SELF).ru_maxrss)

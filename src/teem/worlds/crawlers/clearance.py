@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from teem.worlds.crawlers.ground import SAMPLES, SPACING, Ground
-from teem.worlds.crawlers.place import Bodies, pose
+from teem.worlds.crawlers.place import bodies_of, pose
 from teem.worlds.crawlers.plan import CHASSIS, FIRST_WHEEL, PARTS, Plan
 
 Floats = NDArray[np.float32]
@@ -18,9 +18,8 @@ def clearance(plan: Plan, tile: NDArray[np.int32], x: Floats, y: Floats, angle: 
 
     A body at (x, y - clearance) touches the ground and nowhere enters it.
     """
-    bodies = Bodies(*(getattr(plan, name) for name in Bodies._fields))
     out = np.empty(len(x), np.float32)
-    _clearance(bodies, tile, x, y, angle, ground, out)
+    _clearance(bodies_of(plan), tile, x, y, angle, ground, out)
     return out
 
 

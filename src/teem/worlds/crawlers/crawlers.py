@@ -16,7 +16,7 @@ from teem.threads import Threads
 from teem.worlds.base import Births, Deaths, Observation, Outcome
 from teem.worlds.crawlers import food, rules
 from teem.worlds.crawlers.chart import chart
-from teem.worlds.crawlers.creatures import Creatures, plan_state
+from teem.worlds.crawlers.creatures import Creatures
 from teem.worlds.crawlers.food import Food
 from teem.worlds.crawlers.genome import TRAITS
 from teem.worlds.crawlers.ground import TILE
@@ -113,13 +113,13 @@ class Crawlers:
         self._crawl(alive)
         ledger = {"eaten": self._eat(alive), "taken": self._metabolise(alive)}
         self._judge(alive)
-        ended = alive[self.creatures.decided[alive] & self._is_due(ids, self.step_count + 1)]
-        self._set_down(ended)
+        decided = self.creatures.decided[alive]
+        ended = decided & self._is_due(ids, self.step_count + 1)
+        self._set_down(alive[ended])
         deaths, honours, ledger["lost"] = self._die(alive)
         births, ledger["seeded"] = self._breed()
         ledger["grown"] = self._grow()
-        dead = self._terminated[alive]
-        done = self.creatures.decided[alive] & (self._is_due(ids, self.step_count + 1) | dead)
+        done = ended | (decided & self._terminated[alive])
         self.creatures.decided[alive[done]] = False
         outcome = Outcome(
             step=self.step_count,
@@ -217,9 +217,7 @@ class Crawlers:
             deaths = Deaths(dead, people.id[dead], self._cause[:count].copy())
             if not count:
                 return deaths, np.empty((0, 2), np.int32), 0.0
-            feats = self.creatures.feats[dead].astype(np.float64)
-            entries = self.fame.offer(feats, people.kind[dead], people.genome[dead])
-            honours = np.stack([entries[entries >= 0], dead[entries >= 0]], axis=1)
+            honours = self.fame.honour(dead, self.creatures.feats, people.kind, people.genome)
             self._terminated[dead] = True
             self._truncated[dead] = False
             lost = float(people.energy[dead].sum(dtype=np.float64))
@@ -297,7 +295,7 @@ class Crawlers:
             "step_count": self.step_count,
             "population": self.population.state(),
             "creatures": self.creatures.state(),
-            "plan": plan_state(self.plan),
+            "plan": self.plan.state(),
             "physics": self.physics.state(),
             "terrain": self.terrain.state(),
             "food": self.food.state(),
@@ -311,7 +309,7 @@ class Crawlers:
         self.step_count = int(state["step_count"])
         self.population.load_state(state["population"])
         self.creatures.load_state(state["creatures"])
-        self.plan.put(np.arange(self.population.capacity, dtype=np.int32), Plan(**state["plan"]))
+        self.plan.load_state(state["plan"])
         self.physics.load_state(state["physics"])
         self.terrain.load_state(state["terrain"])
         self.food.load_state(state["food"], self.terrain)

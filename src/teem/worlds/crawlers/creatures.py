@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.state import State, expect_same_shape
-from teem.worlds.crawlers.plan import Plan
+from teem.state import State, load_columns
 
 
 @dataclass(slots=True)
@@ -18,7 +17,7 @@ class Creatures:
     x: NDArray[np.float64]  # [capacity] metres of the chassis from where the world began
     birthplace: NDArray[np.float64]  # [capacity] x when it was born, moved along when it is carried
     farthest: NDArray[np.float64]  # [capacity] largest x so far, counted in whole new metres
-    advanced: NDArray[np.int64]  # [capacity] step of the last new metre, or when it was set upright
+    advanced: NDArray[np.int64]  # [capacity] step of the last new metre, or when it was set down elsewhere
     decided: NDArray[np.bool_]  # [capacity] a decision is in progress
     reward: NDArray[np.float32]  # [capacity] of the decision in progress
     made: NDArray[np.float64]  # [capacity] metres to the right in the last step
@@ -52,12 +51,4 @@ class Creatures:
 
     def load_state(self, state: State) -> None:
         """Take over saved columns of the same capacity."""
-        for one in fields(self):
-            here = getattr(self, one.name)
-            expect_same_shape(f"world.creatures.{one.name}", state[one.name], here)
-            here[:] = state[one.name]
-
-
-def plan_state(plan: Plan) -> State:
-    """A copy of the bodies."""
-    return {one.name: getattr(plan, one.name).copy() for one in fields(plan)}
+        load_columns("world.creatures", {one.name: getattr(self, one.name) for one in fields(self)}, state)

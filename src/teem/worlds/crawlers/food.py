@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from teem.config.crawlers import FoodSettings
 from teem.rng import Stream, uniforms
-from teem.state import State, expect_same_shape
+from teem.state import State, load_columns
 from teem.worlds.crawlers.biomes import feature
 from teem.worlds.crawlers.ground import TILE
 from teem.worlds.crawlers.terrain import Terrain
@@ -86,9 +86,7 @@ class Food:
     def load_state(self, state: State, terrain: Terrain) -> None:
         """Have what there was when the state was saved, on a terrain that has its tiles back already."""
         self.items = self._grown(terrain)
-        for name, here in (("amount", self.items.amount), ("eaten", self.items.eaten)):
-            expect_same_shape(f"food.{name}", state[name], here)
-            here[:] = state[name]
+        load_columns("food", {"amount": self.items.amount, "eaten": self.items.eaten}, state)
 
 
 @njit(nogil=True, cache=True)

@@ -77,7 +77,7 @@ def best_gaits(
         who = np.arange(begin, min(begin + some, len(ids)))
         tried = draw_gaits(ids[who], tries, seed)
         copies = np.repeat(who, tries)
-        made = swing(tried, rows_of(plan, copies), x[copies], terrain, settings, threads, steps)
+        made = swing(tried, plan.rows(copies), x[copies], terrain, settings, threads, steps)
         best = made.reshape(len(who), tries).argmax(axis=1) + np.arange(len(who)) * tries
         metres.append(made[best])
         gaits.append(tried.rows(best))
@@ -110,11 +110,6 @@ def swing(
 def _places(physics: Physics) -> NDArray[np.float64]:
     reading = physics.reading
     return np.asarray(reading.tile * TILE + reading.pose[:, CHASSIS, 0].astype(np.float64), np.float64)
-
-
-def rows_of(plan: Plan, rows: NDArray[np.int64] | NDArray[np.int32]) -> Plan:
-    """The bodies in these rows."""
-    return Plan(**{one.name: getattr(plan, one.name)[rows] for one in fields(Plan)})
 
 
 @njit(nogil=True, cache=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.lanes import LANES
-from teem.state import State, expect_same_shape
+from teem.state import State, load_columns
 from teem.threads import Threads
 from teem.worlds.crawlers import place
 from teem.worlds.crawlers.blocks import NOBODY, Blocks, blocks_of
@@ -65,7 +65,7 @@ class Physics:
     ) -> None:
         """Put the plan's bodies into `slots`, one a row, at rest; whoever lived there is gone."""
         slots = self._checked(slots)
-        bodies = place.Bodies(*(getattr(plan, name) for name in place.Bodies._fields))
+        bodies = place.bodies_of(plan)
         if by_torque is None:
             by_torque = np.zeros(len(slots), np.bool_)
         if any(len(column) != len(slots) for column in (*bodies, tile, x, y, angle, by_torque)):
@@ -112,14 +112,9 @@ class Physics:
 
     def load_state(self, state: State) -> None:
         """Take over a saved physics of the same capacity; it goes on with the same bits."""
-        for name, here in (("home", self._home), ("command", self.command)):
-            expect_same_shape(f"physics.{name}", state[name], here)
-            here[:] = state[name]
+        load_columns("physics", {"home": self._home, "command": self.command}, state)
         self._blocks = blocks_of(len(state["blocks"]["items"]))
-        for name in Blocks._fields:
-            here = getattr(self._blocks, name)
-            expect_same_shape(f"physics.blocks.{name}", state["blocks"][name], here)
-            here[:] = state["blocks"][name]
+        load_columns("physics.blocks", self._blocks._asdict(), state["blocks"])
 
     def _checked(self, slots: Slots) -> Slots:
         """Slots as the kernels take them, which don't look whether they exist."""

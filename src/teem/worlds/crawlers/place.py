@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from teem.worlds.crawlers import blocks as b
 from teem.worlds.crawlers.blocks import Blocks
 from teem.worlds.crawlers.ground import SAMPLES
-from teem.worlds.crawlers.plan import CHASSIS, PARENT, PARTS
+from teem.worlds.crawlers.plan import CHASSIS, PARENT, PARTS, Plan
 
 Floats = NDArray[np.float32]
 _PARENT = PARENT.copy()
@@ -32,6 +32,11 @@ class Bodies(NamedTuple):
     torque: Floats
     speed: Floats
     friction: Floats
+
+
+def bodies_of(plan: Plan) -> Bodies:
+    """The plan's columns, as the kernels take them."""
+    return Bodies(*(getattr(plan, name) for name in Bodies._fields))
 
 
 @njit(nogil=True, cache=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.state import State, load_columns
+
 LIMBS = 8
 SEGMENTS = 3  # most of a limb
 WHEELS = 4
@@ -53,7 +55,14 @@ class Plan:
         wide |= dict.fromkeys(("grip", "rest", "reach", "torque", "speed"), (count, JOINTS))
         return Plan(**{one.name: np.zeros(wide.get(one.name, (count, PARTS)), np.float32) for one in fields(Plan)})
 
-    def put(self, rows: NDArray[np.int32], bodies: Plan) -> None:
-        """Write `bodies` into the rows given."""
-        for one in fields(self):
-            getattr(self, one.name)[rows] = getattr(bodies, one.name)
+    def rows(self, rows: NDArray[np.int64] | NDArray[np.int32]) -> Plan:
+        """The bodies in these rows, a copy."""
+        return Plan(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
+
+    def state(self) -> State:
+        """All columns."""
+        return {one.name: getattr(self, one.name).copy() for one in fields(self)}
+
+    def load_state(self, state: State) -> None:
+        """Take over as many saved bodies."""
+        load_columns("world.plan", {one.name: getattr(self, one.name) for one in fields(self)}, state)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 from numpy.typing import NDArray
 
 from teem.config.crawlers import CrawlersSettings
+from teem.population.breeding import first_in_turn
 from teem.population.fame import HallOfFame
 from teem.population.slots import Population
 from teem.population.variation import Genomes, cross, mutate
@@ -38,12 +37,11 @@ def heirs(
     count: int, fame: HallOfFame, population: Population, settings: CrawlersSettings, seed: int, step: int
 ) -> tuple[Slots, Slots]:
     """Bring mutated copies of the famous into an empty world, founders if there are none: (slots, their entries)."""
-    entries = np.flatnonzero(np.isfinite(fame.score)).astype(np.int32)
-    if not len(entries):
+    if not len(fame):
         return founders(count, None, population, settings, seed, step), np.full(count, -1, np.int32)
     slots = population.spawn(count)
     ids = population.id[slots]
-    chosen = entries[(uniforms(seed, Stream.RESEED, step, ids, 1)[:, 0] * len(entries)).astype(np.int32)]
+    chosen = fame.draw(ids, seed, step)
     population.genome[slots] = mutate(fame.genome[chosen], settings.mutation, seed, step, ids)
     _equip(slots, settings.energy, population, step)
     return slots, chosen
@@ -56,10 +54,7 @@ def bear(population: Population, settings: CrawlersSettings, seed: int, step: in
     """
     living = population.living
     ripe = (population.energy[living] >= settings.breed_energy) & (step - population.born[living] >= settings.maturity)
-    able: Slots = living[ripe]
-    if len(able) > population.room:
-        turn = uniforms(seed, Stream.BREEDING, step, population.id[able], 1)[:, 0]
-        able = able[np.sort(np.lexsort((population.id[able], turn))[: population.room])]
+    able = first_in_turn(living[ripe], population.id, population.room, seed, step)
     if not len(able):
         return able, able
     genome = population.genome[able]
@@ -102,7 +97,7 @@ def put(slots: Slots, x: NDArray[np.float64], plan: Plan, terrain: Terrain, phys
     """Stand the bodies of `plan[slots]` at x metres, level, at rest and clear of the ground."""
     tile = np.floor(x / TILE).astype(np.int32)
     within = (x - tile * TILE).astype(np.float32)
-    bodies = Plan(**{one.name: getattr(plan, one.name)[slots] for one in fields(Plan)})
+    bodies = plan.rows(slots)
     level = np.zeros(len(slots), np.float32)
     high = level + _HIGH
     y = high - clearance(bodies, tile, within, high, level, terrain.ground) + _AIR

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from teem.config.crawlers import BodySettings, CrawlersSettings
 from teem.population.slots import Population
-from teem.state import State, expect_same_shape
+from teem.state import State, load_columns
 from teem.threads import Threads
 from teem.worlds.crawlers.blocks import COS, SIN, X, Y
 from teem.worlds.crawlers.food import Items, eat, find_nearest
@@ -60,7 +60,7 @@ class View:
         self.mask = np.zeros((capacity, len(self.joints)), np.bool_)
         self._values = np.zeros((capacity, self.tokens.size), np.float32)
         self._settings = settings
-        self._population, self._plan, self._physics, self._threads = population, plan, physics, threads
+        self._population, self._threads = population, threads
         self._fan = fan_of(settings.rays)
         self._scale = Scale(
             np.float32(settings.energy_max), np.float32(settings.body.torque), np.float32(settings.rays.reach)
@@ -70,10 +70,13 @@ class View:
         self._item = np.full(capacity, -1, np.int64)
         self._away_x, self._away_y, self._got = (np.zeros(capacity, np.float32) for _ in range(3))
         self._claims = np.zeros(0, np.float32)
+        self._poses = self._poses_of(physics, plan)  # these columns are written in place, never replaced
+        self._build = Build(*(getattr(plan, name) for name in Build._fields))
+        self._sensed = self._sensed_of(physics, population)
 
     def look(self, deciding: Slots, terrain: Terrain, items: Items) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Fill in the rows of those who decide; returns `[capacity, size]` and which joints each has."""
-        living, poses = self._population.living, self._poses()
+        living, poses = self._population.living, self._poses
         order = by_place(living, poses)
         place = np.empty(self._population.capacity, np.int32)
         place[order] = np.arange(len(order), dtype=np.int32)
@@ -83,7 +86,7 @@ class View:
         )  # fmt: skip
         self._find(deciding, self._scale.sight, items)
         self._share(
-            sense, deciding, deciding, self.joints, self._sensed(), self._build(), self._fan, terrain.ground, items,
+            sense, deciding, deciding, self.joints, self._sensed, self._build, self._fan, terrain.ground, items,
             self._scale, self._values, self.mask,
         )  # fmt: skip
         return self._values, self.mask
@@ -106,12 +109,10 @@ class View:
 
     def load_state(self, state: State) -> None:
         """Have perceived what was saved."""
-        for name, here in (("values", self._values), ("mask", self.mask)):
-            expect_same_shape(f"world.view.{name}", state[name], here)
-            here[:] = state[name]
+        load_columns("world.view", {"values": self._values, "mask": self.mask}, state)
 
     def _find(self, who: Slots, reach: np.float32, items: Items) -> None:
-        poses = self._poses()
+        poses = self._poses
         self._share(
             find_nearest, who, who, poses.tile, poses.x, poses.y, reach, items, self._item, self._away_x, self._away_y
         )
@@ -119,20 +120,18 @@ class View:
     def _share(self, kernel, who: Slots, *arguments) -> None:  # type: ignore[no-untyped-def]
         self._threads.share(kernel, len(who), *arguments, at_least=_AT_LEAST)
 
-    def _poses(self) -> Poses:
-        reading, plan = self._physics.reading, self._plan
+    @staticmethod
+    def _poses_of(physics: Physics, plan: Plan) -> Poses:
+        reading = physics.reading
         chassis = reading.pose[:, CHASSIS]
         return Poses(
             reading.tile, chassis[:, X], chassis[:, Y], chassis[:, COS], chassis[:, SIN],
             plan.radius[:, CHASSIS],
         )  # fmt: skip
 
-    def _sensed(self) -> Sensed:
-        reading = self._physics.reading
+    def _sensed_of(self, physics: Physics, population: Population) -> Sensed:
+        reading = physics.reading
         return Sensed(
-            reading.tile, reading.pose, reading.turn, reading.touch, self._physics.command, self._population.energy,
+            reading.tile, reading.pose, reading.turn, reading.touch, physics.command, population.energy,
             self._distance, self._hit, self._item, self._away_x, self._away_y,
         )  # fmt: skip
-
-    def _build(self) -> Build:
-        return Build(*(getattr(self._plan, name) for name in Build._fields))

@@ -14,7 +14,7 @@ from teem.measure.spans import Spans
 from teem.population.fame import HallOfFame
 from teem.population.slots import Population
 from teem.space.grid import Grid
-from teem.state import State, expect_same_shape
+from teem.state import State, load_columns
 from teem.threads import Threads
 from teem.worlds.base import Births, Deaths, Observation, Outcome, Progress, silent
 from teem.worlds.farm.bodies import ACTIONS, CAUSES, OWN, PASS, TRAITS, blank, bodies_of, kinds_of, terms_of
@@ -23,7 +23,7 @@ from teem.worlds.farm.fields import RESOURCES, ROCK, TERRAIN, empty_map
 from teem.worlds.farm.heuristic import farm_by_rule
 from teem.worlds.farm.layout import lay_out, make_fields
 from teem.worlds.farm.look import look
-from teem.worlds.farm.memory import Memory, make_memory
+from teem.worlds.farm.memory import make_memory
 from teem.worlds.farm.rules.breed import breed, parents
 from teem.worlds.farm.rules.fight import fight
 from teem.worlds.farm.rules.gather import gather
@@ -217,19 +217,10 @@ class Farm:
             count, lost = die(acted, bodies, self._terms, self.step_count, self._terminated, self._dead, self._cause)
             dead = self._dead[:count].copy()
             deaths = Deaths(dead, population.id[dead], self._cause[:count].copy())
-            honours = self._honour(dead)
+            honours = self.fame.honour(dead, bodies.feats, bodies.kind, bodies.genome)
             if count:
                 population.release(dead)
         return deaths, honours, float(lost)
-
-    def _honour(self, dead: Slots) -> NDArray[np.int32]:
-        """Offer the dead to the hall of fame, by the joules they gathered in their lives."""
-        bodies = self.bodies
-        if not len(dead):
-            return np.empty((0, 2), np.int32)
-        entries = self.fame.offer(bodies.feats[dead].astype(np.float64), bodies.kind[dead], bodies.genome[dead])
-        held = entries >= 0
-        return np.stack([entries[held], dead[held]], axis=1)
 
     def _breed(self) -> Births:
         population, settings = self.population, self._settings
@@ -318,11 +309,8 @@ class Farm:
         self.population.load_state(state["population"])
         self.fields.load_state(state["fields"])
         self.fame.load_state(state["fame"])
-        for group, names in (("bodies", OWN), ("memory", Memory._fields)):
-            for name in names:
-                here = getattr(self.bodies if group == "bodies" else self._memory, name)
-                expect_same_shape(f"world.{group}.{name}", state[group][name], here)
-                here[:] = state[group][name]
+        load_columns("world.bodies", {name: getattr(self.bodies, name) for name in OWN}, state["bodies"])
+        load_columns("world.memory", self._memory._asdict(), state["memory"])
 
 
 def side_of(config: Config) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.state import Array, State, expect_same_shape
+from teem.state import Array, State, load_columns
 from teem.worlds.farm.mapfile import mapped
 from teem.worlds.farm.tiles import Tiles, fold_traces
 
@@ -88,9 +88,7 @@ class Fields:
 
     def load_state(self, state: State) -> None:
         """Take over saved planes of the same shape."""
-        for name, array in self._saved().items():
-            expect_same_shape(f"world.{name}", state[name], array)
-            array[:] = state[name]
+        load_columns("world", self._saved(), state)
 
     def _saved(self) -> dict[str, Array]:
         """Everything that a later step depends on, as it lies here."""

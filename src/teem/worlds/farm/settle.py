@@ -46,9 +46,7 @@ def resettle(
     """Bring `count` mutated copies of the famous into an empty world: (slots, the entries they come from)."""
     slots = population.spawn(count)
     ids = population.id[slots]
-    entries = np.flatnonzero(np.isfinite(fame.score)).astype(np.int32)
-    draws = uniforms(seed, Stream.RESEED, step, ids, 1)[:, 0]
-    chosen = entries[(draws * len(entries)).astype(np.int32)]
+    chosen = fame.draw(ids, seed, step)
     population.genome[slots] = mutate(fame.genome[chosen], settings.mutation, seed, step, ids)
     population.kind[slots] = fame.kind[chosen]
     _place(slots, population, fields, settings, seed, step)

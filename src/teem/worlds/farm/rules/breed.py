@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.config.farm import FarmSettings
+from teem.population.breeding import first_in_turn
 from teem.population.slots import Population
 from teem.population.variation import cross, mutate
-from teem.rng import Stream, uniforms
 from teem.worlds.farm.bodies import REPRODUCE, Bodies
 
 Slots = NDArray[np.int32]
@@ -26,13 +26,7 @@ def parents(
     """The slots that breed now, at most `room` of them, by rising id; who comes first is drawn by id."""
     asked = living[action[living] == REPRODUCE]
     able = (bodies.energy[asked] >= settings.breed_energy) & (step - bodies.born[asked] >= settings.maturity)
-    able_slots: Slots = asked[able]
-    if len(able_slots) <= room:
-        return able_slots
-    turn = uniforms(seed, Stream.BREEDING, step, bodies.id[able_slots], 1)[:, 0]
-    chosen = np.lexsort((bodies.id[able_slots], turn))[:room]
-    first: Slots = able_slots[np.sort(chosen)]
-    return first
+    return first_in_turn(asked[able], bodies.id, room, seed, step)
 
 
 def breed(parent: Slots, population: Population, bodies: Bodies, settings: FarmSettings, seed: int, step: int) -> Slots:
