@@ -59,7 +59,7 @@ class Crawlers:
 
     agents: int
     threads: int
-    rule: LearningSettings = field(default_factory=LearningSettings)
+    rule: LearningSettings = field(default_factory=lambda: LearningSettings(network="attention"))
 
     def __post_init__(self) -> None:
         random = np.random.default_rng(0)
@@ -138,33 +138,16 @@ def measure_frames(crawlers: Crawlers, name: str, frames: int = 480) -> None:
 
 
 def torch_update(crawlers: Crawlers) -> Callable[[], None]:
-    """The same update on stacked torch modules, drawn beforehand."""
+    """The same update on stacked torch modules."""
     import torch
 
-    from teem.learning.attention import AttentionQ
-    from teem.learning.branches import BranchTransitions, branching_td_loss
-    from teem.learning.torch_network import Network
-    from teem.learning.torch_networks import TorchNetworks
+    from teem.learning.torch_network import q_network
+    from teem.learning.torch_q import TorchQ
 
-    network = Network(AttentionQ(TOKENS, BINS, WIDTHS), crawlers.networks.own.layout, None)
-    rule, rows = crawlers.rule, crawlers.rows
-    learner = TorchNetworks(
-        crawlers.networks,
-        network.values,
-        lambda p, t, batch: (lambda loss, size: (loss, (size,)))(
-            *branching_td_loss(network.values, p, t, batch, rule.double)
-        ),
-        rule,
-        "cpu",
-    )
-    drawn = crawlers.replay.sample(rows, crawlers.ids, 0, 1, rule.batch, rule.n_step, rule.gamma)
-    batch = BranchTransitions(*(torch.from_numpy(getattr(drawn, name)) for name in BranchTransitions._fields))
+    network = q_network(TOKENS.size, BINS, crawlers.rule, TOKENS.branches, TOKENS)
+    learner = TorchQ(network, crawlers.networks, crawlers.rule, TOKENS.size)
     torch.set_num_threads(crawlers.threads)
-
-    def update() -> None:
-        learner.improve(learner.take(rows), batch)
-
-    return update
+    return lambda: learner.update(crawlers.rows, crawlers.ids, crawlers.replay, 1, 0, crawlers.loss, crawlers.faults)
 
 
 def main() -> None:

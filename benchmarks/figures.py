@@ -6,70 +6,35 @@ CPU time beside them: on a busy machine compare the latter. Nothing here fails; 
 
 from __future__ import annotations
 
-import json
 import resource
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _measuring import QUIET, UNSAVED, Figures, Scenario, main, make_run, pieces, run_alone, warmed
 
 FOREVER = 10**9
 NOBODY_DIES = {
     "world.upkeep": 0.0, "world.move_cost": 0.0, "world.attack_damage": 0.0, "world.age_max": FOREVER,
     "world.breed_energy": 40.0, "world.maturity": FOREVER,
 }  # fmt: skip
-QUIET = {"record.enabled": False, "checkpoint.every": 0, "checkpoint.at_end": False}
-UNSAVED = {"checkpoint.every": 0, "checkpoint.at_end": False}
 
 
-def make_run(world: str, out: Path, **overrides: Any) -> Any:
-    from teem.config.load import load_config
-    from teem.record.folder import RunFolder
-    from teem.runtime.loop import Run
-
-    config = load_config(world, {path.replace("__", "."): value for path, value in overrides.items()})
-    return Run.create(config, RunFolder.create(out, "bench"))
-
-
-def pieces(run: Any, steps: int, count: int) -> dict[str, float]:
-    """Medians over `count` pieces of `steps` steps each: agent-steps a second, and CPU ms an agent-step."""
-    rates, costs = [], []
-    for _ in range(count):
-        begun, cpu, agent_steps = time.perf_counter(), time.process_time(), run.totals.agent_steps
-        for _ in range(steps):
-            run.advance()
-        done = run.totals.agent_steps - agent_steps
-        rates.append(done / (time.perf_counter() - begun))
-        costs.append((time.process_time() - cpu) / done * 1e3)
-    return {
-        "agent_steps_per_s": float(np.median(rates)),
-        "cpu_us_an_agent_step": float(np.median(costs)) * 1e3,
-    }
-
-
-def warmed(run: Any, steps: int) -> Any:
-    for _ in range(steps):
-        run.advance()
-    return run
-
-
-def learning(out: Path) -> dict[str, float]:
+def learning(out: Path) -> Figures:
     run = warmed(make_run("farm", out, population__founders=1000, **UNSAVED), 700)
     return pieces(run, 100, 9)
 
 
-def acting(out: Path) -> dict[str, float]:
+def acting(out: Path) -> Figures:
     overrides = {"population__founders": 1000, "learning__enabled": False, **NOBODY_DIES, **UNSAVED}
     run = warmed(make_run("farm", out, **overrides), 300)
     return pieces(run, 200, 9)
 
 
-def rules(out: Path) -> dict[str, float]:
+def rules(out: Path) -> Figures:
     overrides = {
         "population__founders": 10_000, "learning__algorithm": "random", **NOBODY_DIES, **QUIET,
     }  # fmt: skip
@@ -77,13 +42,13 @@ def rules(out: Path) -> dict[str, float]:
     return pieces(run, 50, 9)
 
 
-def agentfarm(out: Path) -> dict[str, float]:
+def agentfarm(out: Path) -> Figures:
     run = warmed(make_run("agentfarm", out, **UNSAVED), 200)
     measured = pieces(run, 40, 5)
     return {**measured, "times_less_cpu_than_10_ms": 10_000 / measured["cpu_us_an_agent_step"]}
 
 
-def evenness(out: Path) -> dict[str, float]:
+def evenness(out: Path) -> Figures:
     run = warmed(make_run("farm", out, population__founders=1000, **NOBODY_DIES, **UNSAVED), 700)
     run.spans.__init__()
     warmed(run, 1500)
@@ -91,14 +56,14 @@ def evenness(out: Path) -> dict[str, float]:
     return {**step, "p95_over_median": step["p95_ms"] / step["p50_ms"]}
 
 
-def memory(out: Path) -> dict[str, float]:
+def memory(out: Path) -> Figures:
     """What each of the last 900 of 1000 agents takes, replay full."""
-    run_alone("resident", "100")  # compiles what is missing, which takes memory too
-    held = {agents: run_alone("resident", str(agents))["rss_mb"] for agents in (100, 1000)}
+    run_alone(resident, "100")  # compiles what is missing, which takes memory too
+    held = {agents: run_alone(resident, str(agents))["rss_mb"] for agents in (100, 1000)}
     return {"kb_an_agent": (held[1000] - held[100]) / 900 * 1e3, **{f"rss_mb_{n}": mb for n, mb in held.items()}}
 
 
-def resident(out: Path, agents: str) -> dict[str, float]:
+def resident(out: Path, agents: str) -> Figures:
     """Megabytes that a run holds once every agent has remembered all it can."""
     run = make_run("farm", out, population__founders=int(agents), **NOBODY_DIES, **UNSAVED)
     warmed(run, run.config.learning.replay.length + 50)
@@ -106,13 +71,13 @@ def resident(out: Path, agents: str) -> dict[str, float]:
     return {"rss_mb": pages * resource.getpagesize() / 1e6}
 
 
-def recording(out: Path) -> dict[str, float]:
+def recording(out: Path) -> Figures:
     """Means over four pairs of runs: where in memory a run happens to lie changes its speed by some percent."""
-    pairs = [run_alone("recorded_and_not", first) for first in ("on", "off") * 2]
+    pairs = [run_alone(recorded_and_not, first) for first in ("on", "off") * 2]
     return {name: float(np.mean([pair[name] for pair in pairs])) for name in pairs[0]}
 
 
-def recorded_and_not(out: Path, first: str) -> dict[str, float]:
+def recorded_and_not(out: Path, first: str) -> Figures:
     """Two runs of the same seed side by side, one recorded every 10th step; CPU of the writer included.
 
     They take turns in going first, and a piece is as long as the longest interval of recording, so that each
@@ -148,7 +113,7 @@ def writer_cpu(run: Any) -> float:
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-def start(out: Path) -> dict[str, float]:
+def start(out: Path) -> Figures:
     """From the command to the end of the first step, kernels compiled before; the median of five."""
     seconds = []
     for number in range(6):
@@ -170,7 +135,7 @@ def start(out: Path) -> dict[str, float]:
     return {"seconds_with_exit": float(np.median(seconds[1:]))}
 
 
-SCENARIOS: dict[str, tuple[Callable[[Path], dict[str, float]], str, str, str]] = {
+SCENARIOS: dict[str, Scenario] = {
     "learning": (learning, "1,000 agents learning, recorded", "50k agent-steps/s", "150k"),
     "acting": (acting, "1,000 agents acting, recorded", "300k agent-steps/s", "800k"),
     "rules": (rules, "rules and observations, 10k random agents", "1.5M agent-steps/s", "6M"),
@@ -182,28 +147,5 @@ SCENARIOS: dict[str, tuple[Callable[[Path], dict[str, float]], str, str, str]] =
 }
 
 
-def run_alone(function: str, *arguments: str) -> dict[str, float]:
-    """Run a function of this file in a process of its own, and return what it measured."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--alone", function, *arguments],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def main(names: list[str]) -> None:
-    if names[:1] == ["--alone"]:
-        with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(globals()[names[1]](Path(folder) / "run", *names[2:])))
-        return
-    for name in names or list(SCENARIOS):
-        _, what, must, aim = SCENARIOS[name]
-        measured = run_alone(name)
-        figures = ", ".join(f"{key} {value:,.4g}" for key, value in measured.items())
-        print(f"{what}: {figures}   (must {must}, aim {aim})", flush=True)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(globals(), SCENARIOS)

@@ -42,7 +42,7 @@ def replacements(count: int) -> None:
     one, still = np.zeros(1, np.int32), np.zeros(1, np.float32)
     times = []
     for k in range(200):
-        body = Plan(**{name: getattr(other, name)[k : k + 1] for name in Plan.__slots__})
+        body = other.rows(np.array([k]))
         one[0] = k * 7 % count
         begun = perf_counter()
         physics.place(one, body, one, still, still, still)
