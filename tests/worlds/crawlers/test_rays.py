@@ -11,6 +11,7 @@ from teem.config.crawlers import FoodSettings, RaySettings, TerrainSettings
 from teem.threads import Threads
 from teem.worlds.crawlers.food import PLACES, Food, Items
 from teem.worlds.crawlers.ground import SAMPLES, SPACING, TILE, Ground
+from teem.worlds.crawlers.order import by_place
 from teem.worlds.crawlers.rays import (
     CREATURE,
     FOOD,
@@ -22,7 +23,6 @@ from teem.worlds.crawlers.rays import (
     TERRAIN,
     Fan,
     Poses,
-    by_place,
     cast,
     cast_plain,
     fan_of,
@@ -38,7 +38,7 @@ class Scene:
 
     def __init__(self, poses: Poses, ground: Ground, obstacle: np.ndarray, items: Items, fan: Fan = FAN) -> None:
         self.poses, self.ground, self.obstacle, self.items, self.fan = poses, ground, obstacle, items, fan
-        self.order = by_place(np.arange(len(poses.x), dtype=np.int32), poses)
+        self.order = by_place(np.arange(len(poses.x), dtype=np.int32), poses.tile, poses.x)
 
     def cast(self, threads: Threads | None = None) -> tuple[np.ndarray, np.ndarray]:
         n = len(self.poses.x)
@@ -151,7 +151,7 @@ def test_creatures_are_seen_as_circles_across_tiles_and_never_oneself() -> None:
     world = flat([(99.0, 2.0), (3.0, 2.0), (95.0, 2.2)])
     world.poses.tile[1] = 1
     world.fan = rays_at(0, 180)
-    world.order = by_place(np.arange(3, dtype=np.int32), world.poses)
+    world.order = by_place(np.arange(3, dtype=np.int32), world.poses.tile, world.poses.x)
     assert world.order.tolist() == [2, 0, 1]
     distance, hit = world.cast()
     assert hit.tolist() == [[CREATURE, CREATURE], [NOTHING, CREATURE], [CREATURE, NOTHING]]

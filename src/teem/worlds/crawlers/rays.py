@@ -54,11 +54,6 @@ def fan_of(settings: RaySettings) -> Fan:
     return Fan(np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32), np.float32(settings.reach))
 
 
-def by_place(living: NDArray[np.int32], poses: Poses) -> NDArray[np.int32]:
-    """The living from left to right; those at one place in the order given."""
-    return living[np.argsort(poses.tile[living] * TILE + poses.x[living].astype(np.float64), kind="stable")]
-
-
 @njit(nogil=True, cache=True)
 def cast(start, stop, looking, order, poses, fan, ground, obstacle, items, distance, hit):  # type: ignore[no-untyped-def]
     """Cast the rays of those at the places looking[start:stop] in `order`, which goes from left to right.

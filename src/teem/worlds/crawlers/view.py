@@ -11,9 +11,10 @@ from teem.state import State, load_columns
 from teem.threads import Threads
 from teem.worlds.crawlers.blocks import COS, SIN, X, Y
 from teem.worlds.crawlers.food import Items, eat, find_nearest
+from teem.worlds.crawlers.order import by_place
 from teem.worlds.crawlers.physics import Physics
 from teem.worlds.crawlers.plan import CHASSIS, LIMBS, SEGMENTS, Plan
-from teem.worlds.crawlers.rays import Poses, by_place, cast, fan_of
+from teem.worlds.crawlers.rays import Poses, cast, fan_of
 from teem.worlds.crawlers.senses import JOINT, NEAREST, RAY, SELF, Build, Scale, Sensed, sense
 from teem.worlds.crawlers.terrain import Terrain
 from teem.worlds.tokens import TokenKind, Tokens
@@ -77,7 +78,7 @@ class View:
     def look(self, deciding: Slots, terrain: Terrain, items: Items) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Fill in the rows of those who decide; returns `[capacity, size]` and which joints each has."""
         living, poses = self._population.living, self._poses
-        order = by_place(living, poses)
+        order = by_place(living, poses.tile, poses.x)
         place = np.empty(self._population.capacity, np.int32)
         place[order] = np.arange(len(order), dtype=np.int32)
         self._share(
