@@ -11,15 +11,19 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SMALL = {
     "run_farm": ["--agents", "20", "--steps", "40", "--out", "run"],
+    "crawlers_ppo": ["--agents", "6", "--steps", "100", "--out", "run"],
     "own_channel": ["--steps", "5"],
     "own_network": ["--agents", "6", "--steps", "80", "--out", "run"],
     "own_policy_loop": ["--agents", "20", "--steps", "20"],
+    "read_attention": ["--agents", "12", "--steps", "12"],
 }
 SAYS = {
     "run_farm": "kept in run",
+    "crawlers_ppo": "m on since the last line",
     "own_channel": "mean crowd",
     "own_network": "updates of",
     "own_policy_loop": "alive",
+    "read_attention": "limb0.0",
 }
 
 

@@ -29,6 +29,7 @@ class Stream(IntEnum):
     EVALUATION = 12
     TERRAIN = 13
     RESEED = 14
+    LIFESPAN = 15
 
 
 _M0 = np.uint64(0xD2511F53)

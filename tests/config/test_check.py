@@ -32,6 +32,10 @@ CASES: list[tuple[dict[str, object], str]] = [
     ({"learning.attention.trunk": "64,0"}, "learning.attention.trunk[1] is 0: give a width from 1 to 1024"),
     ({"learning.network": "mlpp"}, 'learning.network is "mlpp": give mlp, attention, or a torch.nn.Module'),
     ({"learning.network": "a.b:9"}, 'learning.network is "a.b:9"'),
+    (
+        {"learning.network": "attention"},
+        "learning.network is attention but world.name is farm, where nothing is perceived as tokens: give mlp",
+    ),
     ({"learning.epsilon.end": 0.5, "learning.epsilon.start": 0.1}, "learning.epsilon.end is 0.5"),
     (
         {"learning.algorithm": "ppo", "learning.ppo.minibatches": 9, "learning.ppo.horizon": 8},
@@ -78,6 +82,18 @@ CRAWLERS: list[tuple[dict[str, object], str]] = [
     ({"world.stranded": 8, "world.decision": 8}, "world.stranded is 8 but world.decision is 8"),
     ({"world.terrain.tiles": 2}, "world.terrain.tiles is 2: give a whole number from 3 to 10000"),
     (
+        {"learning.algorithm": "ppo"},
+        "learning.algorithm is ppo but world.control is speed: ppo measures torques out, so give world.control torque",
+    ),
+    (
+        {"world.control": "torque"},
+        "world.control is torque but learning.algorithm is dqn: dqn chooses among speeds, so give learning.algorithm",
+    ),
+    (
+        {"world.control": "torque", "learning.algorithm": "ppo", "learning.network": "attention"},
+        "learning.network is attention but learning.algorithm is ppo: attention networks value actions",
+    ),
+    (
         {"learning.replay.warmup": 3, "learning.batch": 3, "learning.n_step": 3},
         "learning.n_step is 3 but learning.replay.warmup is 3",
     ),
@@ -107,6 +123,7 @@ def test_a_contradiction_is_refused(world: str, overrides: dict[str, object], to
         {**ENERGIES, "world.energy": 20},
         {"world.size": 11, "world.sight": 4},
         {"learning.algorithm": "random", "learning.batch": 4096},
+        {"learning.algorithm": "random", "learning.network": "attention"},
     ],
 )
 def test_the_last_good_value_is_accepted(overrides: dict[str, object]) -> None:
@@ -124,7 +141,12 @@ def test_the_last_good_value_is_accepted(overrides: dict[str, object]) -> None:
         {"world.rays.lowest": 10, "world.rays.highest": 10, "world.rays.count": 1},
         {"world.stranded": 9, "world.decision": 8},
         {"world.stranded": 0},
+        {"world.control": "torque", "learning.algorithm": "ppo"},
+        {"world.control": "torque", "learning.algorithm": "random", "learning.network": "attention"},
         {"learning.network": "attention"},
+        {"learning.network": "attention", "learning.backend": "torch", "learning.sharing": "encoder"},
+        {"learning.network": "package.module:Class", "learning.sharing": "shared"},
+        {"world.body.limbs": 1, "world.body.segments": 1, "world.body.wheels": 0},
     ],
 )
 def test_the_last_good_value_of_the_crawlers_is_accepted(overrides: dict[str, object]) -> None:

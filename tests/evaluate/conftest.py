@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_runs import TINY, TINY_CRAWLERS, run_in
+from tiny_runs import TINY, TINY_CRAWLERS, TORQUES, changed, run_in
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +23,9 @@ def copied_run(tiny_run, tmp_path):
 def tiny_crawlers(tmp_path_factory):
     """A run of crawlers that nobody may change."""
     return run_in(tmp_path_factory.mktemp("runs") / "crawlers", TINY_CRAWLERS)
+
+
+@pytest.fixture(scope="session")
+def tiny_torques(tmp_path_factory):
+    """A run of crawlers that learn torques, which nobody may change."""
+    return run_in(tmp_path_factory.mktemp("runs") / "torques", changed(TINY_CRAWLERS, **TORQUES))

@@ -12,6 +12,7 @@ from teem.config.settings import (
     EpsilonSettings,
     LearningSettings,
     PopulationSettings,
+    PpoSettings,
     RecordSettings,
     ReplaySettings,
     RuntimeSettings,
@@ -47,6 +48,9 @@ TINY_CRAWLERS = Config(
     checkpoint=CheckpointSettings(every=0),
     runtime=RuntimeSettings(threads=1),
 )
+
+
+TORQUES = {"world": {"control": "torque"}, "learning": {"algorithm": "ppo", "ppo": PpoSettings(horizon=8)}}
 
 
 def changed(config: Config, **tables) -> Config:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from teem.config.settings import LearningSettings
 from teem.learning.attention import AttentionQ
@@ -28,6 +29,24 @@ TOKENS = Tokens(
     )
 )
 Bodies = NDArray[np.bool_]
+
+
+class Plain(nn.Module):
+    """A network of a user's: "attending:Plain"."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(inputs, 24), nn.Linear(24, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.first(x).relu())
+
+
+class PerBranch(Plain):
+    """What one might think is asked for: `[n, branches, bins]`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).unflatten(-1, (-1, 5))
 
 
 def some_bodies(rows: int, tokens: Tokens = TOKENS) -> Bodies:

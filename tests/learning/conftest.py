@@ -33,6 +33,7 @@ class LineWorld:
     rest = len(ACTIONS) - 1
     branches = ()
     decision = 1
+    continuous = False
     feat = "rewards"
     tokens = None
     causes = ("age",)

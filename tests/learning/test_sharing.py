@@ -78,6 +78,7 @@ def test_the_encoder_is_all_but_the_last_module() -> None:
     assert shared_names(layout, "own") == ()
     assert shared_names(layout, "shared") == layout.names
     assert shared_names(layout, "encoder") == layout.names[:-2]
+    assert shared_names(layout, "encoder", heads=2) == layout.names[:-4]
 
 
 @pytest.mark.parametrize("algorithm", ["dqn", "ppo"])
@@ -121,13 +122,13 @@ def test_one_network_takes_one_update_a_step_from_some_members(settle, live) -> 
 
 @pytest.mark.parametrize("learning", [{}, {"sharing": "shared"}, {"algorithm": "ppo", "ppo": PpoSettings(horizon=16)}])
 def test_a_users_network_learns_the_line(settle, live, networks: str, learning: dict) -> None:
-    world, policies = settle(network=f"{networks}:TwoHeads", hidden=(64, 32), **learning)
+    world, policies = settle(network=f"{networks}:TwoHeads", **learning)
     live(world, policies, 700)
     assert live(world, policies, 100) > 0.1  # 0.2 is the best, 0.014 chance
 
 
 def test_a_users_network_initialises_itself_by_seed_and_id(settle, networks: str) -> None:
-    chosen = {"network": f"{networks}:TwoHeads", "hidden": (64, 32)}
+    chosen = {"network": f"{networks}:TwoHeads"}
     own = settle(**chosen)[1].cohorts[0].networks.own
     views = own.views(own.weights)
     assert (views["trunk.1.weight"] == 1).all()  # LayerNorm's own start
@@ -158,14 +159,13 @@ def test_a_network_that_does_not_fit_is_refused_with_the_remedy(
     settle, networks: str, network: str, complaint: str
 ) -> None:
     with pytest.raises(UsageError, match=complaint) as refused:
-        settle(network=network, hidden=(64, 32))
+        settle(network=network)
     assert f"'{network}'" in str(refused.value)
 
 
 @pytest.mark.parametrize(
     ("learning", "complaint"),
     [
-        ({"network": "users_networks:TwoHeads"}, r"learning.hidden is \[16, 8\].*leave hidden out"),
         ({"backend": "kernel", "algorithm": "ppo"}, "learning.algorithm is ppo.*or backend torch"),
         ({"backend": "kernel", "sharing": "encoder"}, "learning.sharing is encoder.*or backend torch"),
         ({"backend": "kernel", "network": "a:B"}, "learning.network is a:B.*or backend torch"),

@@ -51,6 +51,20 @@ def test_rows_come_back_as_they_were_written(path):
     ]  # fmt: skip
 
 
+def test_torques_come_back_to_four_digits_a_word_a_branch(path):
+    torques = np.array([[0.123456, -1, 0], [np.nan, np.nan, np.nan], [1e-3, 0.5, -0.25]], np.float32)
+    for step, action in enumerate((torques, torques[:, 0])):
+        recorder = recorder_at(path)
+        recorder.write(
+            "agent_steps", step=step, agent_id=np.arange(3), x=0.0, y=0.0, energy=1.0, health=1.0, age=1,
+            reward=np.zeros(3, np.float32), action=action, target_id=-1,
+        )  # fmt: skip
+        recorder.close()
+    assert rows_of(path, "SELECT step, agent_id, action FROM actions") == [
+        (0, 0, "+0.1235 -1 +0"), (0, 2, "+0.001 +0.5 -0.25"), (1, 0, "+0.1235"), (1, 2, "+0.001"),
+    ]  # fmt: skip
+
+
 def test_a_large_write_is_cut_into_frames_and_keeps_every_row(path):
     recorder = recorder_at(path)
     write_states(recorder, 1, 30_000)

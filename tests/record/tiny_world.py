@@ -23,6 +23,7 @@ class TinyWorld:
     name = "tiny"
     actions = ("move", "gather", "pass")
     branches = ()
+    continuous = False
     causes = ("hunger", "age")
     traits = ("speed", "sight")
     kinds = ("system", "control")

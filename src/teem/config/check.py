@@ -37,8 +37,10 @@ def contradictions(config: Config) -> Iterator[Fault]:
     """Yield every contradiction between settings that are each in range."""
     yield from _population(config)
     yield from _learning(config.learning)
+    yield from _attention(config)
     if config.learning.algorithm == "dqn":
         yield from _replay(config.learning)
+    yield from _control(config)
     yield from _energies(config.world)
     if isinstance(config.world, FarmSettings):
         yield from _farm(config.world)
@@ -93,6 +95,44 @@ def _learning(learning: LearningSettings) -> Iterator[Fault]:
             f"{learning.ppo.horizon}: each part needs a decision, so lower minibatches or raise horizon",
             "learning.ppo.minibatches",
             ("learning.ppo.horizon",),
+        )
+
+
+def _attention(config: Config) -> Iterator[Fault]:
+    """What attention networks need."""
+    learning = config.learning
+    if learning.network == "attention" and learning.algorithm in NETWORKS and isinstance(config.world, FarmSettings):
+        yield Fault(
+            "learning.network is attention but world.name is farm, where nothing is perceived as tokens: give mlp",
+            "learning.network",
+        )
+
+
+def _control(config: Config) -> Iterator[Fault]:
+    """What an action is, against who has to choose it."""
+    algorithm, world = config.learning.algorithm, config.world
+    if algorithm == "ppo" and config.learning.network == "attention":
+        yield Fault(
+            "learning.network is attention but learning.algorithm is ppo: attention networks value actions to choose "
+            "from, so give learning.network mlp, or learning.algorithm dqn",
+            "learning.network",
+            ("learning.algorithm",),
+        )
+    if not isinstance(world, CrawlersSettings):
+        return
+    if algorithm == "ppo" and world.control == "speed":
+        yield Fault(
+            "learning.algorithm is ppo but world.control is speed: ppo measures torques out, "
+            "so give world.control torque, or learning.algorithm dqn",
+            "learning.algorithm",
+            ("world.control",),
+        )
+    if algorithm == "dqn" and world.control == "torque":
+        yield Fault(
+            "world.control is torque but learning.algorithm is dqn: dqn chooses among speeds, "
+            "so give learning.algorithm ppo, or world.control speed",
+            "world.control",
+            ("learning.algorithm",),
         )
 
 

@@ -73,8 +73,13 @@ class CrawlersSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     dt: Annotated[float, Meta(gt=0, le=0.05, description="seconds of a step")] = 1 / 60
     substeps: Annotated[int, Meta(ge=1, le=32, description="parts a step is solved in")] = 4
     decision: Annotated[int, Meta(ge=1, le=240, description="steps between two decisions; the action holds")] = 6
+    control: Annotated[
+        Literal["speed", "torque"],
+        Meta(description="what an action says of a joint: one of `bins` speeds, or a part of its torque"),
+    ] = "speed"
     bins: Annotated[int, Meta(ge=3, le=15, description="speeds of a joint to choose from, an odd number of them")] = 5
     spread: Annotated[float, Meta(gt=0, le=1000, description="metres from one founder to the next")] = 3.0
+    collisions: Annotated[bool, Meta(description="whether creatures push each other; else they pass through")] = False
     stranded: Annotated[
         int, Meta(ge=0, description="steps without a new metre until a creature is set down somewhere else; 0: never")
     ] = 600
@@ -84,7 +89,7 @@ class CrawlersSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     upkeep: Annotated[float, Meta(ge=0, description="joules living takes a step")] = 0.2
     starvation: Annotated[float, Meta(gt=0, le=1, description="health lost a step without energy")] = 0.002
     motor_cost: Annotated[float, Meta(ge=0, description="joules taken for a joule of the motors' work")] = 0.02
-    age_max: Annotated[int, Meta(ge=1, description="steps a creature lives at most")] = 216_000
+    age_max: Annotated[int, Meta(ge=1, description="steps a creature lives at most; half of it at least")] = 432_000
     maturity: Annotated[int, Meta(ge=0, description="steps before a creature breeds")] = 3600
     breed_energy: Annotated[float, Meta(gt=0, description="joules a creature needs to breed")] = 15_000.0
     birth_energy: Annotated[float, Meta(gt=0, description="joules a child is given by its parent")] = 8000.0

@@ -57,6 +57,9 @@ class PpoSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     gae_lambda: Annotated[float, Meta(ge=0, le=1, description="lambda of the advantage estimate")] = 0.95
     entropy: Annotated[float, Meta(ge=0, description="weight of the entropy bonus")] = 0.01
     value: Annotated[float, Meta(ge=0, description="weight of the value loss")] = 0.5
+    deviation: Annotated[
+        float, Meta(gt=0, le=2, description="standard deviation that continuous actions begin with")
+    ] = 0.5
 
 
 class AttentionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -87,14 +90,19 @@ class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             description="mlp, attention (over tokens), or 'package.module:Class' of a torch.nn.Module(inputs, outputs)"
         ),
     ] = "mlp"
-    hidden: Annotated[tuple[int, ...], Meta(min_length=1, max_length=4, description="hidden layer widths")] = (64, 32)
+    hidden: Annotated[tuple[int, ...], Meta(min_length=1, max_length=4, description="hidden layer widths of mlp")] = (
+        64,
+        32,
+    )
     sharing: Annotated[
         Literal["own", "shared", "encoder"],
         Meta(description="each its own network, one for all, or one encoder with own heads"),
     ] = "own"
     backend: Annotated[
         Literal["auto", "kernel", "torch", "compiled"],
-        Meta(description="kernel: fused numba (mlp only); torch: stacked eager; compiled: torch.compile"),
+        Meta(
+            description="kernel: fused numba (own mlp or attention, dqn); torch: stacked eager; compiled: torch.compile"
+        ),
     ] = "auto"
     device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="where torch networks live")] = "auto"
     lr: Annotated[float, Meta(gt=0, le=1, description="Adam's learning rate")] = 1e-3

@@ -32,6 +32,7 @@ class Play:
     """What was seen of a run that was played on."""
 
     config: Config
+    continuous: bool  # actions are numbers from -1 to 1
     actions: tuple[str, ...]
     branches: tuple[str, ...]
     rest: int  # the action that does nothing
@@ -64,6 +65,7 @@ def play_on(saved: Saved, steps: int, threads: Threads) -> Play:
     stirred = [run.stir(number) for number in range(steps) if len(run.world.population.living)]
     return Play(
         config=saved.config,
+        continuous=run.world.continuous,
         actions=run.world.actions,
         branches=run.world.branches,
         rest=run.world.rest,

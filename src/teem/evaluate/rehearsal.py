@@ -23,7 +23,7 @@ from teem.measure.spans import Spans
 from teem.record.archive import pack
 from teem.state import State
 from teem.threads import Threads
-from teem.worlds.base import Observation, Outcome, World
+from teem.worlds.base import Action, Observation, Outcome, World
 from teem.worlds.catalogue import make_world
 from teem.worlds.crawlers.crawlers import Crawlers
 from teem.worlds.farm.farm import Farm
@@ -38,8 +38,8 @@ class Moment:
     step: int
     id: NDArray[np.int64]  # [n]
     legal: NDArray[np.bool_]  # [n, actions] or, with branches, [n, branches]
-    chosen: NDArray[np.int32]  # [n] or [n, branches] by the policies
-    done: NDArray[np.int32]  # [n] or [n, branches] in the world
+    chosen: Action  # [n] or [n, branches] by the policies
+    done: Action  # [n] or [n, branches] in the world
     before: NDArray[np.float32]  # [n, 2] place when it decided
     after: NDArray[np.float32]  # [n, 2]
     reward: NDArray[np.float32]  # [n]
@@ -107,8 +107,10 @@ class Rehearsal:
         before = _Before(world, self.config, observation, self.stride)
         self._decisions.begin(observation)
         draws, mask = np.random.default_rng(moment_seed), observation.mask[living]
-        action = np.zeros(acting_of(world).shape(world.population.capacity), np.int32)
-        if world.branches:
+        action = acting_of(world).nothing(world.population.capacity)
+        if world.continuous:
+            action[living] = np.where(mask, draws.uniform(-1.0, 1.0, mask.shape), world.rest)
+        elif world.branches:
             action[living] = np.where(mask, draws.integers(0, len(world.actions), mask.shape), world.rest)
         else:
             action[living] = np.where(mask, draws.random(mask.shape), -1).argmax(axis=1)
@@ -191,8 +193,8 @@ class _Decisions:
         acting, capacity = acting_of(world), world.population.capacity
         self._world, self._stride = world, stride
         self.id = np.full(capacity, -1, np.int64)  # whose; -1: none that was seen to be made
-        self.legal = np.zeros((capacity, acting.branches or acting.actions), np.bool_)
-        self.chosen = np.zeros(acting.shape(capacity), np.int32)
+        self.legal = np.zeros((capacity, acting.marks), np.bool_)
+        self.chosen = acting.nothing(capacity)
         self.place = np.zeros((capacity, 2), np.float32)
         self._seen: dict[int, NDArray[np.float32]] = {}  # of the watched
         self._width = int(np.prod(world.observation_shape))
@@ -207,7 +209,7 @@ class _Decisions:
         for row in rows[_watched(self.id[rows], self._stride)]:
             self._seen[int(row)] = flat[row].copy()
 
-    def choose(self, rows: NDArray[np.int32], action: NDArray[np.int32]) -> None:
+    def choose(self, rows: NDArray[np.int32], action: Action) -> None:
         """What they do."""
         self.chosen[rows] = action[rows]
 

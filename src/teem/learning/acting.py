@@ -1,4 +1,4 @@
-"""How agents of a world act: with one action, or with one a branch, and how often they decide."""
+"""How agents of a world act: with one action, or with one a branch, chosen or measured out, and how often."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from teem.learning.branches import choose_branches
 from teem.learning.selector import choose
 from teem.threads import Threads
-from teem.worlds.base import World
+from teem.worlds.base import Action, World
 
 Rows = NDArray[np.int32]
 
@@ -22,6 +22,7 @@ class Acting(NamedTuple):
     rest: int  # the action that does nothing
     branches: int = 0  # 0: an agent takes one action
     decision: int = 1  # steps between two decisions of an agent
+    continuous: bool = False  # an action is a number from -1 to 1
 
     @property
     def parts(self) -> int:
@@ -31,6 +32,16 @@ class Acting(NamedTuple):
     def shape(self, capacity: int) -> tuple[int, ...]:
         """The shape of everyone's actions."""
         return (capacity, self.branches) if self.branches else (capacity,)
+
+    @property
+    def marks(self) -> int:
+        """How wide a mask is: a mark a branch, or an action."""
+        return self.branches or self.actions
+
+    def nothing(self, capacity: int, *more: int) -> Action:
+        """Zeros as everyone's actions, `[capacity, *more]` and a branch each."""
+        kind = np.float32 if self.continuous else np.int32
+        return np.zeros((capacity, *more, *self.shape(capacity)[1:]), kind)
 
     def choose(
         self,
@@ -54,4 +65,4 @@ class Acting(NamedTuple):
 
 def acting_of(world: World) -> Acting:
     """How the agents of this world act."""
-    return Acting(len(world.actions), world.rest, len(world.branches), world.decision)
+    return Acting(len(world.actions), world.rest, len(world.branches), world.decision, world.continuous)

@@ -48,7 +48,7 @@ def build_cohort(config: Config, world: World, threads: Threads, algorithm: Algo
     _expect_consistent(config.learning, algorithm, world)
     if algorithm == "dqn":
         return _dqn(config, world, acting, threads)
-    return _ppo(config, capacity, prod(world.observation_shape), acting.actions, threads)
+    return _ppo(config, capacity, prod(world.observation_shape), acting, threads)
 
 
 def uses_kernels(settings: LearningSettings) -> bool:
@@ -59,9 +59,10 @@ def uses_kernels(settings: LearningSettings) -> bool:
 
 def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, world: World) -> None:
     """Raise UsageError with everything in the settings that can't go together."""
-    faults, actions = list(_unfit(settings, algorithm, world)), max(len(world.actions), len(world.branches))
-    if actions > MOST_ACTIONS:
-        faults.append(f"learning.algorithm is {algorithm} but the world has {actions} actions: {MOST_ACTIONS} at most")
+    faults = list(_unfit(settings, algorithm, world))
+    for what, count in (("actions", len(world.actions)), ("branches", len(world.branches))):
+        if count > MOST_ACTIONS:
+            faults.append(f"learning.algorithm is {algorithm} but the world has {count} {what}: {MOST_ACTIONS} at most")
     if settings.ppo.minibatches > settings.ppo.horizon:
         faults.append(
             f"learning.ppo.minibatches is {settings.ppo.minibatches} but learning.ppo.horizon is "
@@ -91,18 +92,12 @@ def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, world: 
 
 def _unfit(settings: LearningSettings, algorithm: Algorithm, world: World) -> Iterator[str]:
     """What this world asks of policies that these can't."""
-    if settings.network == "attention" and world.tokens is None:
-        yield f"learning.network is attention but the {world.name} has no tokens to attend to: choose mlp"
-    if len(world.branches) == 1:
-        yield f"the {world.name} have a single joint to act with: give world.body more limbs, segments or wheels"
-    if world.branches and algorithm == "ppo":
-        yield f"learning.algorithm is ppo but the {world.name} act with several joints at once: choose dqn"
-    if world.branches and algorithm == "dqn" and not uses_kernels(settings):
-        yield (
-            f"learning.backend is {settings.backend}, learning.network {settings.network} and learning.sharing "
-            f"{settings.sharing}, but the {world.name} act with several joints at once, which own networks of kernels "
-            "can: choose backend auto, network mlp or attention, sharing own"
-        )
+    if settings.network == "attention" and algorithm == "ppo":
+        yield "learning.network is attention but learning.algorithm is ppo: choose mlp"
+    if world.branches and not world.continuous and algorithm == "ppo":
+        yield f"learning.algorithm is ppo but the {world.name} choose among speeds: choose world.control torque, or dqn"
+    if world.continuous and algorithm == "dqn":
+        yield f"learning.algorithm is dqn but the {world.name} act with torques: choose world.control speed, or ppo"
 
 
 def _dqn(config: Config, world: World, acting: Acting, threads: Threads) -> DQN:
@@ -121,14 +116,16 @@ def _dqn(config: Config, world: World, acting: Acting, threads: Threads) -> DQN:
         backend = KernelQ(networks.own, inputs, settings.hidden, actions, settings, threads, acting.parts)
     else:
         _before_torch()
-        from teem.learning.torch_network import load_network, pick_device
+        from teem.learning.torch_network import pick_device, q_network
         from teem.learning.torch_q import TorchQ
 
         device = pick_device(settings.device, threads.count)
-        network = load_network(inputs, actions, settings, "dqn")
-        networks = Networks(network.layout, settings.sharing, capacity, config.seed, _noise(settings), network.initial)
-        compiled = settings.backend == "compiled"
-        backend = TorchQ(network, networks, settings, inputs, actions, device, compiled=compiled)
+        network = q_network(inputs, actions, settings, acting.parts, world.tokens)
+        noise, compiled = _noise(settings), settings.backend == "compiled"
+        networks = Networks(
+            network.layout, settings.sharing, capacity, config.seed, noise, network.initial, network.heads
+        )
+        backend = TorchQ(network, networks, settings, inputs, device, compiled=compiled, decision=acting.decision)
     return DQN(capacity, inputs, acting, settings, config.seed, threads, networks, backend)
 
 
@@ -137,19 +134,22 @@ def _own_networks(config: Config, layout: Layout, capacity: int) -> Networks:
     return Networks(layout, "own", capacity, config.seed, _noise(config.learning))
 
 
-def _ppo(config: Config, capacity: int, inputs: int, actions: int, threads: Threads) -> PPO:
+def _ppo(config: Config, capacity: int, inputs: int, acting: Acting, threads: Threads) -> PPO:
     """Policies on torch."""
     _before_torch()
-    from teem.learning.torch_network import load_network, pick_device
+    from teem.learning.torch_gaussian import gaussian_network
+    from teem.learning.torch_network import pick_device, policy_network
     from teem.learning.torch_policy import torch_policy
 
     settings = config.learning
     device = pick_device(settings.device, threads.count)
-    network = load_network(inputs, actions, settings, "ppo")
-    networks = Networks(network.layout, settings.sharing, capacity, config.seed, _noise(settings), network.initial)
+    network = (gaussian_network if acting.continuous else policy_network)(inputs, acting.marks, settings)
+    networks = Networks(
+        network.layout, settings.sharing, capacity, config.seed, _noise(settings), network.initial, network.heads
+    )
     compiled = settings.backend == "compiled"
-    backend = torch_policy(network, networks, settings, inputs, actions, device, compiled=compiled)
-    return PPO(capacity, inputs, actions, settings, config.seed, threads, networks, backend)
+    backend = torch_policy(network, networks, settings, inputs, acting, device, compiled=compiled)
+    return PPO(capacity, inputs, acting, settings, config.seed, threads, networks, backend)
 
 
 def _before_torch() -> None:

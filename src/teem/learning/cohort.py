@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.state import Array, State, expect_same_shape
-from teem.worlds.base import Observation, Outcome
+from teem.worlds.base import Action, Observation, Outcome
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Cohort(Protocol):
         rows: NDArray[np.int32],
         ids: NDArray[np.int64],
         step: int,
-        action: NDArray[np.int32],
+        action: Action,
         *,
         greedy: bool = False,
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -23,16 +24,19 @@ class Dense(nn.Module):
 
 
 class _MLP(nn.Module):
-    """Dense layers with ReLU between them."""
+    """Dense layers with ReLU, or another activation, between them."""
 
-    def __init__(self, inputs: int, outputs: int, hidden: tuple[int, ...]) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, hidden: tuple[int, ...], bend: Callable[[Tensor], Tensor] = torch.relu
+    ) -> None:
         super().__init__()
+        self._bend = bend
         widths = (inputs, *hidden, outputs)
         self.layers = nn.ModuleList(Dense(a, b) for a, b in pairwise(widths))
 
     def _run(self, x: Tensor) -> Tensor:
         for layer in self.layers[:-1]:
-            x = torch.relu(layer(x))
+            x = self._bend(layer(x))
         out: Tensor = self.layers[-1](x)
         return out
 
@@ -74,3 +78,19 @@ class ActorCriticMLP(_MLP):
         """Logits [..., actions] and value [...]; column 0 of the last layer is the value."""
         out = self._run(observation)
         return out[..., 1:], out[..., 0]
+
+
+class GaussianMLP(nn.Module):
+    """A trunk for the value, and one for the means of continuous actions, which are learnt apart.
+
+    Errors of the value are large beside the policy's gradient; in one trunk they would push the means about.
+    """
+
+    def __init__(self, inputs: int, branches: int, hidden: tuple[int, ...]) -> None:
+        super().__init__()
+        self.critic = _MLP(inputs, 1, hidden, torch.tanh)
+        self.actor = _MLP(inputs, branches, hidden, torch.tanh)
+
+    def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        """Means [..., branches] and value [...]."""
+        return self.actor._run(observation), self.critic._run(observation)[..., 0]

@@ -13,7 +13,7 @@ from teem.learning.legacy import Legacies
 from teem.learning.selector import find_unsound
 from teem.state import State
 from teem.threads import Threads
-from teem.worlds.base import Births, Observation, Outcome, World
+from teem.worlds.base import Action, Births, Observation, Outcome, World
 
 Rows = NDArray[np.int32]
 Ids = NDArray[np.int64]
@@ -41,7 +41,7 @@ class Policies:
         capacity = world.population.capacity
         self.cohort_of = np.zeros(capacity, np.int8) if cohort_of is None else cohort_of.copy()
         self.legacies = Legacies(fame)
-        self._action = np.zeros(acting_of(world).shape(capacity), np.int32)
+        self._action = acting_of(world).nothing(capacity)
         self._decided = np.empty(0, np.int32)  # whose last decision is remembered, and who live on
         self._unsound = np.zeros(capacity, np.bool_)
         for cohort, rows, ids in self._members(world.population.living):
@@ -58,7 +58,7 @@ class Policies:
             if len(members):
                 yield cohort, members, ids[members]
 
-    def act(self, observation: Observation, *, greedy: bool = False) -> NDArray[np.int32]:
+    def act(self, observation: Observation, *, greedy: bool = False) -> Action:
         """What each of those who decide does, `[capacity]` or `[capacity, branches]`; the next call reuses the array.
 
         An observation that is not finite is replaced by zeros, its agent rests, and its faults are counted.

@@ -6,10 +6,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.learning.acting import Acting
 from teem.learning.cohort import load_rows
 from teem.learning.draw import CUT, GOES_ON, TERMINATED
 from teem.state import State
-from teem.worlds.base import Observation, Outcome
+from teem.worlds.base import Action, Observation, Outcome
 
 _COLUMNS = (
     "observation", "mask", "action", "log_probability", "value", "reward", "end",
@@ -20,13 +21,14 @@ _COLUMNS = (
 class Rollouts:
     """A rollout a row; it is ready when its last value is known, and then waits until it was learned from.
 
-    A rollout begins when `(id + step) % (horizon + 1)` is 0, so that not all are ready at once. The decision
-    after the last gives the value to bootstrap from and is not learned from itself.
+    A rollout begins when `(group + decision) % (horizon + 1)` is 0, so that not all are ready at once; where all decide
+    in every step a group is a single id. The decision after the last gives the value to bootstrap from and is not
+    learned from itself.
     """
 
     observation: NDArray[np.float32]  # [capacity, horizon, D]
-    mask: NDArray[np.bool_]  # [capacity, horizon, A] what was legal; the action done counts as legal
-    action: NDArray[np.int32]  # [capacity, horizon]
+    mask: NDArray[np.bool_]  # [capacity, horizon, A] what was legal, as the action done; with branches which there are
+    action: Action  # [capacity, horizon], or [capacity, horizon, branches] as they were drawn
     log_probability: NDArray[np.float32]  # [capacity, horizon] of the action, when it was done
     value: NDArray[np.float32]  # [capacity, horizon] of the observation, when it was seen
     reward: NDArray[np.float32]  # [capacity, horizon]
@@ -35,11 +37,12 @@ class Rollouts:
     bootstrap: NDArray[np.float32]  # [capacity] value of the observation after the last
     ready: NDArray[np.bool_]  # [capacity]
 
-    def __init__(self, capacity: int, horizon: int, inputs: int, actions: int) -> None:
+    def __init__(self, capacity: int, horizon: int, inputs: int, acting: Acting) -> None:
         self.horizon = horizon
+        self._acting = acting
         self.observation = np.zeros((capacity, horizon, inputs), np.float32)
-        self.mask = np.zeros((capacity, horizon, actions), np.bool_)
-        self.action = np.zeros((capacity, horizon), np.int32)
+        self.mask = np.zeros((capacity, horizon, acting.marks), np.bool_)
+        self.action = acting.nothing(capacity, horizon)
         self.log_probability = np.zeros((capacity, horizon), np.float32)
         self.value = np.zeros((capacity, horizon), np.float32)
         self.reward = np.zeros((capacity, horizon), np.float32)
@@ -54,20 +57,26 @@ class Rollouts:
         ids: NDArray[np.int64],
         observation: Observation,
         outcome: Outcome,
+        action: Action,
         log_probability: NDArray[np.float32],
         value: NDArray[np.float32],
     ) -> None:
-        """Collect one decision a row; `log_probability` and `value` are by slot, as all but rows and ids."""
+        """Collect one decision a row; all but rows and ids is by slot, actions as they were drawn."""
+        every = self._acting.decision
+        # of those with one turn only each `every`-th decides in this step: as many are learned from together as there
+        # are steps between, since a call of torch costs more than an agent more in it
+        group, decision = ids // every**2, outcome.step // every
         waiting = rows[(self.filled[rows] == self.horizon) & ~self.ready[rows]]
         self.bootstrap[waiting] = value[waiting]
         self.ready[waiting] = True
-        turn = (self.filled[rows] > 0) | ((ids + outcome.step) % (self.horizon + 1) == 0)
+        turn = (self.filled[rows] > 0) | ((group + decision) % (self.horizon + 1) == 0)
         into = rows[turn & ~self.ready[rows]]
         at = self.filled[into]
         self.observation[into, at] = observation.values.reshape(len(observation.values), -1)[into]
         self.mask[into, at] = observation.mask[into]
-        self.mask[into, at, outcome.action[into]] = True
-        self.action[into, at] = outcome.action[into]
+        if not self._acting.branches:
+            self.mask[into, at, action[into]] = True
+        self.action[into, at] = action[into]
         self.log_probability[into, at] = log_probability[into]
         self.value[into, at] = value[into]
         self.reward[into, at] = outcome.reward[into]

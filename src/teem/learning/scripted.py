@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from teem.learning.acting import Acting, acting_of
 from teem.learning.cohort import Gauges
+from teem.learning.gaussian import draw_evenly
 from teem.state import State
 from teem.threads import Threads
-from teem.worlds.base import Observation, Outcome, World
+from teem.worlds.base import Action, Observation, Outcome, World
 
 
 class _Scripted:
@@ -66,7 +67,7 @@ class Random(_Scripted):
     def __init__(self, capacity: int, acting: Acting, seed: int, threads: Threads) -> None:
         super().__init__(capacity)
         self._acting = acting
-        self._values = np.zeros((*acting.shape(capacity), acting.actions), np.float32)
+        self._values = np.zeros((*acting.shape(capacity), acting.actions), np.float32)  # all alike
         self._always = np.ones(capacity, np.float32)
         self._seed = seed
         self._threads = threads
@@ -77,11 +78,15 @@ class Random(_Scripted):
         rows: NDArray[np.int32],
         ids: NDArray[np.int64],
         step: int,
-        action: NDArray[np.int32],
+        action: Action,
         *,
         greedy: bool = False,
     ) -> None:
         """Draw an action for each row."""
+        if self._acting.continuous:
+            key = (ids, rows, step, self._seed)
+            self._threads.share(draw_evenly, len(rows), observation.mask, *key, action)
+            return
         given = (self._values, observation.mask, self._always, ids, rows, step, self._seed)
         self._acting.choose(*given, action, self._threads)
 
@@ -101,7 +106,7 @@ class Resting(_Scripted):
         rows: NDArray[np.int32],
         ids: NDArray[np.int64],
         step: int,
-        action: NDArray[np.int32],
+        action: Action,
         *,
         greedy: bool = False,
     ) -> None:
@@ -117,7 +122,7 @@ class Heuristic(_Scripted):
     def __init__(self, capacity: int, world: World) -> None:
         super().__init__(capacity)
         self._world = world
-        self._scratch = np.zeros(acting_of(world).shape(capacity), np.int32)
+        self._scratch = acting_of(world).nothing(capacity)
 
     def act(
         self,
@@ -125,7 +130,7 @@ class Heuristic(_Scripted):
         rows: NDArray[np.int32],
         ids: NDArray[np.int64],
         step: int,
-        action: NDArray[np.int32],
+        action: Action,
         *,
         greedy: bool = False,
     ) -> None:

@@ -45,14 +45,14 @@ def part_of(layout: Layout, names: tuple[str, ...]) -> Layout:
     )
 
 
-def shared_names(layout: Layout, sharing: Sharing) -> tuple[str, ...]:
-    """The tensors that all agents share: none, all, or all but those of the last module."""
+def shared_names(layout: Layout, sharing: Sharing, heads: int = 1) -> tuple[str, ...]:
+    """The tensors that all agents share: none, all, or all but those of the last modules, the `heads`."""
     if sharing == "own":
         return ()
     if sharing == "shared":
         return layout.names
-    head = layout.names[-1].rpartition(".")[0]
-    return tuple(name for name in layout.names if name.rpartition(".")[0] != head)
+    modules = list(dict.fromkeys(name.rpartition(".")[0] for name in layout.names))
+    return tuple(name for name in layout.names if name.rpartition(".")[0] not in modules[-heads:])
 
 
 class Networks:
@@ -66,8 +66,9 @@ class Networks:
         seed: int,
         mutation: float = 0.0,
         initial: Initial | None = None,
+        heads: int = 1,
     ) -> None:
-        names = shared_names(layout, sharing)
+        names = shared_names(layout, sharing, heads)
         self.own = Stack(part_of(layout, tuple(name for name in layout.names if name not in names)), capacity)
         self.common = Stack(part_of(layout, names), 1)
         self.own_copy: DeviceCopy | None = None

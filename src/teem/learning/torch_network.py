@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,11 +16,14 @@ from torch.func import functional_call, vmap
 
 from teem.config.settings import LearningSettings
 from teem.errors import UsageError
-from teem.learning.networks import ActorCriticMLP, DuelingMLP
+from teem.learning.attention import AttentionQ
+from teem.learning.attention_layout import Widths, attention_layout
+from teem.learning.networks import ActorCriticMLP, BranchingMLP, DuelingMLP
 from teem.learning.sharing import Initial
 from teem.learning.stack import Layout
+from teem.worlds.tokens import Tokens
 
-_REMEDY = "give mlp, or 'package.module:Class' of a torch.nn.Module(inputs, outputs)"
+_REMEDY = "give mlp, attention, or 'package.module:Class' of a torch.nn.Module(inputs, outputs)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,13 @@ class Network:
     module: nn.Module
     layout: Layout
     initial: Initial | None  # None: the stack's own draws
+    shape: tuple[int, ...] = ()  # of one agent's action values; (): of one's policy
+    heads: int = 1  # modules at the end that stay an agent's own where all share an encoder
 
     def values(self, parameters: dict[str, Tensor], observation: Tensor) -> Tensor:
-        """The action values of one agent, `[..., D]` to `[..., A]`."""
+        """The action values of one agent, `[..., D]` to `[..., *shape]`."""
         out: Tensor = functional_call(self.module, parameters, (observation,))
-        return out
+        return out.reshape(*observation.shape[:-1], *self.shape)
 
     def policy(self, parameters: dict[str, Tensor], observation: Tensor) -> tuple[Tensor, Tensor]:
         """The logits `[..., A]` and the value `[...]` of one agent's observations `[..., D]`."""
@@ -43,23 +49,41 @@ class Network:
         return out[..., 1:], out[..., 0]
 
 
-def load_network(inputs: int, actions: int, settings: LearningSettings, algorithm: Literal["dqn", "ppo"]) -> Network:
-    """The network that `learning.network` names, for Q-values or for a policy with its value.
+def q_network(
+    inputs: int, actions: int, settings: LearningSettings, branches: int = 1, tokens: Tokens | None = None
+) -> Network:
+    """The network of action values that `learning.network` names; of several branches, each has its own.
 
-    A user's module is made with (inputs, outputs) and maps `[n, inputs]` to `[n, outputs]`: the actions'
-    values, or, for ppo, the value and then the actions' logits. UsageError says what doesn't fit.
+    A user's module is made with (inputs, outputs) and maps `[n, inputs]` to `[n, outputs]`: the actions' values,
+    of several branches one branch after the other. UsageError says what doesn't fit.
     """
-    policy = algorithm == "ppo"
+    shape = (branches, actions) if branches > 1 else (actions,)
     if settings.network == "mlp":
-        ready = ActorCriticMLP if policy else DuelingMLP
+        layout = Layout.mlp(inputs, settings.hidden, 1 + branches * actions)
+        ready = partial(BranchingMLP, inputs, branches) if branches > 1 else partial(DuelingMLP, inputs)
+        return Network(ready(actions, settings.hidden).eval(), layout, None, shape)
+    if settings.network == "attention":
+        assert tokens is not None
+        widths = Widths(**msgspec.structs.asdict(settings.attention))
+        module, layout = AttentionQ(tokens, actions, widths).eval(), attention_layout(tokens, widths, actions)
+        return Network(module, layout, None, shape, heads=2)  # advantages and value
+    return _users_network(inputs, branches * actions, settings, shape)
+
+
+def policy_network(inputs: int, actions: int, settings: LearningSettings) -> Network:
+    """The network of a policy and its value that `learning.network` names.
+
+    A user's module is made with (inputs, outputs) and maps `[n, inputs]` to `[n, outputs]`: the value and then the
+    actions' logits. UsageError says what doesn't fit.
+    """
+    if settings.network == "mlp":
         layout = Layout.mlp(inputs, settings.hidden, 1 + actions)
-        return Network(ready(inputs, actions, settings.hidden).eval(), layout, None)
-    if settings.hidden != LearningSettings().hidden:
-        raise UsageError(
-            f"learning.hidden is {list(settings.hidden)} but learning.network is {settings.network}, "
-            "which has its own layers: leave hidden out"
-        )
-    outputs = actions + 1 if policy else actions
+        return Network(ActorCriticMLP(inputs, actions, settings.hidden).eval(), layout, None)
+    return _users_network(inputs, 1 + actions, settings)
+
+
+def _users_network(inputs: int, outputs: int, settings: LearningSettings, shape: tuple[int, ...] = ()) -> Network:
+    """The module that 'package.module:Class' names, once it is known to fit."""
     made = _find_class(settings.network)
 
     def make() -> nn.Module:
@@ -71,7 +95,7 @@ def load_network(inputs: int, actions: int, settings: LearningSettings, algorith
     module = _first(make, settings.network)
     _check(module, inputs, outputs, settings.network)
     named = ((name, tuple(each.shape)) for name, each in module.named_parameters())
-    return Network(module, Layout.of(named), _initial(make))
+    return Network(module, Layout.of(named), _initial(make), shape)
 
 
 def _find_class(path: str) -> Callable[[int, int], object]:

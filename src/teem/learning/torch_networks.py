@@ -61,12 +61,13 @@ class TorchNetworks:
         self._step: Callable[..., Improved] = self._improve
         self._call = vmap(lambda own, common, x: call({**own, **common}, x), in_dims=(0, None, 0))
 
-    def compile(self, examples: Iterable[tuple[Tensor, ...]]) -> None:
+    def compile(self, examples: Iterable[tuple[Tensor, ...]], at_once: int = _COMPILED_BLOCK) -> None:
         """Let torch compile the gradient step now, for batches shaped as one agent's `examples`.
 
-        Its shapes are fixed, so every block of agents is filled up to the same size from here on.
+        Its shapes are fixed, so every block of agents is filled up to the same size from here on: about as many as
+        learn `at_once`, since what fills a block up costs as much as who learns.
         """
-        self._pad = min(_COMPILED_BLOCK, self.own.stack.rows)
+        self._pad = min(_COMPILED_BLOCK, self.own.stack.rows, 1 << max(0, at_once - 1).bit_length())
         self._step = torch.compile(self._improve, dynamic=False)
         nobody = np.zeros(self._pad, np.int32)
         for example in examples:

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from teem.config.settings import LearningSettings
+from teem.learning.acting import Acting
 from teem.learning.algorithms.ppo import Minibatch, ppo_loss
+from teem.learning.distribution import distribution_of
 from teem.learning.sharing import Networks
 from teem.learning.torch_network import Network
 from teem.learning.torch_networks import TorchNetworks
@@ -20,31 +22,32 @@ def torch_policy(
     networks: Networks,
     settings: LearningSettings,
     inputs: int,
-    actions: int,
+    acting: Acting,
     device: str = "cpu",
     *,
     compiled: bool = False,
 ) -> TorchNetworks:
     """A cohort's policies with their values, improved by `ppo_loss`."""
-    ppo = settings.ppo
+    ppo, judge = settings.ppo, distribution_of(acting, 0).judge
 
     def loss(parameters: Parameters, target: Parameters, batch: Minibatch) -> tuple[Tensor, Extra]:
-        return ppo_loss(network.policy, parameters, batch, ppo.clip, ppo.entropy, ppo.value), ()
+        return ppo_loss(network.policy, parameters, judge, batch, ppo.clip, ppo.entropy, ppo.value), ()
 
     backend = TorchNetworks(networks, network.policy, loss, settings, device)
     if compiled:
         sizes = {ppo.horizon // ppo.minibatches, -(-ppo.horizon // ppo.minibatches)}
-        backend.compile(_example(size, inputs, actions, backend.device) for size in sorted(sizes))
+        backend.compile(_example(size, inputs, acting, backend.device) for size in sorted(sizes))
     return backend
 
 
-def _example(size: int, inputs: int, actions: int, device: torch.device) -> Minibatch:
+def _example(size: int, inputs: int, acting: Acting, device: torch.device) -> Minibatch:
     """A minibatch of nothing, of the right shapes."""
+    nothing = torch.from_numpy(acting.nothing(size)).to(device)
     zeros = partial(torch.zeros, device=device)
     return Minibatch(
         zeros(size, inputs),
-        zeros(size, actions, dtype=torch.bool),
-        zeros(size, dtype=torch.int64),
+        zeros(size, acting.marks, dtype=torch.bool),
+        nothing,
         zeros(size),
         zeros(size),
         zeros(size),

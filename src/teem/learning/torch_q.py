@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from math import ceil
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from teem.config.settings import LearningSettings
 from teem.learning.algorithms.dqn import Transitions, td_loss
+from teem.learning.branches import BranchTransitions, branching_td_loss
 from teem.learning.replay import Replay
 from teem.learning.sharing import Networks
 from teem.learning.torch_network import Network
@@ -19,7 +22,10 @@ from teem.learning.torch_stack import Extra, Parameters
 
 
 class TorchQ:
-    """Q-networks of any `torch.nn.Module`: the same two methods, and the same learning, as `KernelQ`."""
+    """Q-networks of any `torch.nn.Module`: the same two methods, and the same learning, as the kernels'.
+
+    With one action `KernelQ`'s, with one a branch also `KernelAttention`'s. An agent decides every `decision` steps.
+    """
 
     def __init__(
         self,
@@ -27,37 +33,44 @@ class TorchQ:
         networks: Networks,
         settings: LearningSettings,
         inputs: int,
-        actions: int,
         device: str = "cpu",
         *,
         compiled: bool = False,
+        decision: int = 1,
     ) -> None:
-        def loss(parameters: Parameters, target: Parameters, batch: Transitions) -> tuple[Tensor, Extra]:
-            one, sizes = td_loss(network.values, parameters, target, batch, settings.double)
+        self._shape = network.shape  # (actions,), or (branches, actions)
+        several = len(self._shape) > 1
+        self._transitions: type[Transitions | BranchTransitions] = BranchTransitions if several else Transitions
+        td: Callable[..., tuple[Tensor, Tensor]] = branching_td_loss if several else td_loss
+
+        def loss(parameters: Parameters, target: Parameters, batch: Any) -> tuple[Tensor, Extra]:
+            one, sizes = td(network.values, parameters, target, batch, settings.double)
             return one, (sizes,)
 
         self.networks = TorchNetworks(networks, network.values, loss, settings, device)
         self._settings = settings
         if compiled:
-            self.networks.compile([self._example(inputs, actions)])
+            at_once = ceil(networks.own.rows / (settings.interval * decision))
+            self.networks.compile([self._example(inputs)], at_once)
 
-    def _example(self, inputs: int, actions: int) -> Transitions:
+    def _example(self, inputs: int) -> Transitions | BranchTransitions:
         """A batch of nothing, of the right shapes."""
-        zeros = partial(torch.zeros, device=self.networks.device)
-        batch = self._settings.batch
-        return Transitions(
-            zeros(batch, inputs),
-            zeros(batch, dtype=torch.int64),
-            zeros(batch),
-            zeros(batch, inputs),
-            zeros(batch, actions, dtype=torch.bool),
-            zeros(batch),
-            zeros(batch),
-        )
+        taken, marks = self._shape[:-1], self._shape[:1]  # a mark an action, or a branch
+        shapes = {"observation": (inputs,), "next_observation": (inputs,), "action": taken}
+        shapes |= {"mask": marks, "next_mask": marks}
+        kinds = {"action": torch.int64, "mask": torch.bool, "next_mask": torch.bool}
+        parts = []
+        for name in self._transitions._fields:
+            shape, kind = (self._settings.batch, *shapes.get(name, ())), kinds.get(name, torch.float32)
+            parts.append(torch.zeros(shape, dtype=kind, device=self.networks.device))
+        return self._transitions(*parts)
 
     def values(self, observation: NDArray[np.float32], rows: NDArray[np.int32], out: NDArray[np.float32]) -> None:
-        """Write each row's action values into `out[capacity, A]`."""
-        self.networks.run(observation, rows, (out,))
+        """Write each row's action values into `out[capacity, A]`.
+
+        With several branches `out` is `[capacity, branches, A]`, and those of an absent branch mean nothing.
+        """
+        self.networks.run(observation, rows, (out.reshape(len(out), *self._shape),))
 
     def update(
         self,
@@ -73,7 +86,8 @@ class TorchQ:
         settings, networks = self._settings, self.networks
         for some, their, count in networks.blocks(rows, ids):
             drawn = replay.sample(some, their, step, seed, settings.batch, settings.n_step, settings.gamma)
-            batch = Transitions(*(networks.tensor(getattr(drawn, name)) for name in Transitions._fields))
+            kind = self._transitions
+            batch = kind(*(networks.tensor(getattr(drawn, name)) for name in kind._fields))
             held = networks.take(some)
             losses, (sizes,), every_sound = networks.improve(held, batch)
             part, all_right = some[:count], every_sound[:count]

@@ -43,7 +43,7 @@ class Collector:
         self._births = 0  # since the last row of steps
         self._deaths = 0
         self._notes = Notes(world.population)
-        self._rows = AgentRows(world.population.capacity, len(world.branches))
+        self._rows = AgentRows(world.population.capacity, len(world.branches), continuous=world.continuous)
 
     def start(self, *, resumed: bool = False) -> None:
         """Write the run, its settings and its names, and the founders unless they are recorded already."""

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from teem.population.slots import Population
 from teem.state import Array
-from teem.worlds.base import Outcome
+from teem.worlds.base import Action, Outcome
 
-NOBODY = -1  # a target, an age or an action that there is not
+NOBODY = -1  # a target, an age or an action that there is not; a continuous action is NaN
 
 Columns = dict[str, NDArray[Any]]
 
@@ -29,10 +29,11 @@ class Means(NamedTuple):
 class AgentRows:
     """The rows of `agent_steps` of one step, by rising id: who acted in it, and who is alive at its end."""
 
-    def __init__(self, capacity: int, branches: int = 0) -> None:
+    def __init__(self, capacity: int, branches: int = 0, *, continuous: bool = False) -> None:
         self._whole = np.empty((2, 2 * capacity), np.int64)  # agent_id, target_id
         self._age = np.empty(2 * capacity, np.int32)
-        self._action = np.empty((2 * capacity, max(1, branches)), np.int32)
+        self._action: Action = np.empty((2 * capacity, max(1, branches)), np.float32 if continuous else np.int32)
+        self._none = np.float32(np.nan) if continuous else np.int32(NOBODY)
         self._real = np.empty((5, 2 * capacity), np.float32)  # x, y, energy, health, reward
 
     def gather(self, population: Population, outcome: Outcome) -> tuple[Columns, Means]:
@@ -46,7 +47,7 @@ class AgentRows:
         rows, *means = _gather(
             outcome.step, outcome.acted, outcome.id, p.living,
             p.id, p.born, p.x, p.y, p.energy, p.health, action, outcome.target, outcome.reward,
-            self._whole, self._age, self._action, self._real,
+            self._whole, self._age, self._none, self._action, self._real,
         )  # fmt: skip
         actions = self._action[:rows] if self._action.shape[1] > 1 else self._action[:rows, 0]
         columns = {"agent_id": self._whole[0], "target_id": self._whole[1], "age": self._age}
@@ -58,7 +59,7 @@ class AgentRows:
 def _gather(  # type: ignore[no-untyped-def]
     step, acted, acted_id, living,
     id_, born, x, y, energy, health, action, target, reward,
-    whole, ages, actions, real,
+    whole, ages, none, actions, real,
 ):  # fmt: skip
     """Fill the columns; returns how many rows there are, and the means of age, energy, health and reward."""
     rows = a = b = 0
@@ -71,7 +72,7 @@ def _gather(  # type: ignore[no-untyped-def]
         whole[1, rows] = target[slot] if has_acted else NOBODY
         ages[rows] = step - born[slot] if lives else NOBODY
         for k in range(action.shape[1]):
-            actions[rows, k] = action[slot, k] if has_acted else NOBODY
+            actions[rows, k] = action[slot, k] if has_acted else none
         real[0, rows] = x[slot] if lives else np.nan
         real[1, rows] = y[slot] if lives else np.nan
         real[2, rows] = energy[slot] if lives else np.nan

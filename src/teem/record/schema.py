@@ -45,7 +45,7 @@ CREATE TABLE agent_steps(                               -- who acted in a step, 
 ) WITHOUT ROWID;
 CREATE VIEW agent_states AS                             -- the living at the end of a step
     SELECT step, agent_id, x, y, energy, health, age, reward FROM agent_steps WHERE age IS NOT NULL;
-CREATE VIEW actions AS                                  -- whose decisions ended in a step; a word a branch
+CREATE VIEW actions AS                    -- whose decisions ended in a step; a word, or a torque -1 to 1, a branch
     SELECT step, agent_id, action, target_id, reward FROM agent_steps WHERE action IS NOT NULL;
 CREATE TABLE resources(                                 -- mean joules a cell of the tile whose corner is x, y
     step INTEGER NOT NULL, x INTEGER NOT NULL, y INTEGER NOT NULL, amount REAL, PRIMARY KEY(step, y, x)

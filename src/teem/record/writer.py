@@ -218,6 +218,8 @@ class Database:
         return columns
 
     def _meaning(self, kind: schema.Kind, values: list[Any]) -> list[Any]:
+        if kind == "actions" and (measured := _measured(values)) is not None:
+            return measured
         if kind in ("kinds", "causes", "actions", "incidents"):
             names = self._names[kind]
             if values and isinstance(values[0], list):  # one a branch
@@ -230,6 +232,15 @@ class Database:
             )
             return [written % (tuple(row) if isinstance(row, list) else row) for row in values]
         return values
+
+
+def _measured(values: list[Any]) -> list[str | None] | None:
+    """Continuous actions as text, a number a branch, None for none (NaN); None if these are not continuous."""
+    rows = [row if isinstance(row, list) else [row] for row in values]
+    if not rows or not isinstance(rows[0][0], float):
+        return None
+    form = " ".join(["%+.4g"] * len(rows[0]))
+    return [form % tuple(row) if row[0] == row[0] else None for row in rows]
 
 
 def serve(database: Database, frames: Frames) -> None:

@@ -57,7 +57,8 @@ def warm(config: Config, progress: Progress) -> None:
 def _live(world: World, policies: Policies) -> None:
     """Play on as the loop does, and gather what a record would be of."""
     people = world.population
-    rows, notes, maps = AgentRows(people.capacity, len(world.branches)), Notes(people), world.map()
+    rows = AgentRows(people.capacity, len(world.branches), continuous=world.continuous)
+    notes, maps = Notes(people), world.map()
     for _ in range(_STEPS):
         observation = world.observe()
         outcome = world.step(policies.act(observation))
@@ -105,7 +106,7 @@ def _hasty(world: WorldSettings) -> WorldSettings:
 
 def _kernels(world: WorldSettings) -> tuple[str, ...]:
     """The world, and those of its settings by which its kernels are chosen."""
-    return ("farm", world.view, world.storage) if isinstance(world, FarmSettings) else ("crawlers",)
+    return ("farm", world.view, world.storage) if isinstance(world, FarmSettings) else ("crawlers", world.control)
 
 
 def _marker(config: Config) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from teem.population.slots import Population
 from teem.state import State
 from teem.worlds.tokens import Tokens
+
+Action = NDArray[Any]
+"""What everyone does, `[capacity]` or with branches `[capacity, branches]`: int32, float32 where it is continuous."""
 
 Progress = Callable[[int, int], None]
 """`progress(done, of)` is called now and then while a world is made, from any thread but one at a time."""
@@ -63,7 +66,7 @@ class Outcome:
     step: int  # the step that was made, the first is 0
     acted: NDArray[np.int32]  # [n] slots whose decisions have come to their end, by rising id
     id: NDArray[np.int64]  # [n] their ids
-    action: NDArray[np.int32]  # [capacity] or, in a world with branches, [capacity, branches]
+    action: Action  # what was done, the impossible as `rest`
     target: NDArray[np.int64]  # [capacity] id acted upon; -1: none
     reward: NDArray[np.float32]  # [capacity]
     terminated: NDArray[np.bool_]  # [capacity] died
@@ -84,12 +87,13 @@ class World(Protocol):
     """A persistent world; deterministic given its settings, seed, step and actions.
 
     An agent's action is one of `actions`. Where there are `branches`, parts such as joints, it is one for each that
-    the agent has, all at once.
+    the agent has, all at once. In a `continuous` world it is a number from -1 to 1 for each of its branches instead.
     """
 
     name: str
     population: Population
-    actions: tuple[str, ...]
+    continuous: bool  # an action is a number from -1 to 1
+    actions: tuple[str, ...]  # none where they are continuous
     rest: int  # the action that does nothing; an illegal one becomes this
     branches: tuple[str, ...]  # parts that each take an action; none: the agent takes one
     decision: int  # steps between two decisions of an agent, during which its action holds
@@ -111,11 +115,14 @@ class World(Protocol):
         """What those who decide now perceive. The arrays are reused by the next call."""
         ...
 
-    def step(self, action: NDArray[np.int32]) -> Outcome:
-        """Apply every rule once; `action` is read for those who decide. Illegal actions become `rest`."""
+    def step(self, action: Action) -> Outcome:
+        """Apply every rule once; `action` is read for those who decide. Illegal actions become `rest`.
+
+        A continuous one beyond -1 or 1 becomes that; one that is not finite is illegal.
+        """
         ...
 
-    def heuristic(self, observation: Observation, action: NDArray[np.int32]) -> None:
+    def heuristic(self, observation: Observation, action: Action) -> None:
         """Write a sensible scripted choice for each of the living into `action[capacity]`, for comparison."""
         ...
 

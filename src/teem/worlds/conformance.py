@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from teem.rng import Stream, uniforms
 from teem.state import State
-from teem.worlds.base import Observation, Outcome, World
+from teem.worlds.base import Action, Observation, Outcome, World
 
 Make = Callable[[], World]
 _PLAIN = (np.ndarray, int, float, bool, str, type(None))
@@ -26,7 +26,7 @@ def check_world(make: Make, steps: int) -> None:
     """
     world = make()
     _check_names(world)
-    open_: dict[int, NDArray[np.int32]] = {}
+    open_: dict[int, Action] = {}
     places, seen = set(), set(world.population.id[world.population.living].tolist())
     for _ in range(steps):
         observation = world.observe()
@@ -53,10 +53,12 @@ def unvarying(make: Make, steps: int) -> list[str]:
     return [name for name, same in zip(world.observation_names, (low == high).flat, strict=True) if same]
 
 
-def random_actions(world: World, observation: Observation, illegal: float = 0.0) -> NDArray[np.int32]:
+def random_actions(world: World, observation: Observation, illegal: float = 0.0) -> Action:
     """A random action for each of the living, drawn by id: legal, but for a part `illegal` of any number at all."""
     ids, count, parts = world.population.id[observation.living], len(world.actions), max(1, len(world.branches))
     draws = uniforms(1, Stream.POLICY, world.step_count, ids, 2 * parts).reshape(len(ids), parts, 2)
+    if world.continuous:
+        return _random_numbers(world, observation, draws, illegal)
     action = np.full((world.population.capacity, parts), count, np.int32)
     for slot, its in zip(observation.living, draws, strict=True):
         for part, (draw, fault) in enumerate(its):
@@ -65,8 +67,21 @@ def random_actions(world: World, observation: Observation, illegal: float = 0.0)
     return action if world.branches else action[:, 0]
 
 
-def _complied(world: World, wanted: NDArray[np.int32], mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _random_numbers(world: World, observation: Observation, draws: NDArray[np.float32], illegal: float) -> Action:
+    """Random actions of a continuous world; of a part `illegal` some are beyond -1 or 1, and some not finite."""
+    faults = draws[..., 1] / max(illegal, 1e-30)  # below 1: illegal
+    number = 2 * draws[..., 0] - 1
+    for below, wrong in ((1.0, 3 * number), (0.5, np.float32(np.inf)), (0.25, np.float32(np.nan))):
+        number = np.where(faults < below, wrong, number)
+    action = np.full((world.population.capacity, draws.shape[1]), np.nan, np.float32)
+    action[observation.living] = number
+    return action
+
+
+def _complied(world: World, wanted: Action, mask: NDArray[np.bool_]) -> Action:
     """What becomes of the actions `wanted` by some, `[n]` or `[n, branches]`: the impossible ones are rest."""
+    if world.continuous:
+        return np.where(mask & np.isfinite(wanted), np.clip(wanted, -1, 1), 0).astype(np.float32)
     possible = (wanted >= 0) & (wanted < len(world.actions))
     if world.branches:
         possible &= mask
@@ -85,6 +100,9 @@ def _check_names(world: World) -> None:
     _require(len(names) == prod(world.observation_shape), "observation_names: not one a value")
     for kind in ("actions", "causes", "traits", "kinds", "observation_names"):
         given = getattr(world, kind)
+        if kind == "actions" and world.continuous:
+            _require(not given and world.branches, "actions: a continuous world has branches instead of these")
+            continue
         _require(given and len(set(given)) == len(given), f"{kind}: empty, or a name comes twice")
     _require(world.step_count == 0, "step_count: a new world has made no step")
     _require(world.population.genome.shape[1] == len(world.traits), "traits: not one a column of the genome")
@@ -115,10 +133,10 @@ def _check_observation(world: World, observation: Observation) -> None:
 
 def _check_heuristic(world: World, observation: Observation) -> None:
     shape = (world.population.capacity, *([len(world.branches)] if world.branches else []))
-    action = np.full(shape, -1, np.int32)
+    action = np.full(shape, np.nan, np.float32) if world.continuous else np.full(shape, -1, np.int32)
     world.heuristic(observation, action)
     chosen = action[observation.living]
-    inside = (chosen >= 0) & (chosen < len(world.actions))
+    inside = np.abs(chosen) <= 1 if world.continuous else (chosen >= 0) & (chosen < len(world.actions))
     _require(inside.all(), "heuristic: somebody was left without an action")
     complied = _complied(world, chosen, observation.mask[observation.living])
     _require(np.array_equal(complied, chosen), "heuristic: an illegal action")
@@ -130,9 +148,7 @@ def _places(world: World) -> set[tuple[int, float, float]]:
     return set(zip(*(column[living].tolist() for column in (population.id, population.x, population.y)), strict=True))
 
 
-def _check_step(
-    world: World, observation: Observation, seen: set[int], open_: dict[int, NDArray[np.int32]]
-) -> set[int]:
+def _check_step(world: World, observation: Observation, seen: set[int], open_: dict[int, Action]) -> set[int]:
     """Make a step and check what it returned; returns the ids of the newborn.
 
     `open_` are the decisions in progress: the action of each id as it should have been taken. It is kept up.

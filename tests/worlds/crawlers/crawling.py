@@ -59,10 +59,10 @@ def find_stranded_plain(living, step, x, farthest, advanced, terms):
     return stranded
 
 
-def find_doomed_plain(living, step, wall, x, born, health, terms):
+def find_doomed_plain(living, step, wall, x, ends, health, terms):
     doomed = []
     for i in living.tolist():
-        reasons = [x[i] < wall, health[i] <= 0, step - born[i] >= terms.age_max]
+        reasons = [x[i] < wall, health[i] <= 0, step >= ends[i]]
         if any(reasons):
             doomed.append((i, (2, 0, 1)[reasons.index(True)]))
     return doomed

@@ -23,7 +23,7 @@ class Scene:
         self.pose = draw.uniform(-1, 100, (16, 29, 7)).astype(np.float32)
         self.x = draw.uniform(0, 200, 16)
         self.birthplace, self.farthest = draw.uniform(0, 200, 16), draw.uniform(0, 200, 16)
-        self.advanced, self.born = draw.integers(0, 100, 16), draw.integers(0, 100, 16)
+        self.advanced, self.ends = draw.integers(0, 100, 16), draw.integers(80, 200, 16)
         self.energy = np.where(draw.random(16) < 0.4, 0.1, draw.uniform(0, 9, 16)).astype(np.float32)
         self.health, self.work, self.reward = (draw.random(16).astype(np.float32) for _ in range(3))
         self.health[draw.random(16) < 0.3] = 0.0
@@ -32,7 +32,7 @@ class Scene:
         self.terms = rules.terms_of(
             CrawlersSettings(
                 upkeep=0.2, motor_cost=0.3, starvation=0.1, stranded=int(draw.integers(0, 80)),
-                age_max=int(draw.integers(1, 120)), reward=CrawlerRewardSettings(posture=0.5, work=-0.2),
+                reward=CrawlerRewardSettings(posture=0.5, work=-0.2),
             )
         )  # fmt: skip
 
@@ -90,6 +90,6 @@ def test_the_stranded_and_the_doomed_are_those_specified(seed: int, step: int) -
     expected = find_stranded_plain(other.living, step, other.x, other.farthest, other.advanced, other.terms)
     assert out[:count].tolist() == expected
     assert_alike(one, other)
-    count = rules.find_doomed(one.living, step, 20.0, one.x, one.born, one.health, one.terms, out, cause)
-    doomed = find_doomed_plain(one.living, step, 20.0, one.x, one.born, one.health, one.terms)
+    count = rules.find_doomed(one.living, step, 20.0, one.x, one.ends, one.health, one.terms, out, cause)
+    doomed = find_doomed_plain(one.living, step, 20.0, one.x, one.ends, one.health, one.terms)
     assert list(zip(out[:count].tolist(), cause[:count].tolist(), strict=True)) == doomed

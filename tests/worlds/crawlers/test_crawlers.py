@@ -162,3 +162,12 @@ def test_a_decision_in_progress_is_saved_with_what_was_perceived() -> None:
         one.observe()
     for name in ("_values", "mask"):
         assert (getattr(world._view, name)[deciding] == getattr(other._view, name)[deciding]).all()
+
+
+def test_founders_die_of_age_one_by_one_each_in_the_second_half_of_the_longest_life() -> None:
+    world = crawlers_of(40, 40, body=SMALL, age_max=40, extinction="stop")
+    lived = {int(id_): outcome.step for outcome in play(world, 41) for id_ in outcome.deaths.id}
+    assert len(lived) == 40 and min(lived.values()) >= 20 and max(lived.values()) <= 40
+    assert len(set(lived.values())) > 8
+    again = crawlers_of(40, 60, body=SMALL, age_max=40, extinction="stop")
+    assert {int(id_): outcome.step for outcome in play(again, 41) for id_ in outcome.deaths.id} == lived

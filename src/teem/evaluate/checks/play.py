@@ -75,15 +75,20 @@ def actions_are_legal(play: Play) -> Verdict:
 
 def _legal(moment: Moment, play: Play) -> NDArray[np.bool_]:
     """Whether each action chosen was legal; who lacks a branch must rest it."""
-    inside = (moment.chosen >= 0) & (moment.chosen < len(play.actions))
+    if play.continuous:
+        inside = np.abs(moment.chosen) <= 1.0
+    else:
+        inside = (moment.chosen >= 0) & (moment.chosen < len(play.actions))
     if play.branches:
         return np.asarray(inside & (moment.legal | (moment.chosen == play.rest)))
     rows = np.arange(len(moment.id))
     return np.asarray(inside & moment.legal[rows, np.where(inside, moment.chosen, 0)])
 
 
-def _named(action: int, part: int, play: Play) -> str:
-    name = play.actions[action] if 0 <= action < len(play.actions) else str(action)
+def _named(action: float, part: int, play: Play) -> str:
+    if play.continuous:
+        return f"{action:+.4g} for {play.branches[part]}"
+    name = play.actions[int(action)] if 0 <= action < len(play.actions) else str(action)
     return f"{name} for {play.branches[part]}" if play.branches else name
 
 

@@ -59,10 +59,10 @@ def td_loss(
 
 
 class Backend(Protocol):
-    """Where Q-networks are computed: `KernelQ` or `TorchQ`."""
+    """Where Q-networks are computed: `KernelQ`, `KernelAttention` or `TorchQ`."""
 
     def values(self, observation: NDArray[np.float32], rows: NDArray[np.int32], out: NDArray[np.float32]) -> None:
-        """Write each row's action values into `out[capacity, A]`."""
+        """Write each row's action values into `out[capacity, A]`, or `out[capacity, branches, A]`."""
         ...
 
     def update(
@@ -139,12 +139,19 @@ class DQN(Learner):
             self.replay.add(
                 rows,
                 flat,
-                observation.mask,
+                self._marks(observation.mask),
                 outcome.action,
                 outcome.reward,
                 outcome.terminated,
                 outcome.truncated,
             )
+
+    def _marks(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The mask as it is remembered: which branches there are, or, where there is one, which actions are legal.
+
+        A single branch is a single action, and every one of its bins is legal.
+        """
+        return mask.repeat(self._acting.actions, axis=1) if self._acting.branches == 1 else mask
 
     def begin(self, rows: NDArray[np.int32], *, fresh: bool) -> None:
         """Empty replays, the first epsilon."""

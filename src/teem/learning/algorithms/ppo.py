@@ -9,30 +9,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.config.settings import LearningSettings
+from teem.learning.acting import Acting
+from teem.learning.cohort import load_rows
+from teem.learning.distribution import distribution_of
 from teem.learning.learner import Learner
 from teem.learning.rollout import Rollouts
 from teem.learning.schedule import within_budget
-from teem.learning.selector import choose, log_probability, sample
 from teem.learning.sharing import Networks
 from teem.rng import Stream, uniforms
-from teem.state import State
+from teem.state import Array, State
 from teem.threads import Threads
-from teem.worlds.base import Observation, Outcome
+from teem.worlds.base import Action, Observation, Outcome
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from teem.learning.torch_networks import TorchNetworks
 
-_NEVER = -1e8  # the logit of an illegal action: its probability is exactly 0
+Judge = Callable[["Tensor", "Tensor", "Tensor"], "tuple[Tensor, Tensor]"]
+"""(head, mask, action) -> (log probability, entropy), as `Distribution.judge`."""
 
 
 class Minibatch(NamedTuple):
     """What one agent learns from at once: some decisions of its rollout."""
 
     observation: Tensor  # [m, D]
-    mask: Tensor  # [m, A]
-    action: Tensor  # [m] int64
+    mask: Tensor  # [m, A] or, with branches, [m, branches]
+    action: Tensor  # [m], or as they were drawn [m, branches]
     log_probability: Tensor  # [m] when it was done
     advantage: Tensor  # [m] normalised
     returns: Tensor  # [m] advantage + value
@@ -42,18 +45,17 @@ class Minibatch(NamedTuple):
 def ppo_loss(
     network: Callable[[dict[str, Tensor], Tensor], tuple[Tensor, Tensor]],
     parameters: dict[str, Tensor],
+    judge: Judge,
     batch: Minibatch,
     clip: float,
     entropy: float,
     value: float,
 ) -> Tensor:
     """The clipped surrogate, the squared error of the value and the entropy bonus of one agent, meaned."""
-    logits, new_value = network(parameters, batch.observation)
-    log_all = logits.masked_fill(~batch.mask, _NEVER).log_softmax(-1)
-    log_ratio = log_all.gather(-1, batch.action[:, None])[:, 0] - batch.log_probability
-    ratio = log_ratio.exp()
+    head, new_value = network(parameters, batch.observation)
+    log_probability, spread = judge(head, batch.mask, batch.action)
+    ratio = (log_probability - batch.log_probability).exp()
     surrogate = (ratio * batch.advantage).minimum(ratio.clamp(1 - clip, 1 + clip) * batch.advantage)
-    spread = -(log_all.exp() * log_all).sum(-1)
     error = 0.5 * (new_value - batch.returns) ** 2
     return (batch.weight * (value * error - surrogate - entropy * spread)).mean()
 
@@ -76,7 +78,7 @@ class PPO(Learner):
         self,
         capacity: int,
         inputs: int,
-        actions: int,
+        acting: Acting,
         settings: LearningSettings,
         seed: int,
         threads: Threads,
@@ -85,13 +87,15 @@ class PPO(Learner):
     ) -> None:
         super().__init__(capacity, settings, networks)
         self.backend = backend
-        self.rollouts = Rollouts(capacity, settings.ppo.horizon, inputs, actions)
+        self.rollouts = Rollouts(capacity, settings.ppo.horizon, inputs, acting)
+        self._distribution = distribution_of(acting, capacity)
         self._seed = seed
         self._threads = threads
-        self._logits = np.zeros((capacity, actions), np.float32)
+        self._head = np.zeros((capacity, self._distribution.width), np.float32)  # of the decision in progress
         self._value = np.zeros(capacity, np.float32)
+        self._drawn = acting.nothing(capacity)
+        self._given = np.zeros_like(self._head), np.zeros_like(self._value)  # what the networks gave last
         self._log_probability = np.zeros(capacity, np.float32)
-        self._never = np.zeros(capacity, np.float32)
         self._dead: tuple[NDArray[np.int32], NDArray[np.int64]] = np.empty(0, np.int32), np.empty(0, np.int64)
 
     def act(
@@ -100,18 +104,17 @@ class PPO(Learner):
         rows: NDArray[np.int32],
         ids: NDArray[np.int64],
         step: int,
-        action: NDArray[np.int32],
+        action: Action,
         *,
         greedy: bool = False,
     ) -> None:
         """An action drawn by the policy's probabilities, or the likeliest."""
         flat = observation.values.reshape(len(observation.values), -1)
-        self.backend.run(flat, rows, (self._logits, self._value))
-        key = (ids, rows, step, self._seed, action)
-        if greedy:
-            self._threads.share(choose, len(rows), self._logits, observation.mask, self._never, *key)
-        else:
-            self._threads.share(sample, len(rows), self._logits, observation.mask, *key)
+        self.backend.run(flat, rows, self._given)  # it may run others too, whose decisions are in progress
+        self._head[rows], self._value[rows] = (each[rows] for each in self._given)
+        given = (self._head, observation.mask, ids, rows, step, self._seed, self._drawn)
+        self._distribution.draw(*given, self._threads, greedy=greedy)
+        action[rows] = self._distribution.possible(self._drawn[rows])
 
     def remember(
         self, observation: Observation, outcome: Outcome, rows: NDArray[np.int32], ids: NDArray[np.int64]
@@ -120,9 +123,11 @@ class PPO(Learner):
         self.gauges.decisions[rows] += 1
         if not self.learns:
             return
-        done = self._log_probability
-        log_probability(0, len(rows), self._logits, observation.mask, outcome.action, rows, done)
-        self.rollouts.add(rows, ids, observation, outcome, done, self._value)
+        drawn, done = self._drawn[rows], outcome.action[rows]
+        self._drawn[rows] = np.where(self._distribution.possible(drawn) == done, drawn, done)
+        likely = self._log_probability
+        self._distribution.log_probability(self._head, observation.mask, self._drawn, rows, likely)
+        self.rollouts.add(rows, ids, observation, outcome, self._drawn, likely, self._value)
         died = outcome.terminated[rows] & self.rollouts.ready[rows]
         self._dead = rows[died], ids[died]
 
@@ -176,7 +181,7 @@ class PPO(Learner):
                 yield Minibatch(
                     tensor(rollouts.observation[at, part]),
                     tensor(rollouts.mask[at, part]),
-                    tensor(rollouts.action[at, part].astype(np.int64)),
+                    tensor(rollouts.action[at, part]),
                     tensor(rollouts.log_probability[at, part]),
                     tensor(normalise(advantage[here, part], weight[here, part], axis)),
                     tensor(returns[here, part]),
@@ -189,6 +194,7 @@ class PPO(Learner):
             "gauges": self.gauges.state(rows),
             "networks": self.networks.state(rows),
             "rollouts": self.rollouts.state(rows),
+            "decisions": {name: column[rows] for name, column in self._decisions().items()},
         }
 
     def load_state(self, state: State, rows: NDArray[np.int32]) -> None:
@@ -196,6 +202,11 @@ class PPO(Learner):
         self.gauges.load_state(state["gauges"], rows)
         self.networks.load_state(state["networks"], rows)
         self.rollouts.load_state(state["rollouts"], rows)
+        load_rows("decisions", self._decisions(), state["decisions"], rows)
+
+    def _decisions(self) -> dict[str, Array]:
+        """What is known of the decisions in progress, which are remembered when they end."""
+        return {"head": self._head, "value": self._value, "drawn": self._drawn}
 
 
 def orders(seed: int, step: int, ids: NDArray[np.int64], epochs: int, horizon: int) -> Iterator[NDArray[np.int64]]:

@@ -13,9 +13,11 @@ from teem.population.slots import Population
 from teem.population.variation import Genomes
 from teem.state import State
 from teem.threads import Threads
-from teem.worlds.base import Births, Deaths, Observation, Outcome
+from teem.worlds.base import Action, Births, Deaths, Observation, Outcome
 from teem.worlds.crawlers import food, rules
 from teem.worlds.crawlers.chart import chart
+from teem.worlds.crawlers.collide import collisions_of
+from teem.worlds.crawlers.control import control_of
 from teem.worlds.crawlers.creatures import Creatures
 from teem.worlds.crawlers.food import Food
 from teem.worlds.crawlers.genome import TRAITS
@@ -23,7 +25,7 @@ from teem.worlds.crawlers.ground import TILE
 from teem.worlds.crawlers.morphology import build
 from teem.worlds.crawlers.physics import Physics
 from teem.worlds.crawlers.plan import Plan
-from teem.worlds.crawlers.settle import anywhere, bear, founders, heirs, put
+from teem.worlds.crawlers.settle import anywhere, bear, founders, heirs, lifespans, put
 from teem.worlds.crawlers.terrain import Terrain
 from teem.worlds.crawlers.view import View
 from teem.worlds.tokens import Tokens
@@ -56,9 +58,8 @@ class Crawlers:
         self._spans = spans
         self.decision = settings.decision
         self.step_count = 0
-        self._speeds = np.linspace(-1.0, 1.0, settings.bins, dtype=np.float32)
-        self.actions = tuple(f"{speed:+.2g}" for speed in self._speeds)
-        self.rest = settings.bins // 2
+        control = self._control = control_of(settings)
+        self.continuous, self.actions, self.rest = control.continuous, control.actions, control.rest
         self.population = Population(capacity, len(TRAITS))
         self.creatures = Creatures.of(capacity)
         self.fame = HallOfFame(config.population.fame, len(TRAITS))
@@ -66,12 +67,14 @@ class Crawlers:
         self.terrain = Terrain(settings.terrain, config.seed)
         self.food = Food(settings.food, self.terrain, config.seed)
         self.physics = Physics(capacity, threads, settings.substeps, settings.dt)
+        self._collisions = collisions_of(settings, self.plan, self.physics, threads)
         self._view = View(settings, self.population, self.plan, self.physics, threads)
         self.branches = self._view.branches
         self.tokens = self._view.tokens
         self.observation_shape: tuple[int, ...] = (self._view.tokens.size,)
         self.observation_names: tuple[str, ...] = self._view.names
-        self._action = np.full((capacity, len(self.branches)), self.rest, np.int32)
+        kind = np.float32 if self.continuous else np.int32
+        self._action: Action = np.full((capacity, len(self.branches)), self.rest, kind)
         self._target = np.full(capacity, -1, np.int64)
         self._terminated = np.zeros(capacity, np.bool_)
         self._truncated = np.zeros(capacity, np.bool_)
@@ -96,17 +99,17 @@ class Crawlers:
             values, mask = self._view.look(deciding, self.terrain, self.food.items)
         return Observation(deciding, values, mask)
 
-    def heuristic(self, observation: Observation, action: NDArray[np.int32]) -> None:
+    def heuristic(self, observation: Observation, action: Action) -> None:
         """Swing every joint to and fro, each limb after the one before it."""
         time = self.step_count * self._settings.dt
         joint = np.arange(len(self.branches))
         swing = np.sin(2 * np.pi * (1.2 * time - joint / 7.0))
-        bins = np.rint((swing + 1) / 2 * (len(self.actions) - 1)).astype(np.int32)
-        action[observation.living] = np.where(observation.mask[observation.living], bins, self.rest)
+        wanted = np.broadcast_to(self._control.nearest(swing), (len(observation.living), len(joint)))
+        action[observation.living] = self._control.comply(wanted, observation.mask[observation.living])
 
     # ---- one step
 
-    def step(self, action: NDArray[np.int32]) -> Outcome:
+    def step(self, action: Action) -> Outcome:
         """Apply every rule once, in this order."""
         alive = self._begin(action)
         ids = self.population.id[alive]
@@ -146,17 +149,16 @@ class Crawlers:
         """Those of the living who decide before this step."""
         return living[self._is_due(self.population.id[living], step)]
 
-    def _begin(self, action: NDArray[np.int32]) -> Slots:
+    def _begin(self, action: Action) -> Slots:
         """Take over new decisions, what is no action as rest, and clear what a step writes."""
         if self._observed_step != self.step_count:
             self.observe()
         self.population.recycle()
         alive = self.population.living.copy()
         deciding = self._due(alive, self.step_count)
-        wanted = action[deciding]
-        possible = (wanted >= 0) & (wanted < len(self.actions)) & self._view.mask[deciding]
-        self._action[deciding] = np.where(possible, wanted, self.rest)
-        self.physics.command[deciding[:, None], self._view.joints] = self._speeds[self._action[deciding]]
+        taken = self._control.comply(action[deciding], self._view.mask[deciding])
+        self._action[deciding] = taken
+        self.physics.command[deciding[:, None], self._view.joints] = self._control.command(taken)
         self.creatures.decided[deciding] = True
         self.creatures.reward[deciding] = 0.0
         self._terminated[alive] = False
@@ -164,15 +166,23 @@ class Crawlers:
         return alive
 
     def _crawl(self, alive: Slots) -> None:
-        """Move everybody."""
+        """Move everybody; who collides is pushed first."""
         people, creatures, reading = self.population, self.creatures, self.physics.reading
+        impulse = self._collide(alive)
         with self._spans("world.crawl"):
-            self.physics.step(1, self.terrain.ground)
+            self.physics.step(1, self.terrain.ground, impulse)
             self.physics.read()
             rules.note_places(
                 alive, reading.tile, reading.pose, people.x, people.y, creatures.x, creatures.birthplace,
                 creatures.feats, creatures.made,
             )  # fmt: skip
+
+    def _collide(self, alive: Slots) -> NDArray[np.float32] | None:
+        """What creatures that meet give each other's parts, if they collide at all."""
+        if self._collisions is None:
+            return None
+        with self._spans("world.collide"):
+            return self._collisions.impulses(alive, self.terrain.ground)
 
     def _eat(self, alive: Slots) -> float:
         with self._spans("world.eat"):
@@ -210,7 +220,7 @@ class Crawlers:
         with self._spans("world.die"):
             wall = self.terrain.oldest * TILE
             count = rules.find_doomed(
-                alive, self.step_count, wall, self.creatures.x, people.born, people.health, self._terms,
+                alive, self.step_count, wall, self.creatures.x, self.creatures.ends, people.health, self._terms,
                 self._some, self._cause,
             )  # fmt: skip
             dead = self._some[:count].copy()
@@ -266,7 +276,8 @@ class Crawlers:
         x = np.maximum(x, self.terrain.oldest * TILE + 2.0)
         build(self.population.genome[slots], slots, self._settings.body, self.plan)
         self._action[slots] = self.rest
-        self.creatures.begin(slots, x, self.step_count)
+        lifespan = lifespans(self.population.id[slots], self._settings.age_max, self._seed)
+        self.creatures.begin(slots, x, self.step_count, lifespan)
         self._reach(float(x.max()))
         self._put(slots, x)
         self.population.x[slots] = x
@@ -274,7 +285,7 @@ class Crawlers:
 
     def _put(self, slots: Slots, x: NDArray[np.float64]) -> None:
         """Stand bodies at x, level and at rest."""
-        put(slots, x, self.plan, self.terrain, self.physics)
+        put(slots, x, self.plan, self.terrain, self.physics, by_torque=self.continuous)
 
     def _reach(self, x: float) -> None:
         """Have ground up to a tile ahead of x, with its food."""

@@ -18,6 +18,7 @@ class Creatures:
     birthplace: NDArray[np.float64]  # [capacity] x when it was born, moved along when it is carried
     farthest: NDArray[np.float64]  # [capacity] largest x so far, counted in whole new metres
     advanced: NDArray[np.int64]  # [capacity] step of the last new metre, or when it was set down elsewhere
+    ends: NDArray[np.int64]  # [capacity] step in which it dies of age
     decided: NDArray[np.bool_]  # [capacity] a decision is in progress
     reward: NDArray[np.float32]  # [capacity] of the decision in progress
     made: NDArray[np.float64]  # [capacity] metres to the right in the last step
@@ -26,15 +27,16 @@ class Creatures:
     @staticmethod
     def of(capacity: int) -> Creatures:
         """Columns of nobody."""
-        kinds: dict[str, type[np.generic]] = {"advanced": np.int64, "decided": np.bool_}
+        kinds: dict[str, type[np.generic]] = {"advanced": np.int64, "ends": np.int64, "decided": np.bool_}
         kinds |= {"reward": np.float32, "feats": np.float32}
         return Creatures(**{one.name: np.zeros(capacity, kinds.get(one.name, np.float64)) for one in fields(Creatures)})
 
-    def begin(self, slots: NDArray[np.int32], x: NDArray[np.float64], step: int) -> None:
-        """New lives begin at x."""
+    def begin(self, slots: NDArray[np.int32], x: NDArray[np.float64], step: int, lifespan: NDArray[np.int64]) -> None:
+        """New lives of so many steps begin at x."""
         for column in (self.x, self.birthplace, self.farthest):
             column[slots] = x
         self.advanced[slots] = step
+        self.ends[slots] = step + lifespan
         self.decided[slots] = False
         self.reward[slots] = 0.0
         self.feats[slots] = 0.0

@@ -30,7 +30,6 @@ class Terms(NamedTuple):
     work: np.float32
     posture: np.float32  # a step
     stranded: int
-    age_max: int
 
 
 def terms_of(settings: CrawlersSettings) -> Terms:
@@ -44,7 +43,6 @@ def terms_of(settings: CrawlersSettings) -> Terms:
         work=np.float32(worth.work),
         posture=np.float32(worth.posture / settings.decision),
         stranded=settings.stranded,
-        age_max=settings.age_max,
     )
 
 
@@ -99,14 +97,14 @@ def find_stranded(living, step, x, farthest, advanced, terms, out):  # type: ign
 
 
 @njit(nogil=True, cache=True)
-def find_doomed(living, step, wall, x, born, health, terms, out, cause):  # type: ignore[no-untyped-def]
+def find_doomed(living, step, wall, x, ends, health, terms, out, cause):  # type: ignore[no-untyped-def]
     """Write those who die in this step, and of what, into `out` and `cause`; returns how many.
 
     The wall, at `wall` metres, buries who stays behind it.
     """
     count = 0
     for i in living:
-        behind, starved, old = x[i] < wall, health[i] <= _ZERO, step - born[i] >= terms.age_max
+        behind, starved, old = x[i] < wall, health[i] <= _ZERO, step >= ends[i]
         if behind or starved or old:
             out[count] = i
             cause[count] = WALLED if behind else STARVATION if starved else AGE

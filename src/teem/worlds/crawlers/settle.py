@@ -71,6 +71,13 @@ def bear(population: Population, settings: CrawlersSettings, seed: int, step: in
     return able, child
 
 
+def lifespans(ids: NDArray[np.int64], age_max: int, seed: int) -> NDArray[np.int64]:
+    """Steps that each lives at most, from half of `age_max` to all of it: founders shall not die all at once."""
+    drawn = uniforms(seed, Stream.LIFESPAN, 0, ids, 1)[:, 0].astype(np.float64)
+    lifespan: NDArray[np.int64] = age_max - (drawn * (age_max // 2)).astype(np.int64)
+    return lifespan
+
+
 def _nearest(able: Slots, population: Population) -> Slots:
     """The nearest other creature to each; itself if it is alone."""
     living = population.living
@@ -93,13 +100,19 @@ def anywhere(ids: NDArray[np.int64], wall: float, front: float, seed: int, step:
     return np.asarray(begin + draws * max(front - begin, 1.0), np.float64)
 
 
-def put(slots: Slots, x: NDArray[np.float64], plan: Plan, terrain: Terrain, physics: Physics) -> None:
-    """Stand the bodies of `plan[slots]` at x metres, level, at rest and clear of the ground."""
+def put(
+    slots: Slots, x: NDArray[np.float64], plan: Plan, terrain: Terrain, physics: Physics, *, by_torque: bool = False
+) -> None:
+    """Stand the bodies of `plan[slots]` at x metres, level, at rest and clear of the ground.
+
+    Their motors are commanded `by_torque`, else by speed.
+    """
     tile = np.floor(x / TILE).astype(np.int32)
     within = (x - tile * TILE).astype(np.float32)
     bodies = plan.rows(slots)
     level = np.zeros(len(slots), np.float32)
     high = level + _HIGH
     y = high - clearance(bodies, tile, within, high, level, terrain.ground) + _AIR
-    physics.place(slots, bodies, tile, within, y.astype(np.float32), level)
+    driven = np.full(len(slots), by_torque)
+    physics.place(slots, bodies, tile, within, y.astype(np.float32), level, driven)
     physics.read(slots)
