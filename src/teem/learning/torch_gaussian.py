@@ -25,6 +25,7 @@ class GaussianNetwork(Network):
 
     That is how it is done in this field; means that depend on the state suffice, and a module of a user's own need
     not know of it. The parameter is the logarithm of the deviation against the first one, so that it begins at 0.
+    Means are kept between -1 and 1 by tanh: beyond, all draws lead to one action, and nothing would bring them back.
     """
 
     deviations: str = ""  # the parameter's name
@@ -36,7 +37,7 @@ class GaussianNetwork(Network):
         out = functional_call(self.module, weights, (observation,))
         mean, value = out if isinstance(out, tuple) else (out[..., 1:], out[..., 0])
         spread = (parameters[self.deviations] + self.first).expand_as(mean)
-        return cat((mean, spread), -1), value
+        return cat((mean.tanh(), spread), -1), value
 
 
 def gaussian_network(inputs: int, branches: int, settings: LearningSettings) -> GaussianNetwork:

@@ -233,9 +233,9 @@ def test_joints_hold_within_five_millimetres_in_a_crowd() -> None:
     assert strong(30.0, 4.0, collide=True)[1] < 0.005
 
 
-def test_motors_of_2000_newton_metres_in_a_crowd_tear_joints_no_further_than_alone() -> None:
+def test_motors_of_2000_newton_metres_in_a_crowd_tear_no_joints() -> None:
     scene, widest = strong(2000.0, 20.0, collide=True)
-    assert widest < 1.3 * strong(2000.0, 20.0, collide=False)[1]
+    assert widest < 0.005
     scene.physics.command[:] = 0.0
     scene.step(300)
     assert np.median(np.abs(scene.pose[:, CHASSIS, [VX, VY]])) < 0.1  # some still slide downhill

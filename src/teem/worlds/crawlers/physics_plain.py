@@ -6,13 +6,15 @@ The ends of all joints are kept together by one dense system, where the kernels 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import atan2, cos, sin
+from math import atan2, cos, hypot, sin
 
 import numpy as np
+from numpy.typing import NDArray
 
 from teem.worlds.crawlers.anchors import FIRMNESS
 from teem.worlds.crawlers.contact_plain import Contact, Part, find, slip
 from teem.worlds.crawlers.ground import TILE, Ground
+from teem.worlds.crawlers.mend import SLACK
 from teem.worlds.crawlers.motion import FASTEST, FASTEST_SPIN, GRAVITY
 from teem.worlds.crawlers.plan import CHASSIS, JOINTS, PARENT, PARTS, Plan
 from teem.worlds.crawlers.press import PUSH_OUT
@@ -25,6 +27,8 @@ from teem.worlds.crawlers.soft import (
     Softness,
     softness,
 )
+
+Floats = NDArray[np.float64]
 
 
 @dataclass
@@ -57,6 +61,11 @@ class Joint:
     def arms(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """From both middles to the joint."""
         return self.carrier.turned(*self.anchor), self.part.turned(self.grip, 0.0)
+
+    def gap(self) -> tuple[float, float]:
+        """From the carrier's end to the part's."""
+        a, b = self.arms()
+        return self.part.x + b[0] - self.carrier.x - a[0], self.part.y + b[1] - self.carrier.y - a[1]
 
     def apply(self, x: float, y: float, twist: float = 0.0) -> None:
         """An impulse on the part, its opposite on the carrier."""
@@ -125,6 +134,7 @@ class PlainCreature:
                 _drift(part, h)
             for joint in self.joints.values():
                 joint.angle += h * joint.turning()
+            _mend(list(self.parts.values()), list(self.joints.values()))
             self._solve(contacts, h, RIGID, RIGID)
             for joint, was in zip(self.joints.values(), before, strict=True):
                 self.energy += abs(joint.drive * 0.5 * (was + joint.turning()))
@@ -161,6 +171,32 @@ def _drift(part: Part, h: float) -> None:
     part.vy = max(-float(FASTEST), min(float(FASTEST), part.vy))
     part.spin = max(-float(FASTEST_SPIN), min(float(FASTEST_SPIN), part.spin))
     part.x, part.y, part.angle = part.x + h * part.vx, part.y + h * part.vy, part.angle + h * part.spin
+
+
+def _mend(parts: list[Part], joints: list[Joint]) -> None:
+    """From the chassis outwards, bring ends within SLACK; centre of mass and angular momentum about it stay."""
+    mass = np.array([1.0 / part.inv_mass for part in parts])
+    speed = np.array([[part.vx, part.vy] for part in parts])
+    before = _places(parts, mass)
+    for joint in joints:
+        x, y = joint.gap()
+        share = max(0.0, 1.0 - float(SLACK) / max(hypot(x, y), float(SLACK)))
+        joint.part.x -= share * x
+        joint.part.y -= share * y
+    after = _places(parts, mass)
+    shift = after[1] - before[1]  # against the centre of mass, which stays
+    lost = -float(mass @ (shift[:, 0] * speed[:, 1] - shift[:, 1] * speed[:, 0]))
+    turn = lost / (float(mass @ (after[1] ** 2).sum(1)) + sum(1.0 / part.inv_inertia for part in parts))
+    for part, arm in zip(parts, after[1], strict=True):
+        part.x, part.y = float(before[0][0] + arm[0]), float(before[0][1] + arm[1])
+        part.vx, part.vy, part.spin = part.vx - turn * float(arm[1]), part.vy + turn * float(arm[0]), part.spin + turn
+
+
+def _places(parts: list[Part], mass: Floats) -> tuple[Floats, Floats]:
+    """The centre of mass, and where the parts are from there, [parts, 2]."""
+    place = np.array([[part.x, part.y] for part in parts])
+    centre = mass @ place / mass.sum()
+    return centre, place - centre
 
 
 def _limit(joint: Joint, stiff: float, h: float, soft: Softness) -> None:

@@ -25,6 +25,7 @@ from teem.worlds.crawlers.bumps import land_of
 from teem.worlds.crawlers.contact import CONTACT_ROWS, FOUND, find_contacts
 from teem.worlds.crawlers.ground import SAMPLES
 from teem.worlds.crawlers.joints import read_angles, solve_joints, spend, turn_joints, warm_joints
+from teem.worlds.crawlers.mend import mend
 from teem.worlds.crawlers.motion import drift, fall, keep_near
 from teem.worlds.crawlers.plan import JOINTS, PARTS
 from teem.worlds.crawlers.press import feel, solve_contacts, warm_contacts
@@ -105,6 +106,7 @@ def step(start, stop, steps, substeps, dt, limit_soft, contact_soft, ground, com
                 drift(parts, items, h)
                 turn_joints(parts, joints, walk, items, h)
                 weigh(parts, joints, walk, items, tree)
+                mend(parts, walk, items, tree)
                 solve_joints(parts, joints, walk, items, life, h, RIGID)
                 solve_contacts(parts, spots, contacts, found, touching, h, RIGID)
                 solve_anchors(parts, joints, walk, items, tree, np.float32(0))
