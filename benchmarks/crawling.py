@@ -18,12 +18,13 @@ from _measuring import QUIET, UNSAVED, Figures, Scenario, main, make_run, pieces
 FRAME_MS = 1000 / 60
 POLICIES = ("act", "remember", "inherit", "learn")  # spans: what an agent's mind takes
 WARM = 1600  # steps: past the warm-up of replays, all kernels at work
+WORLDS = {"mlp": "crawlers", "attention": "crawlers-attention"}  # by network
 
 
 def crawling(out: Path, founders: int, network: str, **overrides: Any) -> Any:
     """A run of learning crawlers, warmed up."""
-    given = {"population__founders": founders, "learning__network": network, **UNSAVED, **overrides}
-    return warmed(make_run("crawlers", out, **given), WARM)
+    given = {"population__founders": founders, **UNSAVED, **overrides}
+    return warmed(make_run(WORLDS[network], out, **given), WARM)
 
 
 def all_in(out: Path) -> Figures:

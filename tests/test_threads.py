@@ -43,6 +43,18 @@ def test_parts_run_at_the_same_time_and_the_caller_takes_its_share() -> None:
     assert threading.current_thread().name in who.values()
 
 
+def test_a_thread_that_has_not_begun_is_not_waited_for() -> None:
+    threads, free = Threads(2), threading.Event()
+    assert threads._pool is not None
+    busy = threads._pool.submit(free.wait, 10)
+    done: list[int] = []
+    threads.share(lambda start, stop: done.append(start), 128)
+    assert done == [0, 32, 64, 96]
+    assert not busy.done()
+    free.set()
+    threads.close()
+
+
 def test_a_thread_that_is_held_up_holds_up_nobody() -> None:
     threads, rest_done = Threads(2), threading.Event()
     done: list[int] = []

@@ -41,7 +41,8 @@ class Threads:
         others = [self._pool.submit(take) for _ in range(1, self.count)]
         take()
         for other in others:
-            other.result()
+            if not other.cancel():  # one that has not begun has nothing left to take
+                other.result()
 
     def close(self) -> None:
         """End the pool's threads."""

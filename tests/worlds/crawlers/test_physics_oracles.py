@@ -55,10 +55,13 @@ def compare(oracle: str, plan: Plan) -> tuple[float, float]:
     return float(np.corrcoef(here, there)[0, 1]), float(np.median(np.abs(here - there)))
 
 
-@pytest.mark.parametrize(("oracle", "package"), [("box2d", "pyb2d3"), ("mujoco", "mujoco")])
-def test_creatures_on_legs_go_where_the_oracle_says(oracle: str, package: str) -> None:
+@pytest.mark.parametrize(
+    ("oracle", "package", "creatures"), [("box2d", "pyb2d3", CREATURES), ("mujoco", "mujoco", 3 * CREATURES)]
+)
+def test_creatures_on_legs_go_where_the_oracle_says(oracle: str, package: str, creatures: int) -> None:
+    """MuJoCo's contacts are softer, so that more gaits part from ours by chance: more creatures even that out."""
     pytest.importorskip(package, reason=HINT)
-    correlation, apart = compare(oracle, mixed(CREATURES, seed=11, torque=10.0, wheels=False))
+    correlation, apart = compare(oracle, mixed(creatures, seed=11, torque=10.0, wheels=False))
     assert correlation >= 0.9
     assert apart < 0.1
 
