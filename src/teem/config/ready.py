@@ -15,7 +15,7 @@ def ready_folder() -> Path:
 
 def ready_worlds() -> dict[str, Path]:
     """The file of each ready-made world, by name."""
-    return {path.stem: path for path in sorted(ready_folder().glob("*.toml"))}
+    return {path.stem: path for path in sorted(ready_folder().glob("*.toml"), key=lambda path: path.stem)}
 
 
 def tagline(path: Path) -> str:
