@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.evaluate.play import Play
 from teem.evaluate.rehearsal import Moment
-from teem.learning.draw import TERMINATED
+from teem.learning.draw import GOES_ON, TERMINATED
 
 ROUNDING = 2.0**-8  # relative, of a bfloat16
 NOT_LEARNING = "nothing is remembered in this run: it does not learn"
@@ -64,23 +64,29 @@ def _alike(one: Moment, following: Moment) -> Iterator[tuple[NDArray[np.bool_], 
 
 
 def terminals_are_stored(play: Play) -> Verdict:
-    """The last decision of a life is remembered, as its end; and no other decision is."""
-    deaths = 0
+    """The last decision of a life or an episode is remembered, as its end; and no other decision is."""
+    deaths = cuts = 0
     for moment in play.moments:
         kept = moment.remembered
         ended = kept.stored & (kept.end == TERMINATED)
         lost = kept.due & moment.terminated & ~ended
         if lost.any():
-            return bad(f"agent {moment.id[lost][0]} died in step {moment.step}, but its replay goes on")
+            return bad(f"agent {moment.id[lost][0]} came to an end in step {moment.step}, but its replay goes on")
         early = ended & ~moment.terminated
         if early.any():
             return bad(f"agent {moment.id[early][0]} lived on after step {moment.step}, but its replay ended")
+        on = kept.stored & moment.truncated & (kept.end == GOES_ON)
+        if on.any():
+            text = "was cut off in step {}, but its replay runs on into the next episode"
+            return bad(f"agent {moment.id[on][0]} {text.format(moment.step)}")
         deaths += int((ended & moment.terminated).sum())
-    if not deaths:
+        cuts += int((kept.stored & moment.truncated).sum())
+    if not deaths and not cuts:
         due = any(moment.remembered.due.any() for moment in play.moments)
-        return unknown("nobody who remembers died" if due else NOT_LEARNING)
+        return unknown("nobody who remembers died, and no episode ended" if due else NOT_LEARNING)
     made = "; one was made to die" if play.doomed >= 0 else ""
-    return good(f"{deaths} deaths, each stored as an end{made}", deaths)
+    cut = f"; {cuts} episodes were cut off, each stored as cut" if cuts else ""
+    return good(f"{deaths} {'ends' if cuts else 'deaths'}, each stored as an end{made}{cut}", deaths + cuts)
 
 
 def networks_change_when_they_learn(play: Play) -> Verdict:
