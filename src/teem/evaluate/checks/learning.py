@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.treasure import TreasureSettings
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.evaluate.play import Play
 from teem.evaluate.rehearsal import Moment
@@ -40,8 +41,9 @@ def the_next_state_differs_from_the_state(play: Play) -> Verdict:
     """What an agent sees, and remembers to have seen, is another thing when it decides again."""
     alike = total = 0
     remembered = False
+    still = isinstance(play.config.world, TreasureSettings)  # who stays in its cell may see the same there
     for one, following in zip(play.moments, play.moments[play.decision :], strict=False):
-        for same, of_memory in _alike(one, following):
+        for same, of_memory in _alike(one, following, but_for_still=still):
             alike, total = alike + int(same.sum()), total + len(same)
             remembered |= of_memory
     if not total:
@@ -53,9 +55,12 @@ def the_next_state_differs_from_the_state(play: Play) -> Verdict:
     return good(f"{total} next {what}; {100 * share:.2g}% the same as before", share)
 
 
-def _alike(one: Moment, following: Moment) -> Iterator[tuple[NDArray[np.bool_], bool]]:
+def _alike(one: Moment, following: Moment, *, but_for_still: bool) -> Iterator[tuple[NDArray[np.bool_], bool]]:
     """For those watched in both moments, whether they saw the same; then whether their memories are the same."""
     _, here, there = np.intersect1d(one.id[one.watched], following.id[following.watched], return_indices=True)
+    if but_for_still:
+        moved = (one.before != one.after).any(axis=1)[one.watched[here]]
+        here, there = here[moved], there[moved]
     yield (one.seen[here] == following.seen[there]).all(axis=1), False
     stored = one.remembered.stored[one.watched[here]] & following.remembered.stored[following.watched[there]]
     if stored.any():

@@ -17,6 +17,7 @@ BALANCES = (
     (("eaten", "seeded"), ("taken", "lost")),  # of creatures alone
 )
 """What a ledger must name: joules that come in, and that go out."""
+BLOCKED = 0.9  # part of steps at random that walls and others may keep from leading anywhere
 STUCK = 0.5  # part of decisions that may leave a body where it is: whoever lies on its back can't get away
 
 
@@ -41,14 +42,14 @@ def moves_change_positions(play: Play) -> Verdict:
 def _most_move_on(play: Play) -> Verdict:
     """Who turns its joints, or walks, is elsewhere afterwards, but for those who are stuck or walk into walls."""
     total = still = 0
-    for moment in play.moments:
+    for moment in play.moments if play.branches else play.stirred:
         moving = (moment.done.reshape(len(moment.id), -1) != play.rest).any(axis=1)
         total += int(moving.sum())
         still += int((moving & (moment.before == moment.after).all(axis=1)).sum())
     if not total:
         return unknown("nobody moved from one decision to the next")
     text = f"{total} decisions to {'turn joints' if play.branches else 'walk'}, {still} of which led nowhere"
-    return bad(text, still) if still > STUCK * total else good(text, total)
+    return bad(text, still) if still > (STUCK if play.branches else BLOCKED) * total else good(text, total)
 
 
 def actions_are_legal(play: Play) -> Verdict:
