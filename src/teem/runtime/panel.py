@@ -198,14 +198,14 @@ def beside_each_other(left: list[Line], right: list[Line], at: int, height: int)
 
 
 def sparkline(trace: Trace, width: int) -> str:
-    """A curve from its first to its last point, from 0 to its highest."""
+    """A curve from its first to its last point, from 0 to its highest; what is below 0 lies at the bottom."""
     points = trace.points
     if not points:
         return words.UNKNOWN
     edges = np.linspace(0, len(points), min(width, len(points)) + 1).astype(int)
     means = [float(np.mean(points[start:stop])) for start, stop in pairwise(edges)]
     top = max(means)
-    return "".join(BARS[round(mean / top * (len(BARS) - 1))] if top > 0 else BARS[0] for mean in means)
+    return "".join(BARS[round(max(0.0, mean) / top * (len(BARS) - 1))] if top > 0 else BARS[0] for mean in means)
 
 
 def recent_shares(spans: Spans) -> list[tuple[str, float]]:

@@ -90,8 +90,10 @@ def terminals_are_stored(play: Play) -> Verdict:
         due = any(moment.remembered.due.any() for moment in play.moments)
         return unknown("nobody who remembers died, and no episode ended" if due else NOT_LEARNING)
     made = "; one was made to die" if play.doomed >= 0 else ""
-    cut = f"; {cuts} episodes were cut off, each stored as cut" if cuts else ""
-    return good(f"{deaths} {'ends' if cuts else 'deaths'}, each stored as an end{made}{cut}", deaths + cuts)
+    ends = "ends" if isinstance(play.config.world, TreasureSettings) else "deaths"
+    told = [f"{deaths} {ends}, each stored as an end{made}"] if deaths else []
+    told += [f"{cuts} episodes were cut off, each stored as cut"] if cuts else []
+    return good("; ".join(told), deaths + cuts)
 
 
 def networks_change_when_they_learn(play: Play) -> Verdict:
