@@ -41,12 +41,12 @@ def teem(*arguments: str, cwd: Path, timeout: float = 60, **environment: str) ->
     [
         ([], "what shall be done? give one of run, resume, evaluate, doctor, worlds"),
         (["rum"], "rum is no verb: did you mean run?"),
-        (["run"], "which world? give one of agentfarm, crawlers, crawlers-attention, farm"),
+        (["run"], "which world? give one of agentfarm, crawlers, crawlers-attention, farm, order-and-chaos, treasure"),
         (["run", "fram"], '"fram" is an unknown world: did you mean farm?'),
         (["run", "farm", "--world.sise", "9"], "--world.sise is no option: did you mean --world.size?"),
         (["run", "farm", "--size=9"], "--size is no option: did you mean --world.size?"),
         (["run", "crawlers", "--tiles", "9"], "--tiles is no option: did you mean --world.terrain.tiles?"),
-        (["run", "crawlers", "--world.sight=9"], "world.sight is no setting of crawlers but of farm: run that world"),
+        (["run", "crawlers", "--world.sight=9"], "world.sight is no setting of crawlers but of farm and treasure"),
         (["run", "farm", "--world.dt", "1"], "world.dt is no setting of farm but of crawlers: run that world"),
         (["run", "farm", "--steps"], "--steps needs a value"),
         (["run", "farm", "--world.size", "big"], 'world.size is "big": give a whole number from 0 to 65536'),
@@ -98,7 +98,7 @@ def test_every_setting_is_an_option_with_its_meaning() -> None:
         assert row.is_tables or " ".join(row.meaning.split()[:4]) in help_text, row.path
 
 
-@pytest.mark.parametrize("world", ["farm", "crawlers"])
+@pytest.mark.parametrize("world", ["farm", "crawlers", "treasure"])
 def test_help_on_a_world_shows_its_own_settings_and_no_others(world: str, tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(f'[world]\nname = "{world}"\n')
@@ -118,8 +118,8 @@ def test_help_on_a_world_shows_its_own_settings_and_no_others(world: str, tmp_pa
 
 def test_help_without_a_world_shows_those_of_all_in_one_group_a_world() -> None:
     text = build_parser()[1]["run"].format_help()
-    _, farm, crawlers = re.split(r"\[world\] of \w+:", text)
-    for name, part in (("farm", farm), ("crawlers", crawlers)):
+    _, *parts = re.split(r"\[world\] of \w+:", text)
+    for name, part in zip(("farm", "crawlers", "treasure"), parts, strict=True):
         for row in settings(name):
             assert (f"--{row.path} " in part) == bool(row.world and not row.is_tables), (name, row.path)
 
@@ -219,6 +219,30 @@ def test_crawlers_run_are_recorded_and_go_on(tmp_path: Path, monkeypatch: pytest
     assert main(["run", "crawlers", "--steps", "45", "--headless", "--out", str(whole), *SMALL]) == 0
     assert len(rows_of(out)) == 45 * 12
     assert rows_of(out) == rows_of(whole)  # with the same bits as in one go
+
+
+def test_treasure_worlds_run_are_recorded_and_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ["treasure", "--headless", "--agents", "8", "--world.worlds", "4", "--world.episode", "7"]
+    small += [
+        "--learning.sharing",
+        "own",
+        "--learning.replay.warmup",
+        "8",
+        "--learning.batch",
+        "8",
+        "--record.every",
+        "1",
+    ]
+    assert main(["run", *small, "--steps", "20", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (report["world"], report["agent_steps"], report["feats"]["unit"]) == ("treasure", 160, "value")
+    assert main(["resume", "runs/treasure-7", "--steps", "30", "--headless"]) == 0
+    assert main(["run", *small, "--steps", "30", "--out", "whole"]) == 0
+    assert len(rows_of(tmp_path / "whole")) == 30 * 8
+    assert rows_of(tmp_path / "runs" / "treasure-7") == rows_of(tmp_path / "whole")
 
 
 def rows_of(out: Path) -> list[tuple[Any, ...]]:

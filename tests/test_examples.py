@@ -13,6 +13,8 @@ SMALL = {
     "run_farm": ["--agents", "20", "--steps", "40", "--out", "run"],
     "crawlers_ppo": ["--agents", "6", "--steps", "100", "--out", "run"],
     "own_channel": ["--steps", "5"],
+    "own_rule": ["--steps", "20"],
+    "own_rule_compiled": ["--steps", "10", "--worlds", "4"],
     "own_network": ["--agents", "6", "--steps", "80", "--out", "run"],
     "own_policy_loop": ["--agents", "20", "--steps", "20"],
     "read_attention": ["--agents", "12", "--steps", "12"],
@@ -23,6 +25,8 @@ SAYS = {
     "own_channel": "mean crowd",
     "own_network": "updates of",
     "own_policy_loop": "alive",
+    "own_rule": "cells of lava",
+    "own_rule_compiled": ": the same bits",
     "read_attention": "limb0.0",
 }
 

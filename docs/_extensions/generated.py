@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from typing import Any
 
-MARK = re.compile(r"<!-- generated: ([a-z_]+)((?: [a-z]+)*) -->")  # what, and what of it
+MARK = re.compile(r"<!-- generated: ([a-z_]+)((?: [a-z.]+)*) -->")  # what, and what of it
 
 
 def settings(world: str = "") -> Iterator[str]:
@@ -34,13 +34,13 @@ def settings(world: str = "") -> Iterator[str]:
         yield _row(f"`{setting.path}`{short}", setting.meaning, setting.allowed, default)
 
 
-def kinds() -> Iterator[str]:
-    """The fields of a kind of agent."""
+def fields(path: str) -> Iterator[str]:
+    """The fields of each of a list of tables."""
     from teem.config.describe import fields_of, is_required
     from teem.config.describe import settings as every
     from teem.config.dump import written
 
-    row = next(one for one in every() if one.path == "world.kinds")
+    row = next(one for one in every() if one.path == path)
     yield from _header("field", "meaning", "takes", "default")
     for name, field in fields_of(row.type.item_type).items():
         default = "none: it must be given" if is_required(field) else f"`{written(field.default)}`"
@@ -102,7 +102,7 @@ def _row(*cells: str) -> str:
 
 
 PARTS: dict[str, Callable[..., Iterator[str]]] = {
-    "settings": settings, "kinds": kinds, "commands": commands, "tables": tables, "profiles": profiles,
+    "settings": settings, "fields": fields, "commands": commands, "tables": tables, "profiles": profiles,
     "checks": checks,
 }  # fmt: skip
 

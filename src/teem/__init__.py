@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from teem.record.read import open_run
     from teem.runtime.loop import Run
     from teem.worlds.farm.channels import register_channel
+    from teem.worlds.treasure.own import register_rule
 
 kernel_cache.choose()
 
-__all__ = ["Config", "Run", "__version__", "load_config", "open_run", "register_channel"]
+__all__ = ["Config", "Run", "__version__", "load_config", "open_run", "register_channel", "register_rule"]
 
 _HOMES = {
     "Config": "teem.config.settings",
@@ -29,6 +30,7 @@ _HOMES = {
     "load_config": "teem.config.load",
     "open_run": "teem.record.read",
     "register_channel": "teem.worlds.farm.channels",
+    "register_rule": "teem.worlds.treasure.own",
 }
 
 

@@ -130,7 +130,7 @@ def build_parser(world: str | None = None) -> tuple[ArgumentParser, dict[str, Ar
     evaluate.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs")
     evaluate.add_argument("--seeds", type=int, default=5, metavar="N", help="fresh worlds to compare in (default: 5)")
     evaluate.add_argument(
-        "--steps", type=int, metavar="N", help="steps in each of them (default: 1000 on a farm, 30 s of crawlers)"
+        "--steps", type=int, metavar="N", help="steps in each of them (default: 1000, and 30 s of crawlers)"
     )
     evaluate.add_argument(
         "--agents",

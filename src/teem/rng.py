@@ -30,6 +30,9 @@ class Stream(IntEnum):
     TERRAIN = 13
     RESEED = 14
     LIFESPAN = 15
+    ORDER = 20
+    RESPAWN = 21
+    GROWTH = 22
 
 
 _M0 = np.uint64(0xD2511F53)

@@ -140,7 +140,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     [
         ("seed = 1\n", "world.name is missing: say which world it is, one of farm"),
         ('[world]\nname = "fram"\n', 'world.name is "fram", an unknown world: known are farm'),
-        ("[world]\nname = [3]\n", "world.name is [3], an unknown world: known are farm, crawlers"),
+        ("[world]\nname = [3]\n", "world.name is [3], an unknown world: known are farm, crawlers, treasure"),
         ("world = 3\n", "world is 3: give a table, [world]"),
         (WORLD + "[learning]\nhidden = []\n", "learning.hidden has 0 items: give a list of whole numbers"),
         (WORLD + "[learning]\nhidden = 64\n", "learning.hidden is 64: give a list"),
@@ -201,7 +201,7 @@ def test_a_table_of_another_world_is_refused_with_its_name(tmp_path: Path) -> No
 
 def test_settings_of_a_world_without_a_name_are_read_as_those_they_look_like(tmp_path: Path) -> None:
     (told,) = faults("[world]\ndt = 0.01\nenergy = 100\n[world.terrain]\nstyle = 'hills'\n", tmp_path)
-    assert told == "world.name is missing: say which world it is, one of farm, crawlers"
+    assert told == "world.name is missing: say which world it is, one of farm, crawlers, treasure"
     with pytest.raises(UsageError) as caught:
         load_config("crawlrs", {"world.body.limbs": "9"})
     assert caught.value.faults[0].startswith('"crawlrs" is an unknown world: did you mean crawlers?')

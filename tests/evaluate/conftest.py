@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_runs import TINY, TINY_CRAWLERS, TORQUES, changed, run_in
+from tiny_runs import TINY, TINY_CRAWLERS, TINY_TREASURE, TORQUES, changed, run_in
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +29,9 @@ def tiny_crawlers(tmp_path_factory):
 def tiny_torques(tmp_path_factory):
     """A run of crawlers that learn torques, which nobody may change."""
     return run_in(tmp_path_factory.mktemp("runs") / "torques", changed(TINY_CRAWLERS, **TORQUES))
+
+
+@pytest.fixture(scope="session")
+def tiny_treasure(tmp_path_factory):
+    """A run of a treasure world that nobody may change."""
+    return run_in(tmp_path_factory.mktemp("runs") / "treasure", TINY_TREASURE)

@@ -404,8 +404,8 @@ def one_state_is_remembered_for_ever(monkeypatch):
 def deaths_are_not_stored(monkeypatch):
     original = Replay.add
 
-    def add(self, rows, observation, mask, action, reward, terminated, truncated):
-        original(self, rows, observation, mask, action, reward, np.zeros_like(terminated), truncated)
+    def add(self, rows, observation, mask, action, reward, terminated, truncated, final):
+        original(self, rows, observation, mask, action, reward, np.zeros_like(terminated), truncated, final)
 
     monkeypatch.setattr(Replay, "add", add)
 
@@ -413,8 +413,8 @@ def deaths_are_not_stored(monkeypatch):
 def everyone_is_said_to_die(monkeypatch):
     original = Replay.add
 
-    def add(self, rows, observation, mask, action, reward, terminated, truncated):
-        original(self, rows, observation, mask, action, reward, np.ones_like(terminated), truncated)
+    def add(self, rows, observation, mask, action, reward, terminated, truncated, final):
+        original(self, rows, observation, mask, action, reward, np.ones_like(terminated), truncated, final)
 
     monkeypatch.setattr(Replay, "add", add)
 

@@ -17,6 +17,7 @@ from teem.config.settings import (
     ReplaySettings,
     RuntimeSettings,
 )
+from teem.config.treasure import TreasureSettings
 from teem.record.folder import RunFolder
 from teem.runtime.loop import Run
 from teem.runtime.report import build_report
@@ -49,6 +50,18 @@ TINY_CRAWLERS = Config(
     runtime=RuntimeSettings(threads=1),
 )
 
+TINY_TREASURE = Config(
+    seed=5,
+    steps=120,
+    world=TreasureSettings(worlds=6, height=9, width=9, episode=15, sight=2),
+    population=PopulationSettings(founders=24),
+    learning=LearningSettings(
+        hidden=(16,), batch=8, replay=ReplaySettings(length=64, warmup=16), epsilon=EpsilonSettings(decay=100)
+    ),
+    record=RecordSettings(every=1, learning_every=10),
+    checkpoint=CheckpointSettings(every=0),
+    runtime=RuntimeSettings(threads=1),
+)
 
 TORQUES = {"world": {"control": "torque"}, "learning": {"algorithm": "ppo", "ppo": PpoSettings(horizon=8)}}
 

@@ -33,6 +33,7 @@ class LineWorld:
     rest = len(ACTIONS) - 1
     branches = ()
     decision = 1
+    episodes = False
     continuous = False
     feat = "rewards"
     tokens = None

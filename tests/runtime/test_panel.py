@@ -137,6 +137,10 @@ def test_a_sparkline_goes_from_nothing_to_the_top() -> None:
     assert sparkline(trace, 8) == BARS
     assert len(sparkline(trace, 4)) == 4
     assert sparkline(Trace(), 8) == "–"
+    below = Trace()
+    for value in (-1.0, -0.2, 0.0, 2.0):
+        below.add(value)
+    assert sparkline(below, 4) == BARS[0] * 3 + BARS[-1]
 
 
 def test_rates_are_of_the_window(still_run: Callable[..., Any]) -> None:

@@ -1,4 +1,5 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "farm"))  # the farms that tests share
+for world in ("farm", "treasure"):  # the farms and treasure worlds that tests share
+    sys.path.insert(0, str(Path(__file__).parent / world))

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from math import ceil
 
+from teem.config.check_treasure import treasure_faults
 from teem.config.crawlers import BIOMES, CrawlersSettings
 from teem.config.farm import CHANNELS, FarmSettings, own_channels
-from teem.config.names import nearest
-from teem.config.settings import Config, LearningSettings, WorldSettings
+from teem.config.fault import Fault, name_faults
+from teem.config.settings import Config, LearningSettings
+from teem.config.treasure import TreasureSettings
 
 WIDEST = 1024
 NETWORKS = ("dqn", "ppo")  # the algorithms that have a network
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with which settings."""
-
-    text: str
-    path: str
-    others: tuple[str, ...] = ()
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Every setting it is about."""
-        return (self.path, *self.others)
-
-    def explained(self, meaning: str) -> Fault:
-        """The same fault, with the setting's meaning after it."""
-        return replace(self, text=f"{self.text} ({meaning})")
 
 
 def contradictions(config: Config) -> Iterator[Fault]:
@@ -41,6 +24,9 @@ def contradictions(config: Config) -> Iterator[Fault]:
     if config.learning.algorithm == "dqn":
         yield from _replay(config.learning)
     yield from _control(config)
+    if isinstance(config.world, TreasureSettings):
+        yield from treasure_faults(config.world, config.population.founders)
+        return
     yield from _energies(config.world)
     if isinstance(config.world, FarmSettings):
         yield from _farm(config.world)
@@ -101,9 +87,11 @@ def _learning(learning: LearningSettings) -> Iterator[Fault]:
 def _attention(config: Config) -> Iterator[Fault]:
     """What attention networks need."""
     learning = config.learning
-    if learning.network == "attention" and learning.algorithm in NETWORKS and isinstance(config.world, FarmSettings):
+    tokens = isinstance(config.world, CrawlersSettings)
+    if learning.network == "attention" and learning.algorithm in NETWORKS and not tokens:
+        name = "farm" if isinstance(config.world, FarmSettings) else "treasure"
         yield Fault(
-            "learning.network is attention but world.name is farm, where nothing is perceived as tokens: give mlp",
+            f"learning.network is attention but world.name is {name}, where nothing is perceived as tokens: give mlp",
             "learning.network",
         )
 
@@ -181,7 +169,7 @@ def _names_a_class(network: str) -> bool:
 
 
 def _farm(world: FarmSettings) -> Iterator[Fault]:
-    yield from _names("world.channels", world.channels, (*CHANNELS, *sorted(own_channels)), "channel")
+    yield from name_faults("world.channels", world.channels, (*CHANNELS, *sorted(own_channels)), "channel")
     names = [kind.name for kind in world.kinds]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield Fault(f'world.kinds has {names.count(name)} kinds named "{name}": give each its own name', "world.kinds")
@@ -195,7 +183,7 @@ def _farm(world: FarmSettings) -> Iterator[Fault]:
         )
 
 
-def _energies(world: WorldSettings) -> Iterator[Fault]:
+def _energies(world: FarmSettings | CrawlersSettings) -> Iterator[Fault]:
     for low, high, why in (
         ("energy", "energy_max", "founders can't hold it"),
         ("breed_energy", "energy_max", "nobody could ever breed"),
@@ -210,17 +198,8 @@ def _energies(world: WorldSettings) -> Iterator[Fault]:
             )
 
 
-def _names(path: str, names: tuple[str, ...], known: Collection[str], what: str) -> Iterator[Fault]:
-    """Names that are unknown or there twice."""
-    for index, name in enumerate(names):
-        if name not in known:
-            yield Fault(f'{path}[{index}] is "{name}", an unknown {what}: {nearest(name, known)}', path)
-        elif name in names[:index]:
-            yield Fault(f'{path}[{index}] is "{name}", which is there already: give each {what} once', path)
-
-
 def _crawlers(world: CrawlersSettings) -> Iterator[Fault]:
-    yield from _names("world.terrain.biomes", world.terrain.biomes, BIOMES, "biome")
+    yield from name_faults("world.terrain.biomes", world.terrain.biomes, BIOMES, "biome")
     if world.bins % 2 == 0:
         yield Fault(
             f"world.bins is {world.bins}: give an odd number, such as {world.bins + 1}, so that a joint can rest",

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from teem.config.check import Fault, contradictions
+from teem.config.check import contradictions
 from teem.config.describe import (
     FLOAT_LIMIT,
     INT_LIMIT,
@@ -24,6 +24,7 @@ from teem.config.describe import (
     settings,
     worlds,
 )
+from teem.config.fault import Fault
 from teem.config.names import alike, nearest
 from teem.config.ready import ready_worlds
 from teem.config.settings import Config

@@ -8,8 +8,9 @@ from msgspec import Meta, Struct
 
 from teem.config.crawlers import CrawlersSettings
 from teem.config.farm import FarmSettings
+from teem.config.treasure import TreasureSettings
 
-WorldSettings = FarmSettings | CrawlersSettings  # of a run; the first is the default
+WorldSettings = FarmSettings | CrawlersSettings | TreasureSettings  # of a run; the first is the default
 Count = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -162,7 +163,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="every random draw follows from it")] = 7
     steps: Annotated[int, Meta(ge=0, description="steps to run; 0: until stopped")] = 2000
     imports: Annotated[
-        tuple[str, ...], Meta(description="modules of your own to import first, for the channels they register")
+        tuple[str, ...],
+        Meta(description="modules of your own to import first, for the channels and rules they register"),
     ] = ()
     world: WorldSettings = FarmSettings()
     population: PopulationSettings = PopulationSettings()

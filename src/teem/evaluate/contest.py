@@ -12,6 +12,7 @@ import msgspec
 from teem.config.crawlers import CrawlersSettings
 from teem.config.farm import FarmSettings
 from teem.config.settings import Config
+from teem.config.treasure import TreasureSettings
 
 TO_BEAT = ("random", "resting")  # what no learning is needed for
 GAITS = "gaits"  # the best of many random gaits of each body, which is no policy of a cohort
@@ -62,7 +63,7 @@ def contest_of(config: Config) -> Contest:
     """What is compared in the world of these settings."""
     if isinstance(config.world, CrawlersSettings):
         return _crawlers(config.world, inheriting=config.learning.newborn != "fresh")
-    return FARM
+    return TREASURE if isinstance(config.world, TreasureSettings) else FARM
 
 
 def _resized(world: FarmSettings, part: float) -> FarmSettings:
@@ -121,3 +122,24 @@ def _crawlers(world: CrawlersSettings, *, inheriting: bool) -> Contest:
         embodied=True,
         adapt=_undisturbed,
     )
+
+
+def _as_many(world: TreasureSettings, part: float) -> TreasureSettings:
+    """As many agents in each world as in the run."""
+    return msgspec.structs.replace(world, worlds=max(1, round(world.worlds * part)))
+
+
+TREASURE = Contest(
+    world="treasure",
+    kinds=(
+        Kind("fresh", "Fresh worlds, one policy in each", (*TO_BEAT, "heuristic")),
+        Kind("mixed", "Mixed worlds, all policies in each", (*TO_BEAT, "heuristic"), together=True),
+    ),
+    by=("feats",),
+    claim="collect more value",
+    shown=("feats",),
+    unit="value an agent-step",
+    steps=1000,
+    beside="heuristic",
+    adapt=_as_many,
+)

@@ -12,6 +12,7 @@ from teem.learning.algorithms.ppo import PPO
 from teem.learning.cohort import Cohort
 from teem.learning.draw import GOES_ON
 from teem.learning.replay import from_bfloat16
+from teem.worlds.base import Outcome
 
 Rows = NDArray[np.int32]
 
@@ -22,7 +23,7 @@ class Remembered:
 
     due: NDArray[np.bool_]  # [n] the decision had to be stored
     stored: NDArray[np.bool_]  # [n] it was
-    end: NDArray[np.uint8]  # [n] as in draw.py
+    end: NDArray[np.uint8]  # [n] as in draw.py, or rollout.VALUED; of a replay's truncated that of the entry after it
     seen: NDArray[np.float32]  # [m, D] what the watched, `rows[watched]`, are remembered to have seen
 
 
@@ -35,16 +36,21 @@ def decisions_held(cohort: Cohort, rows: Rows) -> NDArray[np.int64]:
     return np.full(len(rows), -1, np.int64)
 
 
-def remembered(cohort: Cohort, rows: Rows, before: NDArray[np.int64], watched: NDArray[np.int64]) -> Remembered:
+def remembered(
+    cohort: Cohort, rows: Rows, before: NDArray[np.int64], watched: NDArray[np.int64], outcome: Outcome
+) -> Remembered:
     """Read back the last decision of each row; `before` is what was held before it."""
     after = decisions_held(cohort, rows)
-    stored = after == before + 1
     some = rows[watched]
     if isinstance(cohort, DQN) and cohort.learns:
         replay = cohort.replay
-        place = (replay.added - 1) % replay.length
-        seen = from_bfloat16(replay.observation[some, place[some]])
-        return Remembered(np.ones(len(rows), np.bool_), stored, replay.end[rows, place[rows]], seen)
+        # an episode that was cut off has one entry more, of the state it was cut off in
+        more = outcome.truncated[rows] & ~outcome.terminated[rows] & (outcome.final is not None)
+        newest = (after - 1) % replay.length
+        decided = (after - 1 - more) % replay.length
+        seen = from_bfloat16(replay.observation[some, decided[watched]])
+        return Remembered(np.ones(len(rows), np.bool_), after == before + 1 + more, replay.end[rows, newest], seen)
+    stored = after == before + 1
     if isinstance(cohort, PPO) and cohort.learns:
         rollouts = cohort.rollouts
         last = np.maximum(rollouts.filled - 1, 0)

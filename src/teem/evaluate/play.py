@@ -58,7 +58,8 @@ def play_on(saved: Saved, steps: int, threads: Threads) -> Play:
     once = run.digest()
     moments += _advance(run, steps - twice - 1)
     doomed = -1
-    if len(run.world.population.living) and not any(moment.terminated.any() for moment in moments):
+    mortal = bool(run.world.causes)
+    if mortal and len(run.world.population.living) and not any(moment.died for moment in moments):
         doomed = run.doom()
     moments += _advance(run, 1)
     last, gauged = run.learnt(), _gauged(run)

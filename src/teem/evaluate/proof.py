@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.treasure import TreasureSettings
 from teem.errors import UsageError
 from teem.evaluate.compare import Comparison, compare
 from teem.evaluate.contest import GAITS, TO_BEAT, Contest, Kind, contest_of
@@ -200,6 +201,7 @@ def _open(runs: Sequence[Path], seeds: int, steps: int | None, agents: int | Non
         faults += _otherwise(one, saved[0])
         if agents is None and founders < LEAST_AGENTS:
             faults.append(f"{path} has {founders} founders: give --agents {LEAST_AGENTS} or more")
+        faults += _uneven(one, agents)
     if faults:
         raise UsageError(faults)
     return saved, trained
@@ -212,6 +214,15 @@ def _otherwise(one: Saved, first: Saved) -> Iterator[str]:
         yield f"{one.path} is of the {here.world}, {first.path} of the {there.world}: evaluate them apart"
     elif here != there:
         yield f"{one.path} and {first.path} differ in world.dt or learning.newborn: evaluate them apart"
+
+
+def _uneven(one: Saved, agents: int | None) -> Iterator[str]:
+    """Why so many agents can't be spread over worlds with as many in each as the run had."""
+    world = one.config.world
+    if agents is not None and isinstance(world, TreasureSettings):
+        each = one.config.population.founders // world.worlds
+        if agents % each:
+            yield f"agents is {agents}, but the worlds of {one.path} have {each} each: give a multiple of {each}"
 
 
 def _play(

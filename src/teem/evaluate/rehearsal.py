@@ -44,6 +44,8 @@ class Moment:
     after: NDArray[np.float32]  # [n, 2]
     reward: NDArray[np.float32]  # [n]
     terminated: NDArray[np.bool_]  # [n]
+    truncated: NDArray[np.bool_]  # [n] in a world of episodes; of others nothing is said of what was cut off
+    died: int
     looked: int  # how many were shown something in this step
     unsound: NDArray[np.int64]  # ids of those whose observation was not finite
     watched: NDArray[np.int64]  # [m] rows of those whose observation is kept
@@ -134,11 +136,13 @@ class Rehearsal:
             after=_places(world, rows),
             reward=outcome.reward[rows],
             terminated=outcome.terminated[rows],
+            truncated=outcome.truncated[rows] & world.episodes,
+            died=len(outcome.deaths.id),
             looked=before.looked,
             unsound=before.unsound,
             watched=watched,
             seen=decisions.end(rows, watched),
-            remembered=remembered(self._cohort, rows, held[known], watched),
+            remembered=remembered(self._cohort, rows, held[known], watched, outcome),
             joules=before.joules,
             joules_after=joules(world),
             ledger=dict(outcome.ledger),

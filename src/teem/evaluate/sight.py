@@ -11,6 +11,7 @@ from teem.config.settings import Config
 from teem.worlds.base import Observation, World
 from teem.worlds.farm.farm import Farm
 from teem.worlds.farm.look_plain import look_plain
+from teem.worlds.treasure.treasure import Treasure
 
 RECOUNTED = ("allies", "enemies")
 EDGE = 1e-3  # cells: so near the edge of the window, rounding decides who is in it
@@ -41,6 +42,8 @@ class Look:
 
 def look_again(world: World, config: Config, observation: Observation, watched: NDArray[np.int64]) -> Look | None:
     """Look once more after `world.observe()`; None in a world without a specification."""
+    if isinstance(world, Treasure):
+        return _look_again_at_treasure(world, observation, watched)
     if not isinstance(world, Farm):
         return None
     rows = observation.living[watched]
@@ -53,6 +56,20 @@ def look_again(world: World, config: Config, observation: Observation, watched: 
     some = rows[:: max(1, len(rows) // SPECIFIED)][:SPECIFIED]
     specified, legal = specify(world, config, some)
     return Look(recounts, world.population.id[some], values[some], specified, observation.mask[some], legal)
+
+
+def _look_again_at_treasure(world: Treasure, observation: Observation, watched: NDArray[np.int64]) -> Look:
+    """Look once more in a treasure world, where all is in sight that lies in the window; only the newest views."""
+    rows = observation.living[watched]
+    some = rows[:: max(1, len(rows) // SPECIFIED)][:SPECIFIED]
+    specified = observation.values[some].copy()
+    for n, i in enumerate(some):
+        specified[n, -1] = world.see_plain(int(i))
+    flat = (len(some), -1)
+    legal = observation.mask[some]
+    ids = world.population.id[some]
+    shown = observation.values[some].reshape(flat)
+    return Look({}, ids, shown, specified.reshape(flat), legal, np.ones_like(legal))
 
 
 def _channel(values: NDArray[np.float32], names: tuple[str, ...], channel: str) -> NDArray[np.float64]:

@@ -82,8 +82,8 @@ class Policies:
         return rows
 
     def remember(self, observation: Observation, outcome: Outcome) -> None:
-        """Each cohort keeps what came of its decisions, deaths included."""
-        self._decided = outcome.acted[~outcome.terminated[outcome.acted]]
+        """Each cohort keeps what came of its decisions, ends of episodes and deaths included."""
+        self._decided = outcome.acted[self._world.population.id[outcome.acted] == outcome.id]
         if len(self.cohorts) == 1:
             self.cohorts[0].remember(observation, outcome, outcome.acted, outcome.id)
             return

@@ -12,6 +12,9 @@ from teem.learning.draw import CUT, GOES_ON, TERMINATED
 from teem.state import State
 from teem.worlds.base import Action, Observation, Outcome
 
+VALUED = np.uint8(3)
+"""An end beside those of draw.py: cut off, and what the state it led to is worth is part of the reward."""
+
 _COLUMNS = (
     "observation", "mask", "action", "log_probability", "value", "reward", "end",
     "filled", "bootstrap", "ready",
@@ -32,7 +35,7 @@ class Rollouts:
     log_probability: NDArray[np.float32]  # [capacity, horizon] of the action, when it was done
     value: NDArray[np.float32]  # [capacity, horizon] of the observation, when it was seen
     reward: NDArray[np.float32]  # [capacity, horizon]
-    end: NDArray[np.uint8]  # [capacity, horizon] as in draw.py
+    end: NDArray[np.uint8]  # [capacity, horizon] as in draw.py, or VALUED
     filled: NDArray[np.int64]  # [capacity] decisions collected
     bootstrap: NDArray[np.float32]  # [capacity] value of the observation after the last
     ready: NDArray[np.bool_]  # [capacity]
@@ -60,8 +63,12 @@ class Rollouts:
         action: Action,
         log_probability: NDArray[np.float32],
         value: NDArray[np.float32],
+        beyond: NDArray[np.float32] | None = None,
     ) -> None:
-        """Collect one decision a row; all but rows and ids is by slot, actions as they were drawn."""
+        """Collect one decision a row; all but rows and ids is by slot, actions as they were drawn.
+
+        `beyond` is what the states that the truncated were cut off in are worth, discounted; None: not known.
+        """
         every = self._acting.decision
         # of those with one turn only each `every`-th decides in this step: as many are learned from together as there
         # are steps between, since a call of torch costs more than an agent more in it
@@ -80,10 +87,13 @@ class Rollouts:
         self.log_probability[into, at] = log_probability[into]
         self.value[into, at] = value[into]
         self.reward[into, at] = outcome.reward[into]
-        ends = np.where(outcome.truncated[into], CUT, GOES_ON)
+        cut = outcome.truncated[into]
+        if beyond is not None:
+            self.reward[into[cut], at[cut]] += beyond[into[cut]]
+        ends = np.where(cut, CUT if beyond is None else VALUED, GOES_ON)
         self.end[into, at] = np.where(outcome.terminated[into], TERMINATED, ends)
         self.filled[into] += 1
-        died = into[outcome.terminated[into]]
+        died = into[np.isin(into, outcome.deaths.slot)]
         self.bootstrap[died] = 0.0
         self.ready[died] = True
 
@@ -117,8 +127,8 @@ class Rollouts:
 def estimate_advantage(reward, value, end, filled, bootstrap, gamma, gae_lambda, out, weight):  # type: ignore[no-untyped-def]
     """Generalised advantages (Schulman 2016, https://arxiv.org/abs/1506.02438), arrays [n, horizon].
 
-    A terminated decision has no future. What a truncated one led to is unknown, so it isn't learned from, and
-    the decision before it bootstraps from the value of the state it was made in.
+    A terminated decision has no future, and that of a VALUED one is in its reward. What a truncated one led to is
+    unknown, so it isn't learned from, and the decision before it bootstraps from the value of the state it was made in.
     """
     for i in range(reward.shape[0]):
         carry = np.float32(0.0)
@@ -127,7 +137,7 @@ def estimate_advantage(reward, value, end, filled, bootstrap, gamma, gae_lambda,
             if end[i, t] == CUT:
                 carry = np.float32(0.0)
             else:
-                goes_on = np.float32(end[i, t] != TERMINATED)
+                goes_on = np.float32(end[i, t] == GOES_ON)
                 delta = reward[i, t] + gamma * next_value * goes_on - value[i, t]
                 carry = delta + gamma * gae_lambda * goes_on * carry
                 out[i, t] = carry

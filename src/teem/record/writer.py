@@ -226,7 +226,7 @@ class Database:
                 return [" ".join([names[value] for value in row]) if row[0] >= 0 else None for row in values]
             return [names[value] for value in values]
         if kind == "genome":
-            traits = (json.dumps(trait).replace("%", "%%") for trait in self._names["traits"][:-1])
+            traits = (json.dumps(trait).replace("%", "%%") for trait in self._names.get("traits", [None])[:-1])
             written = (
                 f"{{{', '.join(f'{trait}: %r' for trait in traits)}}}"  # JSON, at a fifth of what its encoder takes
             )

@@ -6,8 +6,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +15,13 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
+from teem.config.settings import WorldSettings
+from teem.config.treasure import TreasureSettings
 from teem.measure.machine import rss_mb
 from teem.measure.spans import Spans
+from teem.population.slots import Population
 from teem.runtime import landscape, picture, words
+from teem.runtime.board import Board
 from teem.runtime.report import achieved, step_ms
 from teem.runtime.vitals import Trace, Vitals
 
@@ -71,11 +74,11 @@ class Panel:
 
     def _picture(self, side: int) -> list[Line]:
         maps = self.run.world.map()
-        return picture.lines(painter(maps).paint(maps, self.run.world.population, side))
+        return picture.lines(painter(self.run.config.world, maps).paint(maps, self.run.world.population, side))
 
     def _legend(self) -> list[Line]:
-        maps = self.run.world.map()
-        return [swatch(colour, text) for colour, text in painter(maps).legend(maps, self.run.world.population)]
+        maps, people = self.run.world.map(), self.run.world.population
+        return [swatch(colour, text) for colour, text in painter(self.run.config.world, maps).legend(maps, people)]
 
     def _people(self) -> list[Line]:
         world, totals = self.run.world, self.run.totals
@@ -88,10 +91,11 @@ class Panel:
         for index, kind in enumerate(world.kinds[:6]):
             rows.append(swatch(picture.FIRST_KIND + index, f"{kind[:20]} {words.count(int(kinds[index]))}"))
         mean, best = achieved(world)
+        joules = [] if isinstance(self.run.config.world, TreasureSettings) else [f"{words.number(energy)} J an agent"]
         return [
             *rows,
             *self._legend(),
-            row("energy", f"{words.number(energy)} J an agent"),
+            *(row("energy", text) for text in joules),
             row(world.feat, f"{words.number(mean)} a life, {words.number(best)} at most"),
         ]
 
@@ -159,8 +163,22 @@ def row(name: str, text: str) -> Line:
     return [Segment(f"{name:<11}", LABEL), Segment(text, PLAIN)]
 
 
-def painter(maps: Mapping[str, NDArray[np.float32]]) -> ModuleType:
-    """Who paints a world with these maps: from the side where there are heights along a line, else from above."""
+class Painter(Protocol):
+    """What draws a world: `picture` and `landscape`, or a `Board` with its entities' colours."""
+
+    def paint(self, maps: Mapping[str, NDArray[np.float32]], population: Population, side: int) -> NDArray[np.int16]:
+        """A square picture `[side, side]` of colour numbers."""
+        ...
+
+    def legend(self, maps: Mapping[str, NDArray[np.float32]], population: Population) -> list[tuple[int, str]]:
+        """What colours beside those of the kinds are, as (number, text)."""
+        ...
+
+
+def painter(world: WorldSettings, maps: Mapping[str, NDArray[np.float32]]) -> Painter:
+    """Who paints a world of these settings: from the side where there are heights along a line, else from above."""
+    if isinstance(world, TreasureSettings):
+        return Board(world)
     return landscape if "height" in maps else picture
 
 
@@ -180,14 +198,14 @@ def beside_each_other(left: list[Line], right: list[Line], at: int, height: int)
 
 
 def sparkline(trace: Trace, width: int) -> str:
-    """A curve from its first to its last point, from 0 to its highest."""
+    """A curve from its first to its last point, from 0 to its highest; what is below 0 lies at the bottom."""
     points = trace.points
     if not points:
         return words.UNKNOWN
     edges = np.linspace(0, len(points), min(width, len(points)) + 1).astype(int)
     means = [float(np.mean(points[start:stop])) for start, stop in pairwise(edges)]
     top = max(means)
-    return "".join(BARS[round(mean / top * (len(BARS) - 1))] if top > 0 else BARS[0] for mean in means)
+    return "".join(BARS[round(max(0.0, mean) / top * (len(BARS) - 1))] if top > 0 else BARS[0] for mean in means)
 
 
 def recent_shares(spans: Spans) -> list[tuple[str, float]]:

@@ -17,6 +17,7 @@ from teem.population.slots import Population
 GREENS = 12
 ROCK = GREENS
 FIRST_KIND = GREENS + 1
+FIRST_SHADE = 512  # of any colour at all, see `shade`
 KINDS: tuple[tuple[int, int, int], ...] = (
     (88, 166, 255), (255, 123, 84), (245, 211, 90), (214, 120, 255), (255, 105, 180), (64, 224, 208),
     (255, 255, 255), (255, 160, 122), (135, 206, 250), (240, 128, 128), (189, 183, 107), (176, 196, 222),
@@ -30,7 +31,16 @@ def colour(index: int) -> tuple[int, int, int]:
     if index < GREENS:
         part = index / (GREENS - 1)
         return round(14 + 40 * part), round(20 + 170 * part), round(16 + 60 * part)
+    if index >= FIRST_SHADE:
+        red, green, blue = (index - FIRST_SHADE) // 36, (index - FIRST_SHADE) // 6 % 6, (index - FIRST_SHADE) % 6
+        return 51 * red, 51 * green, 51 * blue
     return (92, 92, 98) if index == ROCK else KINDS[(index - FIRST_KIND) % len(KINDS)]
+
+
+def shade(rgb: tuple[int, int, int]) -> int:
+    """The number of the colour nearest to this one, of six shades of red, green and blue each."""
+    red, green, blue = (round(part / 51) for part in rgb)
+    return FIRST_SHADE + 36 * red + 6 * green + blue
 
 
 def paint(maps: Mapping[str, NDArray[np.float32]], population: Population, side: int) -> NDArray[np.int16]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from teem.config.farm import FarmSettings
 from teem.config.settings import Config, WorldSettings
+from teem.config.treasure import TreasureSettings
 from teem.learning.build import build_policies
 from teem.learning.policies import Policies
 from teem.measure.spans import Spans
@@ -96,6 +97,8 @@ def _small(config: Config) -> Config:
 
 def _hasty(world: WorldSettings) -> WorldSettings:
     """A small world of the same kernels where everybody decides in every step, breeds early and dies soon."""
+    if isinstance(world, TreasureSettings):
+        return msgspec.structs.replace(world, worlds=2, height=9, width=9, episode=_STEPS // 2)
     hasty = msgspec.structs.replace(
         world, age_max=_STEPS - 2, maturity=1, breed_energy=world.energy / 2, birth_energy=world.energy / 4
     )
@@ -106,6 +109,8 @@ def _hasty(world: WorldSettings) -> WorldSettings:
 
 def _kernels(world: WorldSettings) -> tuple[str, ...]:
     """The world, and those of its settings by which its kernels are chosen."""
+    if isinstance(world, TreasureSettings):
+        return ("treasure", "own" if world.rules else "plain")
     return ("farm", world.view, world.storage) if isinstance(world, FarmSettings) else ("crawlers", world.control)
 
 

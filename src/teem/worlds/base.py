@@ -61,6 +61,11 @@ class Outcome:
 
     In a world where agents decide in every step, those are all who were alive when it began. In others they are
     those whose decision came to its end, since they decide anew before the next step or have died.
+
+    A life may fall into episodes (`World.episodes`). One ends as in Gymnasium: terminated where the world's rules end
+    it, so that nothing follows, truncated where it is cut off, as by time. The agent keeps its slot, id and network,
+    and what it perceives next belongs to its next episode; what it perceived last in this one is its row of `final`.
+    Where lives have no episodes, who terminates has died.
     """
 
     step: int  # the step that was made, the first is 0
@@ -69,13 +74,14 @@ class Outcome:
     action: Action  # what was done, the impossible as `rest`
     target: NDArray[np.int64]  # [capacity] id acted upon; -1: none
     reward: NDArray[np.float32]  # [capacity]
-    terminated: NDArray[np.bool_]  # [capacity] died
+    terminated: NDArray[np.bool_]  # [capacity] died, or its episode ended with nothing to follow
     truncated: NDArray[np.bool_]  # [capacity] cut off while alive
     births: Births
     deaths: Deaths
     honours: NDArray[np.int32]  # [k, 2] (entry of the hall of fame, slot of the dead it now holds)
     ledger: Mapping[str, float] = field(default_factory=dict)  # joules that each rule moved
     alive: int = -1  # agents that were alive when the step began; -1: those who acted
+    final: NDArray[np.float32] | None = None  # [capacity, *observation_shape] of the truncated; None: not known
 
     @property
     def agents(self) -> int:
@@ -97,9 +103,10 @@ class World(Protocol):
     rest: int  # the action that does nothing; an illegal one becomes this
     branches: tuple[str, ...]  # parts that each take an action; none: the agent takes one
     decision: int  # steps between two decisions of an agent, during which its action holds
+    episodes: bool  # an agent may live on when its episode ends; then `Outcome.final` is given whenever one is cut off
     feat: str  # what an agent achieves in its life, as a word for its unit: "joules", "metres"
-    causes: tuple[str, ...]
-    traits: tuple[str, ...]
+    causes: tuple[str, ...]  # of deaths; none where nobody dies
+    traits: tuple[str, ...]  # of genomes; none where there are no genomes
     kinds: tuple[str, ...]
     observation_shape: tuple[int, ...]
     observation_names: tuple[str, ...]  # one a value, flattened: "resources.north_far"

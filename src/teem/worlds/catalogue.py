@@ -6,6 +6,7 @@ from pathlib import Path
 
 from teem.config.crawlers import CrawlersSettings
 from teem.config.settings import Config
+from teem.config.treasure import TreasureSettings
 from teem.measure.spans import Spans
 from teem.threads import Threads
 from teem.worlds.base import Progress, World, silent
@@ -19,6 +20,10 @@ def make_world(
         from teem.worlds.crawlers.crawlers import Crawlers
 
         return Crawlers(config, threads, spans)
+    if isinstance(config.world, TreasureSettings):
+        from teem.worlds.treasure.treasure import Treasure
+
+        return Treasure(config, threads, spans)
     from teem.worlds.farm.farm import Farm
 
     return Farm(config, threads, spans, folder, progress)

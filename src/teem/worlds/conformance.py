@@ -27,15 +27,17 @@ def check_world(make: Make, steps: int) -> None:
     world = make()
     _check_names(world)
     open_: dict[int, Action] = {}
+    episodes = _Episodes()
     places, seen = set(), set(world.population.id[world.population.living].tolist())
     for _ in range(steps):
         observation = world.observe()
         _check_observation(world, observation)
         _check_heuristic(world, observation)
         places |= _places(world)
-        seen |= _check_step(world, observation, seen, open_)
+        seen |= _check_step(world, observation, seen, open_, episodes)
     moved = len({who for who, _, _ in places}) < len(places)
     _require(moved or steps < 2, f"nobody changed place in {steps} steps")
+    episodes.check(world)
     _check_repeatable(make, steps)
     _check_saving(make, steps)
 
@@ -103,7 +105,8 @@ def _check_names(world: World) -> None:
         if kind == "actions" and world.continuous:
             _require(not given and world.branches, "actions: a continuous world has branches instead of these")
             continue
-        _require(given and len(set(given)) == len(given), f"{kind}: empty, or a name comes twice")
+        needed = kind not in ("causes", "traits")
+        _require((given or not needed) and len(set(given)) == len(given), f"{kind}: empty, or a name comes twice")
     _require(world.step_count == 0, "step_count: a new world has made no step")
     _require(world.population.genome.shape[1] == len(world.traits), "traits: not one a column of the genome")
     for name, picture in world.map().items():
@@ -148,7 +151,37 @@ def _places(world: World) -> set[tuple[int, float, float]]:
     return set(zip(*(column[living].tolist() for column in (population.id, population.x, population.y)), strict=True))
 
 
-def _check_step(world: World, observation: Observation, seen: set[int], open_: dict[int, Action]) -> set[int]:
+class _Episodes:
+    """What became of the views that were the last of an episode: they must not be the first of the next one."""
+
+    def __init__(self) -> None:
+        self.cut = 0  # decisions with which an episode was cut off
+        self.told_apart = 0  # of them, those whose last view differs from the next episode's first
+
+    def note(self, world: World, outcome: Outcome) -> None:
+        """Check what a step says of the episodes that were cut off in it; to be called before anybody looks again."""
+        cut = outcome.acted[outcome.truncated[outcome.acted]]
+        if not world.episodes or not len(cut):
+            return
+        _require(outcome.final is not None, "final: not given, though an episode was cut off")
+        assert outcome.final is not None
+        shape = (world.population.capacity, *world.observation_shape)
+        _require(outcome.final.shape == shape and outcome.final.dtype == np.float32, "final: wrong shape or type")
+        _require(np.isfinite(outcome.final[cut]).all(), "final: a value is not finite")
+        kept = outcome.final[cut].copy()
+        values = world.observe().values
+        _require(np.array_equal(outcome.final[cut], kept), "final: changed when the next episode was looked at")
+        self.cut += len(cut)
+        self.told_apart += int((kept != values[cut]).reshape(len(cut), -1).any(axis=1).sum())
+
+    def check(self, world: World) -> None:
+        """Raise unless the last views were the old episodes' own."""
+        _require(self.told_apart or not self.cut, "final: always the first view of the next episode")
+
+
+def _check_step(
+    world: World, observation: Observation, seen: set[int], open_: dict[int, Action], episodes: _Episodes
+) -> set[int]:
     """Make a step and check what it returned; returns the ids of the newborn.
 
     `open_` are the decisions in progress: the action of each id as it should have been taken. It is kept up.
@@ -162,6 +195,7 @@ def _check_step(world: World, observation: Observation, seen: set[int], open_: d
     outcome = world.step(wanted.copy())
     _require(outcome.step == step and world.step_count == step + 1, "step: the count is wrong")
     _require(outcome.agents == len(alive), "agents: not as many as were alive")
+    episodes.note(world, outcome)
     _check_acted(world, outcome, alive, id_of, open_)
     _require(np.isin(outcome.target[outcome.acted], [*id_of[alive], -1]).all(), "target: nobody who was alive")
     _require(np.isfinite(outcome.reward[outcome.acted]).all(), "reward: not finite")
@@ -193,7 +227,10 @@ def _check_deaths(world: World, outcome: Outcome, alive: NDArray[np.int32], id_o
     population, deaths, acted = world.population, outcome.deaths, outcome.acted
     ended = acted[outcome.terminated[acted]]
     died = np.intersect1d(deaths.slot, acted)
-    _require(np.array_equal(died, np.sort(ended)), "deaths: of those who acted, not those who terminated")
+    if world.episodes:
+        _require(np.isin(died, ended).all(), "deaths: of those who acted, somebody who didn't terminate")
+    else:
+        _require(np.array_equal(died, np.sort(ended)), "deaths: of those who acted, not those who terminated")
     _require(np.isin(deaths.slot, alive).all(), "deaths: somebody who wasn't alive")
     _require(not (outcome.terminated & outcome.truncated)[acted].any(), "truncated: terminated already")
     _require(np.array_equal(id_of[deaths.slot], deaths.id), "deaths: wrong ids")
@@ -229,7 +266,10 @@ def _told(world: World, steps: int) -> Iterator[dict[str, bytes]]:
         told = {"values": observation.values[living].tobytes(), "mask": observation.mask[living].tobytes()}
         outcome = world.step(random_actions(world, observation))
         told["alive"] = world.population.living.tobytes() + world.feats[world.population.living].tobytes()
-        arrays = {name: getattr(outcome, name)[outcome.acted] for name in ("action", "target", "reward", "terminated")}
+        names = ("action", "target", "reward", "terminated", "truncated")
+        arrays = {name: getattr(outcome, name)[outcome.acted] for name in names}
+        if outcome.final is not None:
+            arrays["final"] = outcome.final[outcome.acted[outcome.truncated[outcome.acted]]]
         arrays |= {"births": outcome.births.slot, "deaths": outcome.deaths.id, "cause": outcome.deaths.cause}
         yield told | {name: array.tobytes() for name, array in arrays.items()}
 

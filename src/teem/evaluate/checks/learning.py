@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.treasure import TreasureSettings
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.evaluate.play import Play
 from teem.evaluate.rehearsal import Moment
-from teem.learning.draw import TERMINATED
+from teem.learning.draw import GOES_ON, TERMINATED
 
 ROUNDING = 2.0**-8  # relative, of a bfloat16
 NOT_LEARNING = "nothing is remembered in this run: it does not learn"
@@ -40,8 +41,9 @@ def the_next_state_differs_from_the_state(play: Play) -> Verdict:
     """What an agent sees, and remembers to have seen, is another thing when it decides again."""
     alike = total = 0
     remembered = False
+    still = isinstance(play.config.world, TreasureSettings)  # who stays in its cell may see the same there
     for one, following in zip(play.moments, play.moments[play.decision :], strict=False):
-        for same, of_memory in _alike(one, following):
+        for same, of_memory in _alike(one, following, but_for_still=still):
             alike, total = alike + int(same.sum()), total + len(same)
             remembered |= of_memory
     if not total:
@@ -53,9 +55,12 @@ def the_next_state_differs_from_the_state(play: Play) -> Verdict:
     return good(f"{total} next {what}; {100 * share:.2g}% the same as before", share)
 
 
-def _alike(one: Moment, following: Moment) -> Iterator[tuple[NDArray[np.bool_], bool]]:
+def _alike(one: Moment, following: Moment, *, but_for_still: bool) -> Iterator[tuple[NDArray[np.bool_], bool]]:
     """For those watched in both moments, whether they saw the same; then whether their memories are the same."""
     _, here, there = np.intersect1d(one.id[one.watched], following.id[following.watched], return_indices=True)
+    if but_for_still:
+        moved = (one.before != one.after).any(axis=1)[one.watched[here]]
+        here, there = here[moved], there[moved]
     yield (one.seen[here] == following.seen[there]).all(axis=1), False
     stored = one.remembered.stored[one.watched[here]] & following.remembered.stored[following.watched[there]]
     if stored.any():
@@ -64,23 +69,31 @@ def _alike(one: Moment, following: Moment) -> Iterator[tuple[NDArray[np.bool_], 
 
 
 def terminals_are_stored(play: Play) -> Verdict:
-    """The last decision of a life is remembered, as its end; and no other decision is."""
-    deaths = 0
+    """The last decision of a life or an episode is remembered, as its end; and no other decision is."""
+    deaths = cuts = 0
     for moment in play.moments:
         kept = moment.remembered
         ended = kept.stored & (kept.end == TERMINATED)
         lost = kept.due & moment.terminated & ~ended
         if lost.any():
-            return bad(f"agent {moment.id[lost][0]} died in step {moment.step}, but its replay goes on")
+            return bad(f"agent {moment.id[lost][0]} came to an end in step {moment.step}, but its replay goes on")
         early = ended & ~moment.terminated
         if early.any():
             return bad(f"agent {moment.id[early][0]} lived on after step {moment.step}, but its replay ended")
+        on = kept.stored & moment.truncated & (kept.end == GOES_ON)
+        if on.any():
+            text = "was cut off in step {}, but its replay runs on into the next episode"
+            return bad(f"agent {moment.id[on][0]} {text.format(moment.step)}")
         deaths += int((ended & moment.terminated).sum())
-    if not deaths:
+        cuts += int((kept.stored & moment.truncated).sum())
+    if not deaths and not cuts:
         due = any(moment.remembered.due.any() for moment in play.moments)
-        return unknown("nobody who remembers died" if due else NOT_LEARNING)
+        return unknown("nobody who remembers died, and no episode ended" if due else NOT_LEARNING)
     made = "; one was made to die" if play.doomed >= 0 else ""
-    return good(f"{deaths} deaths, each stored as an end{made}", deaths)
+    ends = "ends" if isinstance(play.config.world, TreasureSettings) else "deaths"
+    told = [f"{deaths} {ends}, each stored as an end{made}"] if deaths else []
+    told += [f"{cuts} episodes were cut off, each stored as cut"] if cuts else []
+    return good("; ".join(told), deaths + cuts)
 
 
 def networks_change_when_they_learn(play: Play) -> Verdict:

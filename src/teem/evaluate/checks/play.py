@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.treasure import TreasureSettings
 from teem.evaluate.checks.record import old_enough_are_trained, why_nothing_is_learnt
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.evaluate.play import Play
@@ -16,13 +17,14 @@ BALANCES = (
     (("eaten", "seeded"), ("taken", "lost")),  # of creatures alone
 )
 """What a ledger must name: joules that come in, and that go out."""
+BLOCKED = 0.9  # part of steps at random that walls and others may keep from leading anywhere
 STUCK = 0.5  # part of decisions that may leave a body where it is: whoever lies on its back can't get away
 
 
 def moves_change_positions(play: Play) -> Verdict:
     """Who moves is elsewhere afterwards."""
-    if play.branches:
-        return _joints_move_bodies(play)
+    if play.branches or isinstance(play.config.world, TreasureSettings):
+        return _most_move_on(play)
     moves = [number for number, name in enumerate(play.actions) if name.startswith("move")]
     if not moves:
         return unknown(f"this world's actions have no moves: {', '.join(play.actions)}")
@@ -37,17 +39,17 @@ def moves_change_positions(play: Play) -> Verdict:
     return good(f"{total} moves, each to another place", total) if total else unknown("nobody moved")
 
 
-def _joints_move_bodies(play: Play) -> Verdict:
-    """Who turns its joints is elsewhere afterwards, but for those who are stuck."""
+def _most_move_on(play: Play) -> Verdict:
+    """Who turns its joints, or walks, is elsewhere afterwards, but for those who are stuck or walk into walls."""
     total = still = 0
-    for moment in play.moments:
-        moving = (moment.done != play.rest).any(axis=1)
+    for moment in play.moments if play.branches else play.stirred:
+        moving = (moment.done.reshape(len(moment.id), -1) != play.rest).any(axis=1)
         total += int(moving.sum())
         still += int((moving & (moment.before == moment.after).all(axis=1)).sum())
     if not total:
-        return unknown("nobody turned a joint from one decision to the next")
-    text = f"{total} decisions to turn joints, {still} of which left the body where it was"
-    return bad(text, still) if still > STUCK * total else good(text, total)
+        return unknown("nobody moved from one decision to the next")
+    text = f"{total} decisions to {'turn joints' if play.branches else 'walk'}, {still} of which led nowhere"
+    return bad(text, still) if still > (STUCK if play.branches else BLOCKED) * total else good(text, total)
 
 
 def actions_are_legal(play: Play) -> Verdict:

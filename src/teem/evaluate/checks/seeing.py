@@ -9,6 +9,7 @@ import numpy as np
 from teem.config.crawlers import CrawlersSettings
 from teem.config.farm import FarmSettings
 from teem.config.settings import WorldSettings
+from teem.config.treasure import AGENT, TreasureSettings
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.evaluate.play import Play
 from teem.evaluate.sight import Look
@@ -126,7 +127,9 @@ def channels_of(play: Play) -> dict[str, str]:
 
 
 def fixed_columns(names: tuple[str, ...], settings: WorldSettings) -> Iterator[tuple[str, str]]:
-    """Columns that are constant by construction, each with the reason; only a farm has such."""
+    """Columns that are constant by construction, each with the reason."""
+    if isinstance(settings, TreasureSettings):
+        yield from _fixed_of_treasure(names, settings)
     if not isinstance(settings, FarmSettings):
         return
     no_rock = settings.obstacles == 0 and settings.edge == "torus"
@@ -146,6 +149,16 @@ def fixed_columns(names: tuple[str, ...], settings: WorldSettings) -> Iterator[t
             yield name, "nobody has enemies"
         elif channel == "landmarks" and settings.landmarks == 0:
             yield name, "there are no landmarks"
+
+
+def _fixed_of_treasure(names: tuple[str, ...], settings: TreasureSettings) -> Iterator[tuple[str, str]]:
+    never = {each.name for each in settings.entities if not each.passable or each.taken or each.ends} | {AGENT}
+    for name in names:
+        here = _where(name).split(",")[:2] == ["0", "0"]
+        if here and _channel(name) in never:
+            yield name, "nobody stands on it"
+        elif here and never >= {each.name for each in settings.entities[1:]}:
+            yield name, "everybody stands on bare ground"
 
 
 def out_of_sight(play: Play) -> Iterator[tuple[str, str]]:
@@ -180,6 +193,10 @@ def idle_senses(play: Play) -> dict[str, str]:
     settings = play.config.world
     if isinstance(settings, CrawlersSettings):
         return dict(_idle_of_crawlers(play, settings))
+    if isinstance(settings, TreasureSettings):
+        return {each.name: "there is none to begin with" for each in settings.entities if not each.share} | {
+            AGENT: "few agents in sight of each other"
+        }
     happened: dict[str, int] = {}
     for moment in (*play.moments, *play.stirred):
         for name, times in moment.events.items():

@@ -144,6 +144,7 @@ class DQN(Learner):
                 outcome.reward,
                 outcome.terminated,
                 outcome.truncated,
+                outcome.final,
             )
 
     def _marks(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -127,9 +127,18 @@ class PPO(Learner):
         self._drawn[rows] = np.where(self._distribution.possible(drawn) == done, drawn, done)
         likely = self._log_probability
         self._distribution.log_probability(self._head, observation.mask, self._drawn, rows, likely)
-        self.rollouts.add(rows, ids, observation, outcome, self._drawn, likely, self._value)
-        died = outcome.terminated[rows] & self.rollouts.ready[rows]
+        beyond = self._value_beyond(rows, outcome)
+        self.rollouts.add(rows, ids, observation, outcome, self._drawn, likely, self._value, beyond)
+        died = np.isin(rows, outcome.deaths.slot) & self.rollouts.ready[rows]
         self._dead = rows[died], ids[died]
+
+    def _value_beyond(self, rows: NDArray[np.int32], outcome: Outcome) -> NDArray[np.float32] | None:
+        """What the states that truncated rows were cut off in are worth, discounted by a decision, by slot."""
+        cut = rows[outcome.truncated[rows]]
+        if outcome.final is None or not len(cut):
+            return None
+        self.backend.run(outcome.final.reshape(len(outcome.final), -1), cut, self._given)
+        return np.float32(self.settings.gamma) * self._given[1]
 
     def begin(self, rows: NDArray[np.int32], *, fresh: bool) -> None:
         """Empty rollouts."""

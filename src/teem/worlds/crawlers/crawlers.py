@@ -42,6 +42,7 @@ class Crawlers:
     """
 
     name = "crawlers"
+    episodes = False
     feat = "metres"
     kinds: tuple[str, ...] = ("crawler",)
     causes: tuple[str, ...] = rules.CAUSES

@@ -48,6 +48,7 @@ class Farm:
     rest = PASS
     branches: tuple[str, ...] = ()
     decision = 1
+    episodes = False
     continuous = False
     tokens: Tokens | None = None
     feat = "joules"

@@ -1,0 +1,1 @@
+"""The treasure world: agents walk on grids and collect, an episode after another."""
