@@ -30,6 +30,9 @@ class Stream(IntEnum):
     TERRAIN = 13
     RESEED = 14
     LIFESPAN = 15
+    FRACTION = 20  # tau, the fractions at which an implicit quantile network is asked for its quantiles
+    NOISE = 21  # of noisy layers, in an update
+    NOISY_ACT = 22  # of noisy layers, in a decision
 
 
 _M0 = np.uint64(0xD2511F53)

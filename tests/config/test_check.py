@@ -91,7 +91,7 @@ CRAWLERS: list[tuple[dict[str, object], str]] = [
     ),
     (
         {"world.control": "torque", "learning.algorithm": "ppo", "learning.network": "attention"},
-        "learning.network is attention but learning.algorithm is ppo: attention networks value actions",
+        "learning.network is attention but learning.algorithm is ppo: attention networks give one value",
     ),
     (
         {"learning.replay.warmup": 3, "learning.batch": 3, "learning.n_step": 3},
