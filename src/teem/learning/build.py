@@ -15,13 +15,14 @@ from teem.errors import UsageError
 from teem.learning.acting import Acting, acting_of
 from teem.learning.algorithms.dqn import DQN, Backend
 from teem.learning.algorithms.ppo import PPO
-from teem.learning.algorithms.quantiles import QuantileQ
+from teem.learning.algorithms.quantiles import QuantileBackend, QuantileQ
 from teem.learning.attention_layout import Widths, attention_layout
 from teem.learning.cohort import Cohort
 from teem.learning.kernel_attention import KernelAttention
 from teem.learning.kernel_q import KernelQ
+from teem.learning.kernel_quantiles import KernelQuantiles
 from teem.learning.policies import Policies
-from teem.learning.quantile_layout import widths_of
+from teem.learning.quantile_layout import first_weights, quantile_layout, widths_of
 from teem.learning.replay import MOST_ACTIONS
 from teem.learning.scripted import Heuristic, Random, Resting
 from teem.learning.sharing import Networks
@@ -58,7 +59,8 @@ def build_cohort(config: Config, world: World, threads: Threads, algorithm: Algo
 
 def uses_kernels(settings: LearningSettings) -> bool:
     """Whether networks are computed by the fused kernels, without torch."""
-    able = settings.algorithm == "dqn" and settings.network in ("mlp", "attention") and settings.sharing == "own"
+    networks = ("mlp", "attention") if settings.algorithm == "dqn" else ("mlp",)
+    able = settings.algorithm in VALUED and settings.network in networks and settings.sharing == "own"
     return settings.backend == "kernel" or (settings.backend == "auto" and able and settings.device != "cuda")
 
 
@@ -75,7 +77,7 @@ def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, world: 
         )
     if settings.backend == "kernel":
         needs = {
-            "algorithm": ("dqn", algorithm),
+            "algorithm": (algorithm if algorithm in VALUED else "dqn", algorithm),
             "network": ("mlp" if settings.network != "attention" else "attention", settings.network),
             "sharing": ("own", settings.sharing),
         }
@@ -140,20 +142,27 @@ def _dqn(config: Config, world: World, acting: Acting, threads: Threads) -> DQN:
 def _quantiles(
     config: Config, world: World, acting: Acting, threads: Threads, algorithm: Literal["iqn", "qrdqn"]
 ) -> QuantileQ:
-    """Networks of quantiles, on torch."""
-    _before_torch()
-    from teem.learning.torch_network import pick_device
-    from teem.learning.torch_quantiles import TorchQuantiles, quantile_network
-
+    """Networks of quantiles on the backend that suits them."""
     settings, capacity, inputs = config.learning, world.population.capacity, prod(world.observation_shape)
     widths = widths_of(algorithm, inputs, acting.parts, acting.actions, settings)
-    device = pick_device(settings.device, threads.count)
-    network = quantile_network(widths, settings)
-    networks = Networks(
-        network.layout, settings.sharing, capacity, config.seed, _noise(settings), network.initial, network.heads
-    )
-    compiled = settings.backend == "compiled"
-    backend = TorchQuantiles(network, networks, settings, device, compiled=compiled, decision=acting.decision)
+    backend: QuantileBackend
+    if uses_kernels(settings):
+        layout = quantile_layout(widths)
+        initial = first_weights(layout, settings.quantiles.sigma)
+        networks = Networks(layout, "own", capacity, config.seed, _noise(settings), initial)
+        backend = KernelQuantiles(networks.own, widths, settings, threads)
+    else:
+        _before_torch()
+        from teem.learning.torch_network import pick_device
+        from teem.learning.torch_quantiles import TorchQuantiles, quantile_network
+
+        device = pick_device(settings.device, threads.count)
+        network = quantile_network(widths, settings)
+        noise, compiled = _noise(settings), settings.backend == "compiled"
+        networks = Networks(
+            network.layout, settings.sharing, capacity, config.seed, noise, network.initial, network.heads
+        )
+        backend = TorchQuantiles(network, networks, settings, device, compiled=compiled, decision=acting.decision)
     return QuantileQ(algorithm, capacity, inputs, acting, settings, config.seed, threads, networks, backend)
 
 

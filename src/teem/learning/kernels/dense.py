@@ -101,12 +101,12 @@ def backward(weights, layers, places, h, height, d, rows, zeros, turned, gradien
         inputs, outputs, w0, b0 = layers[layer]
         x0, above, below = places[layer] * height, places[layer + 1] * rows, places[layer] * rows
         slope = Matrix(address(d, above), outputs, 1)
-        _sum_rows(d[above : above + rows * outputs], gradient[b0 : b0 + outputs])
+        sum_rows(d[above : above + rows * outputs], gradient[b0 : b0 + outputs])
         x_turned = Matrix(address(h, x0), 1, inputs)
         weight_slope = Matrix(address(gradient, w0), outputs, 1)
         multiply(nothing, x_turned, slope, weight_slope, inputs, outputs, rows)
         if layer > 0:
-            _turn(weights[w0 : w0 + inputs * outputs], inputs, outputs, turned)
+            turn(weights[w0 : w0 + inputs * outputs], inputs, outputs, turned)
             weight_turned = Matrix(address(turned, 0), inputs, 1)
             slope_below = Matrix(address(d, below), inputs, 1)
             multiply(nothing, slope, weight_turned, slope_below, rows, inputs, outputs)
@@ -128,7 +128,7 @@ def stop_where_flat(d, h):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _sum_rows(d, out):  # type: ignore[no-untyped-def]
+def sum_rows(d, out):  # type: ignore[no-untyped-def]
     """out[columns] = the sum over the rows of d, flat."""
     columns = out.shape[0]
     for j in range(columns):
@@ -140,7 +140,7 @@ def _sum_rows(d, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _turn(weight, inputs, outputs, out):  # type: ignore[no-untyped-def]
+def turn(weight, inputs, outputs, out):  # type: ignore[no-untyped-def]
     """out[outputs, inputs] = the weight [inputs, outputs], turned; both flat."""
     for j in range(outputs):
         for i in range(inputs):

@@ -1,0 +1,87 @@
+"""What actions are worth by networks of quantiles, one agent after the other.
+
+Acting reads each weight once, so that it costs what the weights' way into the processor costs: what is multiplied
+by zero is not read.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from teem.learning.kernels.dense import aligned, forward, rectify
+from teem.learning.kernels.quantile_update import middles
+from teem.learning.kernels.quantiles import combine, embed, expect, mix
+from teem.learning.quantile_draws import draw_noise
+from teem.rng import Stream
+
+_NOISY_ACT = int(Stream.NOISY_ACT)
+
+
+@njit(nogil=True, cache=True)
+def act_agents(begin, stop, rows, ids, shape, fractions, weights, noisy, observation, seed, step, out):  # type: ignore[no-untyped-def]
+    """out[row] = the mean of each action's quantiles, of rows[begin:stop]; with noise keyed by `ids` if `noisy`."""
+    width, noise = shape.psi[-1, 1], 0
+    for layer in range(shape.sigma.shape[0]):
+        noise += shape.f[layer, 0] + shape.f[layer, 1]
+    seen, h = aligned(shape.psi_places[-1]), aligned(fractions * shape.f_places[-1])
+    cosines, embedded = aligned(fractions * shape.embed[0]), aligned(fractions * width)
+    worth, tau, draws = aligned(shape.f[-1, 1]), middles(fractions), np.empty(noise, np.float32)
+    mixed = aligned(shape.mixed[-1, 3] + shape.mixed[-1, 1] if noisy else 0)
+    for i in range(begin, stop):
+        row = rows[i]
+        own = weights[row]
+        features = _look(own, shape, observation[row], seen)
+        if shape.embed[0] > 0:
+            embed(own, shape, tau, cosines, embedded)
+            combine(features, embedded, 1, fractions, width, True, h)
+        else:
+            h[:width] = features
+        if noisy:
+            draw_noise(seed, _NOISY_ACT, step, ids[i], draws)
+            mix(own, shape, draws, mixed)
+            expect(mixed, shape.mixed, shape, h, 1, fractions, worth)
+        else:
+            expect(own, shape.f, shape, h, 1, fractions, worth)
+        _duel(worth, shape, out[row])
+
+
+@njit(nogil=True, cache=True)
+def _look(weights, shape, observation, seen):  # type: ignore[no-untyped-def]
+    """psi's features of one observation; inputs of 0 are passed over, with their weights."""
+    inputs, outputs, w0, b0 = shape.psi[0]
+    first = seen[inputs : inputs + outputs]
+    first[:] = weights[b0 : b0 + outputs]
+    for j in range(inputs):
+        if observation[j] != 0:
+            _add_times(weights[w0 + j * outputs : w0 + (j + 1) * outputs], observation[j], first)
+    rectify(first)
+    if shape.psi.shape[0] == 1:
+        return first
+    forward(weights, shape.psi[1:], shape.psi_places[1:] - inputs, seen[inputs:], 1, 0, 1)
+    features = seen[shape.psi_places[-2] : shape.psi_places[-1]]
+    rectify(features)
+    return features
+
+
+@njit(nogil=True, cache=True)
+def _add_times(weights, factor, out):  # type: ignore[no-untyped-def]
+    for j in range(out.shape[0]):
+        out[j] += weights[j] * factor
+
+
+@njit(nogil=True, cache=True)
+def _duel(worth, shape, out):  # type: ignore[no-untyped-def]
+    """Means over the quantiles side by side: the value, and each advantage less the mean of its branch's."""
+    actions, width = shape.actions, shape.f[-1, 1] // shape.quantiles
+    for branch in range(shape.branches):
+        first = 1 + branch * actions
+        out[branch * actions : (branch + 1) * actions] = np.float32(0)
+        for q in range(shape.quantiles):
+            at = q * width
+            mean = np.float32(0)
+            for a in range(actions):
+                mean += worth[at + first + a]
+            rest = worth[at] - mean / np.float32(actions)
+            for a in range(actions):
+                out[branch * actions + a] += (rest + worth[at + first + a]) / np.float32(shape.quantiles)

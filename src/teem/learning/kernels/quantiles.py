@@ -1,0 +1,163 @@
+"""A network of quantiles, forwards: how it sees, embeds fractions, and what its quantiles are.
+
+The specification is `quantile_networks.Quantiles`. Noise is mixed into a layer's weights once a pass, and then costs
+nothing more.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from teem.learning.kernels.dense import forward, multiply, rectify
+from teem.learning.kernels.tile import Matrix, address
+
+
+class Shape(NamedTuple):
+    """The network; a layer is (inputs, outputs, place of the weight, place of the bias)."""
+
+    psi: NDArray[np.int64]  # [layers, 4]
+    psi_places: NDArray[np.int64]  # [layers + 2] running sum of widths, see dense.forward
+    embed: NDArray[np.int64]  # [4]; no inputs: no fraction is embedded
+    f: NDArray[np.int64]  # [layers, 4] hidden ones and the head
+    f_places: NDArray[np.int64]  # [layers + 2]
+    sigma: NDArray[np.int64]  # [layers, 2] places of the noise's deviations of weight and bias; [0, 2]: no noise
+    mixed: NDArray[np.int64]  # [layers, 4] f, where its weights with noise lie by themselves
+    quantiles: int  # that the head has side by side
+    branches: int
+    actions: int
+
+
+@njit(nogil=True, cache=True)
+def mix(weights, shape, noise, out):  # type: ignore[no-untyped-def]
+    """Write f's weights with this noise into `out`, laid out as `shape.mixed` says."""
+    at = 0
+    for layer in range(shape.sigma.shape[0]):
+        inputs, outputs, w0, b0 = shape.f[layer]
+        w_sigma, b_sigma = shape.sigma[layer]
+        w_out, b_out = shape.mixed[layer, 2], shape.mixed[layer, 3]
+        across = noise[at + inputs : at + inputs + outputs]
+        for i in range(inputs):
+            k = i * outputs
+            _mix_row(
+                weights[w0 + k : w0 + k + outputs],
+                weights[w_sigma + k : w_sigma + k + outputs],
+                noise[at + i],
+                across,
+                out[w_out + k : w_out + k + outputs],
+            )
+        bias, deviation = weights[b0 : b0 + outputs], weights[b_sigma : b_sigma + outputs]
+        _mix_row(bias, deviation, np.float32(1), across, out[b_out : b_out + outputs])
+        at += inputs + outputs
+
+
+@njit(nogil=True, cache=True)
+def _mix_row(mean, deviation, along, across, out):  # type: ignore[no-untyped-def]
+    """out = mean + deviation x noise, where the noise is along x across."""
+    for j in range(out.shape[0]):
+        out[j] = mean[j] + deviation[j] * (along * across[j])
+
+
+@njit(nogil=True, cache=True)
+def see(weights, shape, h, height, first, rows):  # type: ignore[no-untyped-def]
+    """Run psi on the rows from `first` on, whose inputs are in `h`, as dense.forward does, and ReLU after it."""
+    forward(weights, shape.psi, shape.psi_places, h, height, first, rows)
+    width = shape.psi[-1, 1]
+    at = features_at(shape, height, first)
+    rectify(h[at : at + rows * width])
+
+
+@njit(nogil=True, cache=True, inline="always")
+def features_at(shape, height, row):  # type: ignore[no-untyped-def]
+    """Where in psi's scratch a row's features begin."""
+    return shape.psi_places[-2] * height + row * shape.psi[-1, 1]
+
+
+@njit(nogil=True, cache=True)
+def embed(weights, shape, tau, cosines, out):  # type: ignore[no-untyped-def]
+    """Write phi of each of the fractions `tau` [n] into `out` [n, psi's width], by way of `cosines` [n, cosines]."""
+    count, width, w0, b0 = shape.embed
+    for k in range(tau.shape[0]):
+        _fill_cosines(tau[k], cosines[k * count : (k + 1) * count])
+    bias, weight = Matrix(address(weights, b0), 0, 1), Matrix(address(weights, w0), width, 1)
+    multiply(
+        bias, Matrix(address(cosines, 0), count, 1), weight, Matrix(address(out, 0), width, 1),
+        tau.shape[0], width, count,
+    )  # fmt: skip
+    rectify(out[: tau.shape[0] * width])
+
+
+@njit(nogil=True, cache=True)
+def _fill_cosines(tau, out):  # type: ignore[no-untyped-def]
+    """out[i] = cos(i pi tau), by cos((i + 1) x) = 2 cos x cos(i x) - cos((i - 1) x)."""
+    before, here = 1.0, np.cos(np.pi * np.float64(tau))
+    double = 2.0 * here
+    out[0] = np.float32(1)
+    for i in range(1, out.shape[0]):
+        out[i] = np.float32(here)
+        before, here = here, double * here - before
+
+
+@njit(nogil=True, cache=True)
+def combine(features, embedded, rows, count, width, shared, out):  # type: ignore[no-untyped-def]
+    """out[row, k] = features[row] x embedded[row, k], or x embedded[k] where all rows share their fractions."""
+    for row in range(rows):
+        seen = features[row * width : (row + 1) * width]
+        for k in range(count):
+            at, other = (row * count + k) * width, (k if shared else row * count + k) * width
+            here, there = out[at : at + width], embedded[other : other + width]
+            for j in range(width):
+                here[j] = seen[j] * there[j]
+
+
+@njit(nogil=True, cache=True)
+def expect(f_weights, layers, shape, h, rows, count, out):  # type: ignore[no-untyped-def]
+    """Write the head's output, the mean over each row's `count` fractions, into `out` [rows, head's width].
+
+    The head is linear: the mean is taken before it. `h` holds f's inputs, [rows x count, ...], see dense.forward.
+    """
+    last = layers.shape[0] - 1
+    many = rows * count
+    if last > 0:
+        forward(f_weights, layers[:last], shape.f_places, h, many, 0, many)
+        rectify(h[shape.f_places[last] * many : shape.f_places[last + 1] * many])
+    inputs, outputs, w0, b0 = layers[last]
+    begin = shape.f_places[last] * many
+    if count > 1:
+        _average(h[begin:], rows, count, inputs)
+    bias, weight = Matrix(address(f_weights, b0), 0, 1), Matrix(address(f_weights, w0), outputs, 1)
+    multiply(
+        bias, Matrix(address(h, begin), inputs, 1), weight, Matrix(address(out, 0), outputs, 1), rows, outputs, inputs
+    )
+
+
+@njit(nogil=True, cache=True)
+def _average(h, rows, count, width):  # type: ignore[no-untyped-def]
+    """h[row] = the mean of h[row x count : (row + 1) x count], row after row, in place."""
+    part = np.float32(1) / np.float32(count)
+    for row in range(rows):
+        here, at = h[row * width : (row + 1) * width], row * count * width
+        if row > 0:  # the first lies where its mean will
+            here[:] = h[at : at + width]
+        for k in range(1, count):
+            _add(h[at + k * width : at + (k + 1) * width], here)
+        for j in range(width):
+            here[j] *= part
+
+
+@njit(nogil=True, cache=True)
+def _add(h, out):  # type: ignore[no-untyped-def]
+    for j in range(out.shape[0]):
+        out[j] += h[j]
+
+
+@njit(nogil=True, cache=True, inline="always")
+def dueling(h, at, first, actions, action):  # type: ignore[no-untyped-def]
+    """z of one action: the value at `at`, and its advantage over the mean of those from `first` on."""
+    mean = np.float32(0)
+    for a in range(first, first + actions):
+        mean += h[a]
+    return h[at] + h[first + action] - mean / np.float32(actions)
