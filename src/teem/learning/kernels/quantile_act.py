@@ -10,8 +10,7 @@ import numpy as np
 from numba import njit
 
 from teem.learning.kernels.dense import aligned, forward, rectify
-from teem.learning.kernels.quantile_update import middles
-from teem.learning.kernels.quantiles import combine, embed, expect, mix
+from teem.learning.kernels.quantiles import Room, embed, finish, go_in, middles, mix
 from teem.learning.quantile_draws import draw_noise
 from teem.rng import Stream
 
@@ -28,21 +27,20 @@ def act_agents(begin, stop, rows, ids, shape, fractions, weights, noisy, observa
     cosines, embedded = aligned(fractions * shape.embed[0]), aligned(fractions * width)
     worth, tau, draws = aligned(shape.f[-1, 1]), middles(fractions), np.empty(noise, np.float32)
     mixed = aligned(shape.mixed[-1, 3] + shape.mixed[-1, 1] if noisy else 0)
+    room = Room(aligned(fractions * width), np.empty(width, np.int64))
     for i in range(begin, stop):
         row = rows[i]
         own = weights[row]
         features = _look(own, shape, observation[row], seen)
         if shape.embed[0] > 0:
             embed(own, shape, tau, cosines, embedded)
-            combine(features, embedded, 1, fractions, width, True, h)
-        else:
-            h[:width] = features
+        f_weights, layers = own, shape.f
         if noisy:
             draw_noise(seed, _NOISY_ACT, step, ids[i], draws)
             mix(own, shape, draws, mixed)
-            expect(mixed, shape.mixed, shape, h, 1, fractions, worth)
-        else:
-            expect(own, shape.f, shape, h, 1, fractions, worth)
+            f_weights, layers = mixed, shape.mixed
+        go_in(f_weights, layers, shape, features, embedded, 1, fractions, True, h, room)
+        finish(f_weights, layers, shape, h, 1, fractions, worth)
         _duel(worth, shape, out[row])
 
 

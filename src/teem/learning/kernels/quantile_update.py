@@ -8,8 +8,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from teem.learning.kernels.dense import aligned, backward, forward, multiply, stop_where_flat, sum_rows, turn
-from teem.learning.kernels.quantiles import combine, dueling, embed, expect, features_at, mix, see
+from teem.learning.kernels.dense import aligned, backward, forward, lower, multiply, stop_where_flat, sum_rows, weigh
+from teem.learning.kernels.quantiles import (
+    Room,
+    combine,
+    dueling,
+    embed,
+    features_at,
+    finish,
+    go_in,
+    middles,
+    mix,
+    see,
+)
+from teem.learning.kernels.sparse import Listed, list_rows, mostly_zeros, multiply_listed, room_to_list, turn_list
 from teem.learning.kernels.tile import Matrix, address
 from teem.learning.kernels.update import draw, finite, step_by
 from teem.learning.quantile_draws import draw_fractions, draw_noise
@@ -51,6 +63,9 @@ class _Scratch(NamedTuple):
     goal: NDArray[np.float32]  # [batch, quantiles of the target]
     error: NDArray[np.float32]  # [batch] size of the expected TD error
     mass: NDArray[np.float64]  # [length], for prioritised draws
+    listed: Listed  # psi's inputs, states above next states, where they are sparse
+    turned_list: Listed  # the states' by input
+    room: Room
 
 
 @njit(nogil=True, cache=True)
@@ -84,16 +99,17 @@ def _scratch(shape, asked, size, batch, length):  # type: ignore[no-untyped-def]
         np.empty(batch * asked.target * shape.quantiles, np.float32),
         np.empty(batch, np.float32),
         np.empty(length, np.float64),
+        room_to_list(2 * batch, shape.psi[0, 0]),
+        Listed(
+            np.zeros(max(batch, shape.psi[0, 0]) + 1, np.int64),
+            np.empty(batch * shape.psi[0, 0], np.int64),
+            np.empty(batch * shape.psi[0, 0], np.float32),
+        ),
+        Room(
+            aligned(max(asked.online, asked.target, asked.judging) * shape.psi[-1, 1]),
+            np.empty(shape.psi[-1, 1], np.int64),
+        ),
     )
-
-
-@njit(nogil=True, cache=True)
-def middles(count):  # type: ignore[no-untyped-def]
-    """The middles of `count` equal parts of [0, 1]."""
-    out = np.empty(count, np.float32)
-    for k in range(count):
-        out[k] = (np.float32(k) + np.float32(0.5)) / np.float32(count)
-    return out
 
 
 @njit(nogil=True, cache=True)
@@ -106,12 +122,12 @@ def update_agents(begin, stop, rows, ids, shape, asked, networks, ring, rule, se
         mean_loss = np.float32(np.nan)
         if draw(i, stop, rows, ids, ring, scratch.mass, drawn, rule, seed, step) and finite(networks, row):
             weights, target = networks.weights[row], networks.target[row]
-            _load(row, ids[i], shape, asked, ring, scratch, drawn, seed, step)
-            _judge(weights if rule.double else target, row, shape, asked, ring, scratch, drawn, rule.double)
-            _aim(target, shape, asked, scratch, drawn)
-            _value(weights, shape, asked, scratch, rule.batch)
+            sparse = _load(row, ids[i], shape, ring, scratch, drawn, seed, step)
+            _judge(weights if rule.double else target, row, shape, asked, ring, scratch, drawn, rule.double, sparse)
+            _aim(target, shape, asked, scratch, drawn, sparse)
+            _value(weights, shape, asked, scratch, rule.batch, sparse)
             mean_loss = _compare(row, shape, asked, ring, scratch, drawn)
-            _differentiate(weights, shape, asked, scratch, rule.batch)
+            _differentiate(weights, shape, asked, scratch, rule.batch, sparse)
         if not (np.isfinite(mean_loss) and step_by(scratch.gradient, row, networks, rule)):
             faults[row] += 1
             continue
@@ -121,8 +137,11 @@ def update_agents(begin, stop, rows, ids, shape, asked, networks, ring, rule, se
 
 
 @njit(nogil=True, cache=True)
-def _load(row, agent, shape, asked, ring, scratch, drawn, seed, step):  # type: ignore[no-untyped-def]
-    """Widen the states into the upper rows of psi's input, the next states into the lower; draw tau and noise."""
+def _load(row, agent, shape, ring, scratch, drawn, seed, step):  # type: ignore[no-untyped-def]
+    """Widen the states into the upper rows of psi's input, the next states into the lower; draw tau and noise.
+
+    Returns whether they are sparse, by the first of them, and are listed too.
+    """
     inputs = shape.psi[0, 0]
     words = scratch.seen.view(np.uint32)
     batch = drawn.before.shape[0]
@@ -132,6 +151,10 @@ def _load(row, agent, shape, asked, ring, scratch, drawn, seed, step):  # type: 
     draw_noise(seed, _NOISE, step, agent, scratch.noise)
     if shape.embed[0] > 0:
         draw_fractions(seed, step, agent, scratch.tau)
+    sparse = mostly_zeros(scratch.seen[:inputs])
+    if sparse:
+        list_rows(scratch.seen, 2 * batch, inputs, scratch.listed)
+    return sparse
 
 
 @njit(nogil=True, cache=True)
@@ -150,25 +173,37 @@ def _ready(weights, shape, scratch, which):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _enter(weights, shape, scratch, batch, first, tau, count, shared):  # type: ignore[no-untyped-def]
-    """Run psi on the states from row `first` on, and lay out f's input for each of their `count` fractions."""
-    see(weights, shape, scratch.seen, 2 * batch, first, batch)
-    at, width = features_at(shape, 2 * batch, first), shape.psi[-1, 1]
-    features = scratch.seen[at : at + batch * width]
-    if shape.embed[0] == 0:
-        scratch.h[: batch * width] = features
-        return
-    embed(weights, shape, tau, scratch.cosines, scratch.embedded)
-    combine(features, scratch.embedded, batch, count, width, shared, scratch.h)
+def _run(weights, f_weights, layers, shape, scratch, batch, first, tau, count, shared, sparse):  # type: ignore[no-untyped-def]
+    """Run the network on the states from row `first` on, each with `count` fractions, up to the head's inputs."""
+    see(weights, shape, scratch.seen, 2 * batch, first, batch, sparse, scratch.listed)
+    features = _features(shape, scratch, batch, first)
+    if shape.embed[0] > 0:
+        embed(weights, shape, tau, scratch.cosines, scratch.embedded)
+    go_in(f_weights, layers, shape, features, scratch.embedded, batch, count, shared, scratch.h, scratch.room)
 
 
 @njit(nogil=True, cache=True)
-def _judge(weights, row, shape, asked, ring, scratch, drawn, double):  # type: ignore[no-untyped-def]
+def _head(f_weights, layers, shape, scratch, many):  # type: ignore[no-untyped-def]
+    """Run the head on each fraction of each state."""
+    last = layers.shape[0] - 1
+    forward(f_weights, layers[last:], shape.f_places[last:], scratch.h, many, 0, many)
+
+
+@njit(nogil=True, cache=True)
+def _features(shape, scratch, batch, first):  # type: ignore[no-untyped-def]
+    """psi's features of the states from row `first` on, [batch x width]."""
+    at = features_at(shape, 2 * batch, first)
+    return scratch.seen[at : at + batch * shape.psi[-1, 1]]
+
+
+@njit(nogil=True, cache=True)
+def _judge(weights, row, shape, asked, ring, scratch, drawn, double, sparse):  # type: ignore[no-untyped-def]
     """Find the legal action of the highest mean in each next state, for each branch that is there."""
     batch = drawn.after.shape[0]
-    _enter(weights, shape, scratch, batch, batch, scratch.middles, asked.judging, True)
     f_weights, layers = _ready(weights, shape, scratch, 2 if double else 1)
-    expect(f_weights, layers, shape, scratch.h, batch, asked.judging, scratch.out)
+    tau, count = scratch.middles, asked.judging
+    _run(weights, f_weights, layers, shape, scratch, batch, batch, tau, count, True, sparse)
+    finish(f_weights, layers, shape, scratch.h, batch, count, scratch.out)
     width = shape.f[-1, 1] // shape.quantiles
     for i in range(batch):
         legal = ring.mask[row, drawn.after[i]]
@@ -186,14 +221,14 @@ def _judge(weights, row, shape, asked, ring, scratch, drawn, double):  # type: i
 
 
 @njit(nogil=True, cache=True)
-def _aim(target, shape, asked, scratch, drawn):  # type: ignore[no-untyped-def]
+def _aim(target, shape, asked, scratch, drawn, sparse):  # type: ignore[no-untyped-def]
     """Write what each next state's best action returns by the target network, and so the goals."""
     batch = drawn.after.shape[0]
     tau = scratch.tau[batch * asked.online :]
-    _enter(target, shape, scratch, batch, batch, tau, asked.target, False)
     f_weights, layers = _ready(target, shape, scratch, 1)
+    _run(target, f_weights, layers, shape, scratch, batch, batch, tau, asked.target, False, sparse)
     many = batch * asked.target
-    forward(f_weights, layers, shape.f_places, scratch.h, many, 0, many)
+    _head(f_weights, layers, shape, scratch, many)
     out, count = shape.f_places[-2] * many, asked.target * shape.quantiles
     width = shape.f[-1, 1] // shape.quantiles
     for i in range(batch):
@@ -210,11 +245,14 @@ def _aim(target, shape, asked, scratch, drawn):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _value(weights, shape, asked, scratch, batch):  # type: ignore[no-untyped-def]
+def _value(weights, shape, asked, scratch, batch, sparse):  # type: ignore[no-untyped-def]
     """The quantiles of the states, everything on the way to them kept."""
-    _enter(weights, shape, scratch, batch, 0, scratch.tau[: batch * asked.online], asked.online, False)
     f_weights, layers = _ready(weights, shape, scratch, 0)
-    forward(f_weights, layers, shape.f_places, scratch.h, batch * asked.online, 0, batch * asked.online)
+    tau, count, width = scratch.tau[: batch * asked.online], asked.online, shape.psi[-1, 1]
+    _run(weights, f_weights, layers, shape, scratch, batch, 0, tau, count, False, sparse)
+    if shape.embed[0] > 0:  # the gradient needs the products
+        combine(_features(shape, scratch, batch, 0), scratch.embedded, batch, count, width, False, scratch.h)
+    _head(f_weights, layers, shape, scratch, batch * count)
 
 
 @njit(nogil=True, cache=True)
@@ -282,7 +320,7 @@ def _spread(d, at, first, actions, taken, slope):  # type: ignore[no-untyped-def
 
 
 @njit(nogil=True, cache=True)
-def _differentiate(weights, shape, asked, scratch, batch):  # type: ignore[no-untyped-def]
+def _differentiate(weights, shape, asked, scratch, batch, sparse):  # type: ignore[no-untyped-def]
     """The gradient of the loss in every weight."""
     many = batch * asked.online
     if shape.sigma.shape[0] == 0:
@@ -290,8 +328,7 @@ def _differentiate(weights, shape, asked, scratch, batch):  # type: ignore[no-un
     else:
         _through_f(scratch.mixed, shape.mixed, shape, scratch, many, scratch.d_mixed)
         _unmix(shape, _noise(scratch, 0), scratch.d_mixed, scratch.gradient)
-    at, width = features_at(shape, 2 * batch, 0), shape.psi[-1, 1]
-    features = scratch.seen[at : at + batch * width]
+    features, width = _features(shape, scratch, batch, 0), shape.psi[-1, 1]
     at = features_at(shape, batch, 0)
     d_features = scratch.d_seen[at : at + batch * width]
     if shape.embed[0] == 0:
@@ -300,10 +337,32 @@ def _differentiate(weights, shape, asked, scratch, batch):  # type: ignore[no-un
         _part(features, scratch.embedded, scratch.d, batch, asked.online, width, d_features)
         _through_embedding(shape, scratch, many)
     stop_where_flat(d_features, features)
-    backward(
-        weights, shape.psi, shape.psi_places, scratch.seen, 2 * batch, scratch.d_seen, batch,
-        scratch.zeros, scratch.turned, scratch.gradient,
-    )  # fmt: skip
+    _through_psi(weights, shape, scratch, batch, sparse)
+
+
+@njit(nogil=True, cache=True)
+def _through_psi(weights, shape, scratch, batch, sparse):  # type: ignore[no-untyped-def]
+    """psi's gradient from the slope at its features; of sparse inputs only the lists are read."""
+    inputs, outputs, w0, b0 = shape.psi[0]
+    if not sparse:
+        backward(
+            weights, shape.psi, shape.psi_places, scratch.seen, 2 * batch, scratch.d_seen, batch,
+            scratch.zeros, scratch.turned, scratch.gradient,
+        )  # fmt: skip
+        return
+    d, places = scratch.d_seen, shape.psi_places
+    for layer in range(shape.psi.shape[0] - 1, 0, -1):
+        weigh(shape.psi, places, layer, scratch.seen, 2 * batch, d, batch, scratch.zeros, scratch.gradient)
+        lower(weights, shape.psi, places, layer, d, batch, scratch.zeros, scratch.turned)
+        x0, below, size = places[layer] * 2 * batch, places[layer] * batch, batch * shape.psi[layer, 0]
+        stop_where_flat(d[below : below + size], scratch.seen[x0 : x0 + size])
+    above = places[1] * batch
+    sum_rows(d[above : above + batch * outputs], scratch.gradient[b0 : b0 + outputs])
+    turn_list(scratch.listed, batch, inputs, scratch.turned_list)
+    slope = Matrix(address(d, above), outputs, 1)
+    weight_slope = Matrix(address(scratch.gradient, w0), outputs, 1)
+    nothing = Matrix(address(scratch.zeros, 0), 0, 1)
+    multiply_listed(nothing, scratch.turned_list, slope, weight_slope, inputs, outputs)
 
 
 @njit(nogil=True, cache=True)
@@ -312,12 +371,7 @@ def _through_f(f_weights, layers, shape, scratch, many, gradient):  # type: igno
     backward(
         f_weights, layers, shape.f_places, scratch.h, many, scratch.d, many, scratch.zeros, scratch.turned, gradient
     )
-    inputs, outputs, w0, _ = layers[0]
-    turn(f_weights[w0 : w0 + inputs * outputs], inputs, outputs, scratch.turned)
-    nothing = Matrix(address(scratch.zeros, 0), 0, 1)
-    above = Matrix(address(scratch.d, shape.f_places[1] * many), outputs, 1)
-    below = Matrix(address(scratch.d, 0), inputs, 1)
-    multiply(nothing, above, Matrix(address(scratch.turned, 0), inputs, 1), below, many, inputs, outputs)
+    lower(f_weights, layers, shape.f_places, 0, scratch.d, many, scratch.zeros, scratch.turned)
 
 
 @njit(nogil=True, cache=True)

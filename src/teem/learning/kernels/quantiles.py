@@ -13,7 +13,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from teem.learning.kernels.dense import forward, multiply, rectify
+from teem.learning.kernels.sparse import Listed, multiply_alike, multiply_listed
 from teem.learning.kernels.tile import Matrix, address
+
+
+class Room(NamedTuple):
+    """Scratch for the products of one row's features that aren't 0."""
+
+    packed: NDArray[np.float32]  # [fractions x psi's width]
+    names: NDArray[np.int64]  # [psi's width] which features
 
 
 class Shape(NamedTuple):
@@ -22,7 +30,7 @@ class Shape(NamedTuple):
     psi: NDArray[np.int64]  # [layers, 4]
     psi_places: NDArray[np.int64]  # [layers + 2] running sum of widths, see dense.forward
     embed: NDArray[np.int64]  # [4]; no inputs: no fraction is embedded
-    f: NDArray[np.int64]  # [layers, 4] hidden ones and the head
+    f: NDArray[np.int64]  # [layers, 4] a hidden one, if any, and the head
     f_places: NDArray[np.int64]  # [layers + 2]
     sigma: NDArray[np.int64]  # [layers, 2] places of the noise's deviations of weight and bias; [0, 2]: no noise
     mixed: NDArray[np.int64]  # [layers, 4] f, where its weights with noise lie by themselves
@@ -62,12 +70,25 @@ def _mix_row(mean, deviation, along, across, out):  # type: ignore[no-untyped-de
 
 
 @njit(nogil=True, cache=True)
-def see(weights, shape, h, height, first, rows):  # type: ignore[no-untyped-def]
-    """Run psi on the rows from `first` on, whose inputs are in `h`, as dense.forward does, and ReLU after it."""
-    forward(weights, shape.psi, shape.psi_places, h, height, first, rows)
-    width = shape.psi[-1, 1]
-    at = features_at(shape, height, first)
-    rectify(h[at : at + rows * width])
+def see(weights, shape, h, height, first, rows, sparse, listed):  # type: ignore[no-untyped-def]
+    """Run psi on the rows from `first` on, whose inputs are in `h`, as dense.forward does, with ReLU after each layer.
+
+    Where inputs are `sparse` they are also `listed`, all rows of `h`.
+    """
+    inputs, outputs, w0, b0 = shape.psi[0]
+    y0 = shape.psi_places[1] * height + first * outputs
+    bias, weight = Matrix(address(weights, b0), 0, 1), Matrix(address(weights, w0), outputs, 1)
+    y = Matrix(address(h, y0), outputs, 1)
+    if sparse:
+        part = Listed(listed.begins[first : first + rows + 1], listed.names, listed.values)
+        multiply_listed(bias, part, weight, y, rows, outputs)
+    else:
+        multiply(bias, Matrix(address(h, first * inputs), inputs, 1), weight, y, rows, outputs, inputs)
+    rectify(h[y0 : y0 + rows * outputs])
+    if shape.psi.shape[0] > 1:
+        forward(weights, shape.psi[1:], shape.psi_places[1:], h, height, first, rows)
+        at = features_at(shape, height, first)
+        rectify(h[at : at + rows * shape.psi[-1, 1]])
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -114,18 +135,61 @@ def combine(features, embedded, rows, count, width, shared, out):  # type: ignor
 
 
 @njit(nogil=True, cache=True)
-def expect(f_weights, layers, shape, h, rows, count, out):  # type: ignore[no-untyped-def]
+def go_in(f_weights, layers, shape, features, embedded, rows, count, shared, h, room):  # type: ignore[no-untyped-def]
+    """Run f up to the head's inputs, on features x embedded as `combine` has it; `h` is f's, see dense.forward.
+
+    With a hidden layer and an embedding the products themselves are not written to `h`.
+    """
+    many, width = rows * count, shape.psi[-1, 1]
+    if shape.embed[0] > 0 and layers.shape[0] == 1:
+        combine(features, embedded, rows, count, width, shared, h)
+        return
+    if shape.embed[0] > 0:
+        _enter(f_weights, layers, shape, features, embedded, rows, count, shared, h, room)
+    else:
+        h[: rows * width] = features
+        if layers.shape[0] > 1:
+            forward(f_weights, layers[:1], shape.f_places, h, many, 0, many)
+    if layers.shape[0] > 1:
+        rectify(h[shape.f_places[1] * many : shape.f_places[2] * many])
+
+
+@njit(nogil=True, cache=True)
+def _enter(f_weights, layers, shape, features, embedded, rows, count, shared, h, room):  # type: ignore[no-untyped-def]
+    """f's first layer on the products; where ReLU stopped a feature they are 0, and left out."""
+    inputs, outputs, w0, b0 = layers[0]
+    bias, weight = Matrix(address(f_weights, b0), 0, 1), Matrix(address(f_weights, w0), outputs, 1)
+    y0, packed = shape.f_places[1] * rows * count, Matrix(address(room.packed, 0), 0, 1)
+    for row in range(rows):
+        live = _name_live(features[row * inputs : (row + 1) * inputs], room.names)
+        for k in range(count):
+            at = (k if shared else row * count + k) * inputs
+            for j in range(live):
+                name = room.names[j]
+                room.packed[k * live + j] = features[row * inputs + name] * embedded[at + name]
+        y = Matrix(address(h, y0 + row * count * outputs), outputs, 1)
+        multiply_alike(bias, Matrix(packed.begin, live, 1), room.names, weight, y, count, outputs, live)
+
+
+@njit(nogil=True, cache=True)
+def _name_live(features, names):  # type: ignore[no-untyped-def]
+    """Write which features aren't 0; how many."""
+    live = 0
+    for j in range(features.shape[0]):
+        names[live] = j
+        live += features[j] != np.float32(0)
+    return live
+
+
+@njit(nogil=True, cache=True)
+def finish(f_weights, layers, shape, h, rows, count, out):  # type: ignore[no-untyped-def]
     """Write the head's output, the mean over each row's `count` fractions, into `out` [rows, head's width].
 
-    The head is linear: the mean is taken before it. `h` holds f's inputs, [rows x count, ...], see dense.forward.
+    The head is linear: the mean is taken before it. `h` holds the head's inputs, [rows x count, ...].
     """
     last = layers.shape[0] - 1
-    many = rows * count
-    if last > 0:
-        forward(f_weights, layers[:last], shape.f_places, h, many, 0, many)
-        rectify(h[shape.f_places[last] * many : shape.f_places[last + 1] * many])
+    begin = shape.f_places[last] * rows * count
     inputs, outputs, w0, b0 = layers[last]
-    begin = shape.f_places[last] * many
     if count > 1:
         _average(h[begin:], rows, count, inputs)
     bias, weight = Matrix(address(f_weights, b0), 0, 1), Matrix(address(f_weights, w0), outputs, 1)
@@ -152,6 +216,15 @@ def _average(h, rows, count, width):  # type: ignore[no-untyped-def]
 def _add(h, out):  # type: ignore[no-untyped-def]
     for j in range(out.shape[0]):
         out[j] += h[j]
+
+
+@njit(nogil=True, cache=True)
+def middles(count):  # type: ignore[no-untyped-def]
+    """The middles of `count` equal parts of [0, 1]."""
+    out = np.empty(count, np.float32)
+    for k in range(count):
+        out[k] = (np.float32(k) + np.float32(0.5)) / np.float32(count)
+    return out
 
 
 @njit(nogil=True, cache=True, inline="always")
