@@ -15,16 +15,20 @@ import time
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from teem.config.settings import Config, LearningSettings, QuantileSettings, ReplaySettings
 from teem.learning.build import build_policies
 from teem.learning.policies import Policies
+from teem.learning.quantile_layout import widths_of
+from teem.learning.quantile_networks import Quantiles
 from teem.population.slots import Population
 from teem.threads import Threads
 from teem.worlds.base import Births, Deaths, Observation, Outcome
 
 AGENTS, CELLS, ENTITIES, FRAMES = 2, 81, 6, 5
 PIECES = 9
+ROUNDS = 20
 FILM = 512  # frames drawn beforehand
 
 
@@ -89,6 +93,53 @@ def live(world: StandIn, policies: Policies, steps: int) -> int:
     return updates
 
 
+class Modules:
+    """The same learning as it is mostly written: a torch module and an optimiser an agent, one after the other."""
+
+    def __init__(self, world: StandIn, policies: Policies) -> None:
+        cohort = policies.cohorts[0]
+        self._replay, self._seen = cohort.replay, torch.from_numpy(world.observe().values)
+        settings = policies.cohorts[0].settings
+        self._widths = widths_of("iqn", world.observation_shape[0], 1, len(world.actions), settings)
+        self._agents = [(Quantiles(self._widths), Quantiles(self._widths)) for _ in range(AGENTS)]
+        self._optimisers = [torch.optim.Adam(online.parameters()) for online, _ in self._agents]
+
+    def _noise(self) -> torch.Tensor:
+        drawn = torch.randn(self._widths.noise)
+        return drawn.sign() * drawn.abs().sqrt()
+
+    def act(self) -> None:
+        for agent, (online, _) in enumerate(self._agents):
+            with torch.no_grad():
+                online(self._seen[agent : agent + 1], torch.rand(1, 12), self._noise()).mean(1).argmax()
+
+    def update(self, step: int) -> None:
+        for agent, (online, target) in enumerate(self._agents):
+            one = np.array([agent])
+            drawn = self._replay.sample(one, one, step, 7, 64, 3, 0.95)
+            own = {name: torch.from_numpy(getattr(drawn, name)[0]) for name in drawn.__dataclass_fields__}
+            with torch.no_grad():
+                best = online(own["next_observation"], torch.rand(64, 12), self._noise()).mean(1).argmax(-1)
+                after = target(own["next_observation"], torch.rand(64, 12), self._noise())
+                after = after[:, :, 0].gather(-1, best[:, None].expand(-1, 12, 1))[..., 0]
+                goal = own["reward"][:, None] + own["discount"][:, None] * after
+            tau = torch.rand(64, 12)
+            value = online(own["observation"], tau, self._noise())[:, :, 0]
+            value = value.gather(-1, own["action"][:, None, None].expand(-1, 12, 1))
+            delta = goal[:, None] - value
+            huber = torch.nn.functional.huber_loss(
+                value.expand_as(delta), goal[:, None].expand_as(delta), reduction="none"
+            )
+            loss = ((tau[..., None] - (delta < 0).float()).abs() * huber).mean(2).sum(1).mean()
+            self._optimisers[agent].zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(online.parameters(), 10.0)
+            self._optimisers[agent].step()
+            with torch.no_grad():
+                for slow, fast in zip(target.parameters(), online.parameters(), strict=True):
+                    slow.lerp_(fast, 0.02)
+
+
 def measure(world: StandIn, policies: Policies, steps: int) -> tuple[float, float, float]:
     """Agent-steps a second by the wall and by the CPU, and updates a second by the wall."""
     begun, cpu = time.perf_counter(), time.process_time()
@@ -97,23 +148,33 @@ def measure(world: StandIn, policies: Policies, steps: int) -> tuple[float, floa
     return AGENTS * steps / wall, AGENTS * steps / spent, updates / wall
 
 
-def cost(world: StandIn, policies: Policies) -> tuple[float, float]:
-    """CPU milliseconds of a decision and of an update of one agent, medians."""
-    cohort = policies.cohorts[0]
+def cost(world: StandIn, policies: Policies) -> NDArray[np.float64]:
+    """CPU milliseconds of a decision and of an update of one agent, here and by modules, in turn; medians."""
+    cohort, modules = policies.cohorts[0], Modules(world, policies)
     living, ids = world.population.living, world.population.id[world.population.living]
     action, observation = np.zeros(AGENTS, np.int32), world.observe()
     loss, faults = np.zeros(AGENTS, np.float32), np.zeros(AGENTS, np.int64)
-    decisions, updates = [], []
-    for step in range(40):
-        begun = time.process_time()
-        for _ in range(10):
-            cohort.act(observation, living, ids, step, action)
-        decisions.append((time.process_time() - begun) / (10 * AGENTS))
-        begun = time.process_time()
+
+    def ours(step: int) -> None:
         cohort.backend.update(living, ids, cohort.replay, 7, step, loss, faults)
-        updates.append((time.process_time() - begun) / AGENTS)
+
+    calls = (
+        lambda step: cohort.act(observation, living, ids, step, action),
+        ours,
+        lambda _: modules.act(),
+        modules.update,
+    )
+    rounds = []
+    for step in range(ROUNDS):
+        spent = []
+        for call in calls:
+            begun = time.process_time()
+            for again in range(4):
+                call(4 * step + again)
+            spent.append(1e3 * (time.process_time() - begun) / (4 * AGENTS))
+        rounds.append(spent)
     assert not faults.any()
-    return 1e3 * float(np.median(decisions)), 1e3 * float(np.median(updates))
+    return np.median(rounds[1:], axis=0)
 
 
 def main() -> None:
@@ -129,11 +190,13 @@ def main() -> None:
     live(world, policies, 400)
     rates = np.median([measure(world, policies, asked.steps) for _ in range(PIECES)], axis=0)
     wall, cpu, updates = rates
-    decision, update = cost(world, policies)
+    decision, update, their_decision, their_update = cost(world, policies)
     print(
         f"{asked.algorithm} on {asked.backend}, {asked.threads} threads: {wall:,.0f} agent-steps/s with "
         f"{updates:.1f} updates/s by the wall, {cpu:,.0f} agent-steps a CPU second; "
-        f"a decision {decision:.3f} ms, an update {update:.1f} ms of CPU"
+        f"a decision {decision:.3f} ms, an update {update:.1f} ms of CPU; "
+        f"of a torch module an agent {their_decision:.3f} and {their_update:.1f} ms: a hundred decisions and an update "
+        f"{(100 * their_decision + their_update) / (100 * decision + update):.1f} times as much"
     )
     threads.close()
 

@@ -180,6 +180,8 @@ class DQN(Learner):
         settings, gauges = self.settings, self.gauges
         every = self._acting.decision  # neighbours by id decide in different steps: each step's learners are as many
         turn = whose_turn(ids // every, step // every, settings.interval, np.ones(len(rows), np.bool_))
+        if not len(turn):
+            return 0
         due = turn[self._ready(rows[turn])]
         budget = SHARED_MEMBERS if settings.sharing == "shared" else settings.budget
         due = within_budget(due, ids, gauges.updates[rows], budget)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from teem.learning.kernels.dense import aligned, forward, rectify
-from teem.learning.kernels.quantiles import Room, embed, finish, go_in, middles, mix
+from teem.fetch import fetch
+from teem.learning.kernels.dense import aligned, forward, multiply, rectify
+from teem.learning.kernels.quantiles import Room, embed, finish, go_in, middles, mix, mix_live, name_live, pack
+from teem.learning.kernels.tile import LANES, Matrix, address
 from teem.learning.quantile_draws import draw_noise
 from teem.rng import Stream
 
 _NOISY_ACT = int(Stream.NOISY_ACT)
+_AHEAD = 3  # rows of weights sent for before they are read: they don't follow each other
 
 
 @njit(nogil=True, cache=True)
@@ -27,32 +30,60 @@ def act_agents(begin, stop, rows, ids, shape, fractions, weights, noisy, observa
     cosines, embedded = aligned(fractions * shape.embed[0]), aligned(fractions * width)
     worth, tau, draws = aligned(shape.f[-1, 1]), middles(fractions), np.empty(noise, np.float32)
     mixed = aligned(shape.mixed[-1, 3] + shape.mixed[-1, 1] if noisy else 0)
+    names = np.empty(shape.psi[0, 0], np.int64)
     room = Room(aligned(fractions * width), np.empty(width, np.int64))
     for i in range(begin, stop):
         row = rows[i]
         own = weights[row]
-        features = _look(own, shape, observation[row], seen)
+        features = _look(own, shape, observation[row], seen, names)
         if shape.embed[0] > 0:
             embed(own, shape, tau, cosines, embedded)
         f_weights, layers = own, shape.f
         if noisy:
             draw_noise(seed, _NOISY_ACT, step, ids[i], draws)
-            mix(own, shape, draws, mixed)
             f_weights, layers = mixed, shape.mixed
-        go_in(f_weights, layers, shape, features, embedded, 1, fractions, True, h, room)
+        if noisy and shape.embed[0] > 0 and shape.f.shape[0] > 1:
+            _enter_noisy(own, shape, draws, features, embedded, fractions, mixed, h, room)
+            mix(own, shape, draws, 1, mixed)
+        else:
+            if noisy:
+                mix(own, shape, draws, 0, mixed)
+            go_in(f_weights, layers, shape, features, embedded, 1, fractions, True, h, room)
         finish(f_weights, layers, shape, h, 1, fractions, worth)
         _duel(worth, shape, out[row])
 
 
 @njit(nogil=True, cache=True)
-def _look(weights, shape, observation, seen):  # type: ignore[no-untyped-def]
+def _enter_noisy(weights, shape, noise, features, embedded, fractions, mixed, h, room):  # type: ignore[no-untyped-def]
+    """f's hidden layer with noise on one agent's products: only weights of features that aren't 0 are read and mixed.
+
+    They lie in `mixed` until the head's weights are mixed, which come after them.
+    """
+    inputs, outputs, _, _ = shape.f[0]
+    live = name_live(features, room.names)
+    mix_live(weights, shape, noise, room.names, live, mixed)
+    for k in range(fractions):
+        pack(features, embedded[k * inputs : (k + 1) * inputs], room.names, room.packed[k * live : (k + 1) * live])
+    y0 = shape.f_places[1] * fractions
+    bias, weight = Matrix(address(mixed, live * outputs), 0, 1), Matrix(address(mixed, 0), outputs, 1)
+    packed, y = Matrix(address(room.packed, 0), live, 1), Matrix(address(h, y0), outputs, 1)
+    multiply(bias, packed, weight, y, fractions, outputs, live)
+    rectify(h[y0 : y0 + fractions * outputs])
+
+
+@njit(nogil=True, cache=True)
+def _look(weights, shape, observation, seen, names):  # type: ignore[no-untyped-def]
     """psi's features of one observation; inputs of 0 are passed over, with their weights."""
     inputs, outputs, w0, b0 = shape.psi[0]
     first = seen[inputs : inputs + outputs]
     first[:] = weights[b0 : b0 + outputs]
-    for j in range(inputs):
-        if observation[j] != 0:
-            _add_times(weights[w0 + j * outputs : w0 + (j + 1) * outputs], observation[j], first)
+    live = name_live(observation, names)
+    for k in range(live):
+        ahead = w0 + names[min(k + _AHEAD, live - 1)] * outputs
+        for j in range(0, outputs, LANES):
+            fetch(weights, ahead + j)
+        at = w0 + names[k] * outputs
+        _add_times(weights[at : at + outputs], observation[names[k]], first)
     rectify(first)
     if shape.psi.shape[0] == 1:
         return first

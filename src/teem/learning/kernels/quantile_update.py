@@ -8,28 +8,26 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from teem.learning.kernels.dense import aligned, backward, forward, lower, multiply, stop_where_flat, sum_rows, weigh
+from teem.learning.kernels.dense import aligned, forward
+from teem.learning.kernels.quantile_backward import NOISES, differentiate, features_of, noise_of
 from teem.learning.kernels.quantiles import (
     Room,
     combine,
     dueling,
     embed,
-    features_at,
     finish,
     go_in,
     middles,
     mix,
     see,
 )
-from teem.learning.kernels.sparse import Listed, list_rows, mostly_zeros, multiply_listed, room_to_list, turn_list
-from teem.learning.kernels.tile import Matrix, address
+from teem.learning.kernels.sparse import Listed, list_rows, mostly_zeros, room_to_list
 from teem.learning.kernels.update import draw, finite, step_by
 from teem.learning.quantile_draws import draw_fractions, draw_noise
 from teem.learning.ring import room_to_draw, widen_row, write_priority
 from teem.rng import Stream
 
 _NOISE = int(Stream.NOISE)
-_THREE = 3  # noises: of the network, of the target, of the network that judges
 
 
 class Asked(NamedTuple):
@@ -92,7 +90,7 @@ def _scratch(shape, asked, size, batch, length):  # type: ignore[no-untyped-def]
         aligned(size),
         aligned(widest),
         aligned(largest),
-        np.empty(_THREE * noise, np.float32),
+        np.empty(NOISES * noise, np.float32),
         np.empty(batch * (asked.online + asked.target), np.float32),
         middles(asked.judging),
         np.empty(batch * shape.branches, np.int64),
@@ -127,7 +125,7 @@ def update_agents(begin, stop, rows, ids, shape, asked, networks, ring, rule, se
             _aim(target, shape, asked, scratch, drawn, sparse)
             _value(weights, shape, asked, scratch, rule.batch, sparse)
             mean_loss = _compare(row, shape, asked, ring, scratch, drawn)
-            _differentiate(weights, shape, asked, scratch, rule.batch, sparse)
+            differentiate(weights, shape, asked, scratch, rule.batch, sparse)
         if not (np.isfinite(mean_loss) and step_by(scratch.gradient, row, networks, rule)):
             faults[row] += 1
             continue
@@ -158,17 +156,11 @@ def _load(row, agent, shape, ring, scratch, drawn, seed, step):  # type: ignore[
 
 
 @njit(nogil=True, cache=True)
-def _noise(scratch, which):  # type: ignore[no-untyped-def]
-    size = scratch.noise.shape[0] // _THREE
-    return scratch.noise[which * size : (which + 1) * size]
-
-
-@njit(nogil=True, cache=True)
 def _ready(weights, shape, scratch, which):  # type: ignore[no-untyped-def]
     """f's weights, and its layers in them: with noise `which` where there is any."""
     if shape.sigma.shape[0] == 0:
         return weights, shape.f
-    mix(weights, shape, _noise(scratch, which), scratch.mixed)
+    mix(weights, shape, noise_of(scratch, which), 0, scratch.mixed)
     return scratch.mixed, shape.mixed
 
 
@@ -176,7 +168,7 @@ def _ready(weights, shape, scratch, which):  # type: ignore[no-untyped-def]
 def _run(weights, f_weights, layers, shape, scratch, batch, first, tau, count, shared, sparse):  # type: ignore[no-untyped-def]
     """Run the network on the states from row `first` on, each with `count` fractions, up to the head's inputs."""
     see(weights, shape, scratch.seen, 2 * batch, first, batch, sparse, scratch.listed)
-    features = _features(shape, scratch, batch, first)
+    features = features_of(shape, scratch, batch, first)
     if shape.embed[0] > 0:
         embed(weights, shape, tau, scratch.cosines, scratch.embedded)
     go_in(f_weights, layers, shape, features, scratch.embedded, batch, count, shared, scratch.h, scratch.room)
@@ -187,13 +179,6 @@ def _head(f_weights, layers, shape, scratch, many):  # type: ignore[no-untyped-d
     """Run the head on each fraction of each state."""
     last = layers.shape[0] - 1
     forward(f_weights, layers[last:], shape.f_places[last:], scratch.h, many, 0, many)
-
-
-@njit(nogil=True, cache=True)
-def _features(shape, scratch, batch, first):  # type: ignore[no-untyped-def]
-    """psi's features of the states from row `first` on, [batch x width]."""
-    at = features_at(shape, 2 * batch, first)
-    return scratch.seen[at : at + batch * shape.psi[-1, 1]]
 
 
 @njit(nogil=True, cache=True)
@@ -251,7 +236,7 @@ def _value(weights, shape, asked, scratch, batch, sparse):  # type: ignore[no-un
     tau, count, width = scratch.tau[: batch * asked.online], asked.online, shape.psi[-1, 1]
     _run(weights, f_weights, layers, shape, scratch, batch, 0, tau, count, False, sparse)
     if shape.embed[0] > 0:  # the gradient needs the products
-        combine(_features(shape, scratch, batch, 0), scratch.embedded, batch, count, width, False, scratch.h)
+        combine(features_of(shape, scratch, batch, 0), scratch.embedded, batch, count, width, False, scratch.h)
     _head(f_weights, layers, shape, scratch, batch * count)
 
 
@@ -317,104 +302,3 @@ def _spread(d, at, first, actions, taken, slope):  # type: ignore[no-untyped-def
     for a in range(first, first + actions):
         d[a] -= slope / np.float32(actions)
     d[first + taken] += slope
-
-
-@njit(nogil=True, cache=True)
-def _differentiate(weights, shape, asked, scratch, batch, sparse):  # type: ignore[no-untyped-def]
-    """The gradient of the loss in every weight."""
-    many = batch * asked.online
-    if shape.sigma.shape[0] == 0:
-        _through_f(weights, shape.f, shape, scratch, many, scratch.gradient)
-    else:
-        _through_f(scratch.mixed, shape.mixed, shape, scratch, many, scratch.d_mixed)
-        _unmix(shape, _noise(scratch, 0), scratch.d_mixed, scratch.gradient)
-    features, width = _features(shape, scratch, batch, 0), shape.psi[-1, 1]
-    at = features_at(shape, batch, 0)
-    d_features = scratch.d_seen[at : at + batch * width]
-    if shape.embed[0] == 0:
-        d_features[:] = scratch.d[: batch * width]
-    else:
-        _part(features, scratch.embedded, scratch.d, batch, asked.online, width, d_features)
-        _through_embedding(shape, scratch, many)
-    stop_where_flat(d_features, features)
-    _through_psi(weights, shape, scratch, batch, sparse)
-
-
-@njit(nogil=True, cache=True)
-def _through_psi(weights, shape, scratch, batch, sparse):  # type: ignore[no-untyped-def]
-    """psi's gradient from the slope at its features; of sparse inputs only the lists are read."""
-    inputs, outputs, w0, b0 = shape.psi[0]
-    if not sparse:
-        backward(
-            weights, shape.psi, shape.psi_places, scratch.seen, 2 * batch, scratch.d_seen, batch,
-            scratch.zeros, scratch.turned, scratch.gradient,
-        )  # fmt: skip
-        return
-    d, places = scratch.d_seen, shape.psi_places
-    for layer in range(shape.psi.shape[0] - 1, 0, -1):
-        weigh(shape.psi, places, layer, scratch.seen, 2 * batch, d, batch, scratch.zeros, scratch.gradient)
-        lower(weights, shape.psi, places, layer, d, batch, scratch.zeros, scratch.turned)
-        x0, below, size = places[layer] * 2 * batch, places[layer] * batch, batch * shape.psi[layer, 0]
-        stop_where_flat(d[below : below + size], scratch.seen[x0 : x0 + size])
-    above = places[1] * batch
-    sum_rows(d[above : above + batch * outputs], scratch.gradient[b0 : b0 + outputs])
-    turn_list(scratch.listed, batch, inputs, scratch.turned_list)
-    slope = Matrix(address(d, above), outputs, 1)
-    weight_slope = Matrix(address(scratch.gradient, w0), outputs, 1)
-    nothing = Matrix(address(scratch.zeros, 0), 0, 1)
-    multiply_listed(nothing, scratch.turned_list, slope, weight_slope, inputs, outputs)
-
-
-@njit(nogil=True, cache=True)
-def _through_f(f_weights, layers, shape, scratch, many, gradient):  # type: ignore[no-untyped-def]
-    """f's gradient, and the slope at its input."""
-    backward(
-        f_weights, layers, shape.f_places, scratch.h, many, scratch.d, many, scratch.zeros, scratch.turned, gradient
-    )
-    lower(f_weights, layers, shape.f_places, 0, scratch.d, many, scratch.zeros, scratch.turned)
-
-
-@njit(nogil=True, cache=True)
-def _unmix(shape, noise, d_mixed, gradient):  # type: ignore[no-untyped-def]
-    """Of the gradient in f's weights with noise make that in their means and deviations."""
-    at = 0
-    for layer in range(shape.sigma.shape[0]):
-        inputs, outputs, w0, b0 = shape.f[layer]
-        w_sigma, b_sigma = shape.sigma[layer]
-        w_in, b_in = shape.mixed[layer, 2], shape.mixed[layer, 3]
-        across = noise[at + inputs : at + inputs + outputs]
-        for i in range(inputs + 1):  # the last row is the bias
-            k, along = i * outputs, noise[at + i] if i < inputs else np.float32(1)
-            whole = d_mixed[w_in + k : w_in + k + outputs] if i < inputs else d_mixed[b_in : b_in + outputs]
-            mean = gradient[w0 + k : w0 + k + outputs] if i < inputs else gradient[b0 : b0 + outputs]
-            spread = (
-                gradient[w_sigma + k : w_sigma + k + outputs] if i < inputs else gradient[b_sigma : b_sigma + outputs]
-            )
-            for j in range(outputs):
-                mean[j] = whole[j]
-                spread[j] = whole[j] * (along * across[j])
-        at += inputs + outputs
-
-
-@njit(nogil=True, cache=True)
-def _part(features, embedded, d, rows, count, width, d_features):  # type: ignore[no-untyped-def]
-    """Of the slope `d` at the products make that at the features, and in place that at the embedding's sums."""
-    for row in range(rows):
-        seen, slope = features[row * width : (row + 1) * width], d_features[row * width : (row + 1) * width]
-        slope[:] = np.float32(0)
-        for k in range(count):
-            at = (row * count + k) * width
-            here, factor = d[at : at + width], embedded[at : at + width]
-            for j in range(width):
-                slope[j] += here[j] * factor[j]
-                here[j] = here[j] * seen[j] if factor[j] > 0 else np.float32(0)
-
-
-@njit(nogil=True, cache=True)
-def _through_embedding(shape, scratch, many):  # type: ignore[no-untyped-def]
-    """The embedding's gradient."""
-    count, width, w0, b0 = shape.embed
-    nothing, d = Matrix(address(scratch.zeros, 0), 0, 1), Matrix(address(scratch.d, 0), width, 1)
-    turned = Matrix(address(scratch.cosines, 0), 1, count)
-    multiply(nothing, turned, d, Matrix(address(scratch.gradient, w0), width, 1), count, width, many)
-    sum_rows(scratch.d[: many * width], scratch.gradient[b0 : b0 + width])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from teem.learning.kernels.dense import forward, multiply, rectify
 from teem.learning.kernels.sparse import Listed, multiply_alike, multiply_listed
-from teem.learning.kernels.tile import Matrix, address
+from teem.learning.kernels.tile import LANES, Matrix, address
 
 
 class Room(NamedTuple):
@@ -40,26 +40,42 @@ class Shape(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def mix(weights, shape, noise, out):  # type: ignore[no-untyped-def]
-    """Write f's weights with this noise into `out`, laid out as `shape.mixed` says."""
+def mix(weights, shape, noise, first, out):  # type: ignore[no-untyped-def]
+    """Write f's weights from layer `first` on, with this noise, into `out`, laid out as `shape.mixed` says."""
     at = 0
     for layer in range(shape.sigma.shape[0]):
         inputs, outputs, w0, b0 = shape.f[layer]
+        if layer < first:
+            at += inputs + outputs
+            continue
         w_sigma, b_sigma = shape.sigma[layer]
         w_out, b_out = shape.mixed[layer, 2], shape.mixed[layer, 3]
         across = noise[at + inputs : at + inputs + outputs]
         for i in range(inputs):
-            k = i * outputs
-            _mix_row(
-                weights[w0 + k : w0 + k + outputs],
-                weights[w_sigma + k : w_sigma + k + outputs],
-                noise[at + i],
-                across,
-                out[w_out + k : w_out + k + outputs],
-            )
+            k, along = i * outputs, noise[at + i]
+            if outputs < LANES:  # too short to cut out
+                for j in range(outputs):
+                    out[w_out + k + j] = weights[w0 + k + j] + weights[w_sigma + k + j] * (along * across[j])
+                continue
+            mean, deviation = weights[w0 + k : w0 + k + outputs], weights[w_sigma + k : w_sigma + k + outputs]
+            _mix_row(mean, deviation, along, across, out[w_out + k : w_out + k + outputs])
         bias, deviation = weights[b0 : b0 + outputs], weights[b_sigma : b_sigma + outputs]
         _mix_row(bias, deviation, np.float32(1), across, out[b_out : b_out + outputs])
         at += inputs + outputs
+
+
+@njit(nogil=True, cache=True)
+def mix_live(weights, shape, noise, names, live, out):  # type: ignore[no-untyped-def]
+    """Write the named rows of f's hidden layer with this noise into `out`, one after the other, then its bias."""
+    inputs, outputs, w0, b0 = shape.f[0]
+    w_sigma, b_sigma = shape.sigma[0]
+    across = noise[inputs : inputs + outputs]
+    for k in range(live):
+        row, at = names[k], names[k] * outputs
+        mean, deviation = weights[w0 + at : w0 + at + outputs], weights[w_sigma + at : w_sigma + at + outputs]
+        _mix_row(mean, deviation, noise[row], across, out[k * outputs : (k + 1) * outputs])
+    bias, deviation = weights[b0 : b0 + outputs], weights[b_sigma : b_sigma + outputs]
+    _mix_row(bias, deviation, np.float32(1), across, out[live * outputs : (live + 1) * outputs])
 
 
 @njit(nogil=True, cache=True)
@@ -161,18 +177,24 @@ def _enter(f_weights, layers, shape, features, embedded, rows, count, shared, h,
     bias, weight = Matrix(address(f_weights, b0), 0, 1), Matrix(address(f_weights, w0), outputs, 1)
     y0, packed = shape.f_places[1] * rows * count, Matrix(address(room.packed, 0), 0, 1)
     for row in range(rows):
-        live = _name_live(features[row * inputs : (row + 1) * inputs], room.names)
+        own = features[row * inputs : (row + 1) * inputs]
+        live = name_live(own, room.names)
         for k in range(count):
             at = (k if shared else row * count + k) * inputs
-            for j in range(live):
-                name = room.names[j]
-                room.packed[k * live + j] = features[row * inputs + name] * embedded[at + name]
+            pack(own, embedded[at : at + inputs], room.names, room.packed[k * live : (k + 1) * live])
         y = Matrix(address(h, y0 + row * count * outputs), outputs, 1)
         multiply_alike(bias, Matrix(packed.begin, live, 1), room.names, weight, y, count, outputs, live)
 
 
 @njit(nogil=True, cache=True)
-def _name_live(features, names):  # type: ignore[no-untyped-def]
+def pack(features, embedded, names, out):  # type: ignore[no-untyped-def]
+    """out = the products of the named features."""
+    for j in range(out.shape[0]):
+        out[j] = features[names[j]] * embedded[names[j]]
+
+
+@njit(nogil=True, cache=True)
+def name_live(features, names):  # type: ignore[no-untyped-def]
     """Write which features aren't 0; how many."""
     live = 0
     for j in range(features.shape[0]):
