@@ -33,6 +33,9 @@ class Stream(IntEnum):
     ORDER = 20
     RESPAWN = 21
     GROWTH = 22
+    FRACTION = 23  # tau, the fractions at which an implicit quantile network is asked for its quantiles
+    NOISE = 24  # of noisy layers, in an update
+    NOISY_ACT = 25  # of noisy layers, in a decision
 
 
 _M0 = np.uint64(0xD2511F53)

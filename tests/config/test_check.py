@@ -42,6 +42,8 @@ CASES: list[tuple[dict[str, object], str]] = [
         "learning.ppo.minibatches is 9 but learning.ppo.horizon is 8",
     ),
     ({**KERNEL, "learning.sharing": "shared"}, "learning.backend is kernel but learning.sharing is shared"),
+    ({**KERNEL, "learning.algorithm": "iqn", "learning.sharing": "shared"}, "learning.backend is kernel but"),
+    ({"learning.algorithm": "qrdqn", "learning.batch": 40}, "learning.batch is 40 but learning.replay.warmup is 32"),
     ({**KERNEL, "learning.algorithm": "ppo"}, "learning.backend is kernel but learning.algorithm is ppo"),
     ({**KERNEL, "learning.network": "a:B"}, "learning.backend is kernel but learning.network is a:B"),
     ({**KERNEL, "learning.device": "cuda"}, "learning.backend is kernel but learning.device is cuda"),
@@ -90,8 +92,16 @@ CRAWLERS: list[tuple[dict[str, object], str]] = [
         "world.control is torque but learning.algorithm is dqn: dqn chooses among speeds, so give learning.algorithm",
     ),
     (
+        {"world.control": "torque", "learning.algorithm": "iqn"},
+        "world.control is torque but learning.algorithm is iqn: iqn chooses among speeds, so give learning.algorithm",
+    ),
+    (
+        {"learning.algorithm": "qrdqn", "learning.network": "attention"},
+        "learning.network is attention but learning.algorithm is qrdqn: attention networks give one value",
+    ),
+    (
         {"world.control": "torque", "learning.algorithm": "ppo", "learning.network": "attention"},
-        "learning.network is attention but learning.algorithm is ppo: attention networks value actions",
+        "learning.network is attention but learning.algorithm is ppo: attention networks give one value",
     ),
     (
         {"learning.replay.warmup": 3, "learning.batch": 3, "learning.n_step": 3},
@@ -120,6 +130,7 @@ def test_a_contradiction_is_refused(world: str, overrides: dict[str, object], to
         {"learning.hidden": "1,1024"},
         {"learning.network": "package.module:Class"},
         {"learning.backend": "kernel"},
+        {"learning.backend": "kernel", "learning.algorithm": "iqn"},
         {**ENERGIES, "world.energy": 20},
         {"world.size": 11, "world.sight": 4},
         {"learning.algorithm": "random", "learning.batch": 4096},

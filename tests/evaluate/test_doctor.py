@@ -70,6 +70,7 @@ OTHER_SETTINGS = {
     "one kind, short-sighted": {"world": {"kinds": (KindSettings(name="mole", sight=0.0),), "view": "full"}},
     "many births": {"world": {"maturity": 5, "breed_energy": 4.0, "birth_energy": 1.0, "crossover": 0.5}},
     "ppo": {"learning": {"algorithm": "ppo", "ppo": PpoSettings(horizon=16)}},
+    "implicit quantiles": {"learning": {"algorithm": "iqn"}},
     "one network for all": {"learning": {"sharing": "shared"}},
     "nothing is learnt": {"learning": {"algorithm": "heuristic"}},
     "soon extinct": {"world": {"age_max": 20}, "population": {"extinction": "stop"}},

@@ -136,7 +136,9 @@ def test_a_run_that_has_not_learnt_yet_says_so(tmp_path):
     assert "has not learnt anything yet" in shown(evaluate([run], seeds=2, steps=5))
 
 
-@pytest.mark.parametrize("learning", [{"algorithm": "ppo"}, {"sharing": "shared"}, {"sharing": "encoder"}])
+@pytest.mark.parametrize(
+    "learning", [{"algorithm": "ppo"}, {"algorithm": "qrdqn"}, {"sharing": "shared"}, {"sharing": "encoder"}]
+)
 def test_policies_of_torch_and_shared_networks_are_evaluated_too(tmp_path, learning):
     run = run_in(tmp_path / "torch", changed(TINY, steps=40, learning=learning))
     evidence = evaluate([run], seeds=2, steps=10, agents=16)

@@ -184,7 +184,15 @@ def test_nothing_is_learned_or_remembered_when_learning_is_off(settle, live) -> 
 
 @pytest.mark.parametrize(
     "learning",
-    [{}, {"backend": "torch"}, {"sharing": "shared"}, {"sharing": "encoder"}, {"algorithm": "ppo"}],
+    [
+        {},
+        {"backend": "torch"},
+        {"sharing": "shared"},
+        {"sharing": "encoder"},
+        {"algorithm": "ppo"},
+        {"algorithm": "iqn"},
+        {"algorithm": "qrdqn", "backend": "torch"},
+    ],
 )
 def test_what_is_not_finite_stays_with_its_agent(settle, live, learning: dict) -> None:
     world, policies = settle(**learning)
@@ -205,7 +213,17 @@ def test_what_is_not_finite_stays_with_its_agent(settle, live, learning: dict) -
     assert not common.weights.size or (common.weights != shared).any()
 
 
-@pytest.mark.parametrize("learning", [{}, {"backend": "torch"}, {"algorithm": "ppo"}])
+@pytest.mark.parametrize(
+    "learning",
+    [
+        {},
+        {"backend": "torch"},
+        {"algorithm": "ppo"},
+        {"algorithm": "iqn"},
+        {"algorithm": "qrdqn"},
+        {"algorithm": "iqn", "backend": "torch"},
+    ],
+)
 def test_no_life_depends_on_its_slot(settle, live, learning: dict) -> None:
     lives = []
     for reverse in (False, True):
@@ -218,7 +236,18 @@ def test_no_life_depends_on_its_slot(settle, live, learning: dict) -> None:
         assert (here == there).all()
 
 
-@pytest.mark.parametrize("learning", [{}, {"backend": "torch"}, {"sharing": "shared"}, {"algorithm": "ppo"}])
+@pytest.mark.parametrize(
+    "learning",
+    [
+        {},
+        {"backend": "torch"},
+        {"sharing": "shared"},
+        {"algorithm": "ppo"},
+        {"algorithm": "iqn"},
+        {"algorithm": "qrdqn"},
+        {"algorithm": "iqn", "backend": "torch"},
+    ],
+)
 def test_one_thread_and_two_give_the_same_bits(settle, live, differences, learning: dict) -> None:
     states = []
     for threads in (1, 2):

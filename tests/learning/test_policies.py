@@ -20,6 +20,9 @@ LEARNERS = [
     {"sharing": "encoder"},
     {"algorithm": "ppo"},
     {"algorithm": "ppo", "sharing": "shared"},
+    {"algorithm": "iqn"},
+    {"algorithm": "qrdqn", "backend": "torch"},
+    {"algorithm": "iqn", "sharing": "encoder"},
 ]
 
 

@@ -106,7 +106,7 @@ def test_another_seed_gives_another_record(tmp_path: Path) -> None:
     assert content(tmp_path / "1")["agent_steps"] != content(tmp_path / "2")["agent_steps"]
 
 
-@pytest.mark.parametrize("algorithm", ["dqn", "ppo"])
+@pytest.mark.parametrize("algorithm", ["dqn", "iqn", "qrdqn", "ppo"])
 def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(tmp_path: Path, algorithm: str) -> None:
     settings = config()
     settings = msgspec.structs.replace(

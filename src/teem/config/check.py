@@ -13,7 +13,8 @@ from teem.config.settings import Config, LearningSettings
 from teem.config.treasure import TreasureSettings
 
 WIDEST = 1024
-NETWORKS = ("dqn", "ppo")  # the algorithms that have a network
+VALUED = ("dqn", "iqn", "qrdqn")  # the algorithms that learn what actions are worth, and remember to do so
+NETWORKS = (*VALUED, "ppo")  # those that have a network
 
 
 def contradictions(config: Config) -> Iterator[Fault]:
@@ -21,7 +22,7 @@ def contradictions(config: Config) -> Iterator[Fault]:
     yield from _population(config)
     yield from _learning(config.learning)
     yield from _attention(config)
-    if config.learning.algorithm == "dqn":
+    if config.learning.algorithm in VALUED:
         yield from _replay(config.learning)
     yield from _control(config)
     if isinstance(config.world, TreasureSettings):
@@ -99,10 +100,10 @@ def _attention(config: Config) -> Iterator[Fault]:
 def _control(config: Config) -> Iterator[Fault]:
     """What an action is, against who has to choose it."""
     algorithm, world = config.learning.algorithm, config.world
-    if algorithm == "ppo" and config.learning.network == "attention":
+    if algorithm in NETWORKS and algorithm != "dqn" and config.learning.network == "attention":
         yield Fault(
-            "learning.network is attention but learning.algorithm is ppo: attention networks value actions to choose "
-            "from, so give learning.network mlp, or learning.algorithm dqn",
+            f"learning.network is attention but learning.algorithm is {algorithm}: attention networks give one value "
+            "an action, so give learning.network mlp, or learning.algorithm dqn",
             "learning.network",
             ("learning.algorithm",),
         )
@@ -115,9 +116,9 @@ def _control(config: Config) -> Iterator[Fault]:
             "learning.algorithm",
             ("world.control",),
         )
-    if algorithm == "dqn" and world.control == "torque":
+    if algorithm in VALUED and world.control == "torque":
         yield Fault(
-            "world.control is torque but learning.algorithm is dqn: dqn chooses among speeds, "
+            f"world.control is torque but learning.algorithm is {algorithm}: {algorithm} chooses among speeds, "
             "so give learning.algorithm ppo, or world.control speed",
             "world.control",
             ("learning.algorithm",),
@@ -126,7 +127,8 @@ def _control(config: Config) -> Iterator[Fault]:
 
 def _kernel(learning: LearningSettings) -> Iterator[Fault]:
     """What the fused kernels can't do."""
-    wanted = {"algorithm": ("dqn",), "network": ("mlp", "attention"), "sharing": ("own",), "device": ("auto", "cpu")}
+    networks = ("mlp", "attention") if learning.algorithm == "dqn" else ("mlp",)
+    wanted = {"algorithm": VALUED, "network": networks, "sharing": ("own",), "device": ("auto", "cpu")}
     for name, allowed in wanted.items():
         value = getattr(learning, name)
         if value not in allowed and not (name == "algorithm" and value not in NETWORKS):

@@ -63,6 +63,24 @@ class PpoSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     ] = 0.5
 
 
+class QuantileSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Distributional Q-learning: iqn (Dabney 2018) and qrdqn (Dabney 2017)."""
+
+    online: Annotated[
+        int, Meta(ge=1, le=256, description="quantiles compared in an update, N; of qrdqn, all that its network has")
+    ] = 8
+    target: Annotated[int, Meta(ge=1, le=256, description="quantiles of the target in an update, N'; of iqn")] = 8
+    acting: Annotated[int, Meta(ge=1, le=256, description="quantiles an action's value is the mean of, K; of iqn")] = 8
+    cosines: Annotated[int, Meta(ge=1, le=256, description="cosines that a fraction is embedded by; of iqn")] = 16
+    kappa: Annotated[float, Meta(gt=0, le=1000, description="where the quantile Huber loss turns straight")] = 1.0
+    noisy: Annotated[
+        bool, Meta(description="explore by noise in the last layers (Fortunato 2018) instead of by epsilon")
+    ] = True
+    sigma: Annotated[
+        float, Meta(ge=0, le=10, description="first standard deviation of that noise, times 1/sqrt(inputs)")
+    ] = 0.5
+
+
 class AttentionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How wide the attention network is; an update costs parameters times the tokens they are applied to."""
 
@@ -82,7 +100,7 @@ class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     enabled: Annotated[bool, Meta(description="update networks at all; false: act only")] = True
     algorithm: Annotated[
-        Literal["dqn", "ppo", "random", "resting", "heuristic"],
+        Literal["dqn", "iqn", "qrdqn", "ppo", "random", "resting", "heuristic"],
         Meta(description="how agents decide and learn"),
     ] = "dqn"
     network: Annotated[
@@ -102,7 +120,8 @@ class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     backend: Annotated[
         Literal["auto", "kernel", "torch", "compiled"],
         Meta(
-            description="kernel: fused numba (own mlp or attention, dqn); torch: stacked eager; compiled: torch.compile"
+            description="kernel: fused numba (own mlp of dqn, iqn or qrdqn, attention of dqn); torch: stacked eager; "
+            "compiled: torch.compile"
         ),
     ] = "auto"
     device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="where torch networks live")] = "auto"
@@ -122,6 +141,7 @@ class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     replay: ReplaySettings = ReplaySettings()
     epsilon: EpsilonSettings = EpsilonSettings()
     ppo: PpoSettings = PpoSettings()
+    quantiles: QuantileSettings = QuantileSettings()
     attention: AttentionSettings = AttentionSettings()
 
 

@@ -18,7 +18,7 @@ from teem.population.variation import Genomes, cross, mutate
 from teem.rng import Stream, uniforms
 from teem.state import State
 
-LEARNING = ("dqn", "ppo")
+LEARNING = ("dqn", "iqn", "qrdqn", "ppo")
 
 
 class Purpose(IntEnum):
@@ -58,7 +58,7 @@ def trained_of(saved: Saved) -> Trained:
     if settings.algorithm not in LEARNING:
         raise UsageError(
             f"{saved.path}: learning.algorithm is {settings.algorithm}, which never learns: "
-            f"give a run of {' or '.join(LEARNING)}"
+            f"give a run of {', '.join(LEARNING[:-1])} or {LEARNING[-1]}"
         )
     if not settings.enabled:
         raise UsageError(f"{saved.path}: learning.enabled is false, nothing was learnt: give another run")

@@ -15,11 +15,14 @@ from teem.errors import UsageError
 from teem.learning.acting import Acting, acting_of
 from teem.learning.algorithms.dqn import DQN, Backend
 from teem.learning.algorithms.ppo import PPO
+from teem.learning.algorithms.quantiles import QuantileBackend, QuantileQ
 from teem.learning.attention_layout import Widths, attention_layout
 from teem.learning.cohort import Cohort
 from teem.learning.kernel_attention import KernelAttention
 from teem.learning.kernel_q import KernelQ
+from teem.learning.kernel_quantiles import KernelQuantiles
 from teem.learning.policies import Policies
+from teem.learning.quantile_layout import first_weights, quantile_layout, widths_of
 from teem.learning.replay import MOST_ACTIONS
 from teem.learning.scripted import Heuristic, Random, Resting
 from teem.learning.sharing import Networks
@@ -27,7 +30,8 @@ from teem.learning.stack import Layout
 from teem.threads import Threads
 from teem.worlds.base import World
 
-Algorithm = Literal["dqn", "ppo", "random", "resting", "heuristic"]
+Algorithm = Literal["dqn", "iqn", "qrdqn", "ppo", "random", "resting", "heuristic"]
+VALUED = ("dqn", "iqn", "qrdqn")  # they learn what actions are worth, and choose one
 
 
 def build_policies(config: Config, world: World, threads: Threads) -> Policies:
@@ -48,12 +52,15 @@ def build_cohort(config: Config, world: World, threads: Threads, algorithm: Algo
     _expect_consistent(config.learning, algorithm, world)
     if algorithm == "dqn":
         return _dqn(config, world, acting, threads)
+    if algorithm == "iqn" or algorithm == "qrdqn":
+        return _quantiles(config, world, acting, threads, algorithm)
     return _ppo(config, capacity, prod(world.observation_shape), acting, threads)
 
 
 def uses_kernels(settings: LearningSettings) -> bool:
     """Whether networks are computed by the fused kernels, without torch."""
-    able = settings.algorithm == "dqn" and settings.network in ("mlp", "attention") and settings.sharing == "own"
+    networks = ("mlp", "attention") if settings.algorithm == "dqn" else ("mlp",)
+    able = settings.algorithm in VALUED and settings.network in networks and settings.sharing == "own"
     return settings.backend == "kernel" or (settings.backend == "auto" and able and settings.device != "cuda")
 
 
@@ -70,7 +77,7 @@ def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, world: 
         )
     if settings.backend == "kernel":
         needs = {
-            "algorithm": ("dqn", algorithm),
+            "algorithm": (algorithm if algorithm in VALUED else "dqn", algorithm),
             "network": ("mlp" if settings.network != "attention" else "attention", settings.network),
             "sharing": ("own", settings.sharing),
         }
@@ -92,12 +99,15 @@ def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, world: 
 
 def _unfit(settings: LearningSettings, algorithm: Algorithm, world: World) -> Iterator[str]:
     """What this world asks of policies that these can't."""
-    if settings.network == "attention" and algorithm == "ppo":
-        yield "learning.network is attention but learning.algorithm is ppo: choose mlp"
+    if settings.network == "attention" and algorithm != "dqn":
+        yield f"learning.network is attention but learning.algorithm is {algorithm}: choose mlp"
     if world.branches and not world.continuous and algorithm == "ppo":
         yield f"learning.algorithm is ppo but the {world.name} choose among speeds: choose world.control torque, or dqn"
-    if world.continuous and algorithm == "dqn":
-        yield f"learning.algorithm is dqn but the {world.name} act with torques: choose world.control speed, or ppo"
+    if world.continuous and algorithm in VALUED:
+        yield (
+            f"learning.algorithm is {algorithm} but the {world.name} act with torques: choose world.control speed, "
+            "or ppo"
+        )
 
 
 def _dqn(config: Config, world: World, acting: Acting, threads: Threads) -> DQN:
@@ -127,6 +137,33 @@ def _dqn(config: Config, world: World, acting: Acting, threads: Threads) -> DQN:
         )
         backend = TorchQ(network, networks, settings, inputs, device, compiled=compiled, decision=acting.decision)
     return DQN(capacity, inputs, acting, settings, config.seed, threads, networks, backend)
+
+
+def _quantiles(
+    config: Config, world: World, acting: Acting, threads: Threads, algorithm: Literal["iqn", "qrdqn"]
+) -> QuantileQ:
+    """Networks of quantiles on the backend that suits them."""
+    settings, capacity, inputs = config.learning, world.population.capacity, prod(world.observation_shape)
+    widths = widths_of(algorithm, inputs, acting.parts, acting.actions, settings)
+    backend: QuantileBackend
+    if uses_kernels(settings):
+        layout = quantile_layout(widths)
+        initial = first_weights(layout, settings.quantiles.sigma)
+        networks = Networks(layout, "own", capacity, config.seed, _noise(settings), initial)
+        backend = KernelQuantiles(networks.own, widths, settings, threads)
+    else:
+        _before_torch()
+        from teem.learning.torch_network import pick_device
+        from teem.learning.torch_quantiles import TorchQuantiles, quantile_network
+
+        device = pick_device(settings.device, threads.count)
+        network = quantile_network(widths, settings)
+        noise, compiled = _noise(settings), settings.backend == "compiled"
+        networks = Networks(
+            network.layout, settings.sharing, capacity, config.seed, noise, network.initial, network.heads
+        )
+        backend = TorchQuantiles(network, networks, settings, device, compiled=compiled, decision=acting.decision)
+    return QuantileQ(algorithm, capacity, inputs, acting, settings, config.seed, threads, networks, backend)
 
 
 def _own_networks(config: Config, layout: Layout, capacity: int) -> Networks:

@@ -23,7 +23,7 @@ class Dense(nn.Module):
         return x @ self.weight + self.bias
 
 
-class _MLP(nn.Module):
+class MLP(nn.Module):
     """Dense layers with ReLU, or another activation, between them."""
 
     def __init__(
@@ -41,7 +41,7 @@ class _MLP(nn.Module):
         return out
 
 
-class DuelingMLP(_MLP):
+class DuelingMLP(MLP):
     """Dueling Q-network (Wang et al. 2016, https://arxiv.org/abs/1511.06581): q = v + a - mean(a)."""
 
     def __init__(self, inputs: int, actions: int, hidden: tuple[int, ...]) -> None:
@@ -54,7 +54,7 @@ class DuelingMLP(_MLP):
         return value + advantage - advantage.mean(-1, keepdim=True)
 
 
-class BranchingMLP(_MLP):
+class BranchingMLP(MLP):
     """Dueling Q-network with an action a branch (Tavakoli 2018, https://arxiv.org/abs/1711.08946)."""
 
     def __init__(self, inputs: int, branches: int, actions: int, hidden: tuple[int, ...]) -> None:
@@ -68,7 +68,7 @@ class BranchingMLP(_MLP):
         return out[..., :1, None] + advantage - advantage.mean(-1, keepdim=True)
 
 
-class ActorCriticMLP(_MLP):
+class ActorCriticMLP(MLP):
     """One trunk for policy and value."""
 
     def __init__(self, inputs: int, actions: int, hidden: tuple[int, ...]) -> None:
@@ -88,8 +88,8 @@ class GaussianMLP(nn.Module):
 
     def __init__(self, inputs: int, branches: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
-        self.critic = _MLP(inputs, 1, hidden, torch.tanh)
-        self.actor = _MLP(inputs, branches, hidden, torch.tanh)
+        self.critic = MLP(inputs, 1, hidden, torch.tanh)
+        self.actor = MLP(inputs, branches, hidden, torch.tanh)
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """Means [..., branches] and value [...]."""

@@ -34,7 +34,7 @@ def decisions_to_be_trained(settings: LearningSettings, agents: int) -> int:
     A warm-up, the window of n steps and the wait for its turn; where a budget or sharing lets only some learn at
     once, the least trained come first, so that nobody waits for longer than one round of all.
     """
-    budget = SHARED_MEMBERS if settings.sharing == "shared" and settings.algorithm == "dqn" else settings.budget
+    budget = SHARED_MEMBERS if settings.sharing == "shared" and settings.algorithm != "ppo" else settings.budget
     rounds = 1 + (-(-agents // budget) if budget else 0)
     if settings.algorithm == "ppo":
         return (2 * settings.ppo.horizon + 2) * rounds

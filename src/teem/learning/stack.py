@@ -61,6 +61,13 @@ class Layout:
                 fans.append(fans[-1] if fans else prod(shape))
         return _laid_out(named, fans)
 
+    def views(self, array: Floats) -> dict[str, Floats]:
+        """Each tensor of `array` [rows, size] by name, [rows, *shape], without a copy."""
+        out: dict[str, Floats] = {}
+        for name, shape, offset in zip(self.names, self.shapes, self.offsets, strict=True):
+            out[name] = array[:, offset : offset + prod(shape)].reshape(len(array), *shape)
+        return out
+
 
 def _laid_out(named: list[tuple[str, tuple[int, ...]]], fans: list[int]) -> Layout:
     sizes = [prod(shape) for _, shape in named]
@@ -99,17 +106,11 @@ class Stack:
 
     def views(self, array: Floats) -> dict[str, Floats]:
         """Each tensor of `array` [rows, size] by name, [rows, *shape], without a copy."""
-        out: dict[str, Floats] = {}
-        layout = self.layout
-        for name, shape, offset in zip(layout.names, layout.shapes, layout.offsets, strict=True):
-            out[name] = array[:, offset : offset + prod(shape)].reshape(len(array), *shape)
-        return out
+        return self.layout.views(array)
 
     def fresh(self, rows: Rows, ids: NDArray[np.int64], seed: int) -> None:
         """Give rows new networks: weights and biases uniform within 1/sqrt(fan in), keyed by id."""
-        weights = np.empty((len(rows), self.layout.size), np.float32)
-        _fill_fresh(weights, self._bounds(), ids, seed)
-        self.adopt(rows, weights)
+        self.adopt(rows, fresh_weights(self.layout, ids, seed))
 
     def inherit(self, rows: Rows, parents: Rows, ids: NDArray[np.int64], seed: int, step: int, noise: float) -> None:
         """Give rows the networks of the parents' rows, mutated by `noise`."""
@@ -153,11 +154,14 @@ class Stack:
         expect_same_shape("stack.updates", state["updates"], np.empty(len(rows), np.int64))
         self.updates[rows] = state["updates"]
 
-    def _bounds(self) -> Floats:
-        """1/sqrt(fan in) of each number of a row."""
-        fans = np.array(self.layout.fans, np.float32)
-        sizes = [prod(shape) for shape in self.layout.shapes]
-        return np.repeat(np.float32(1) / np.sqrt(fans), sizes)
+
+def fresh_weights(layout: Layout, ids: NDArray[np.int64], seed: int) -> Floats:
+    """`[len(ids), size]`: weights and biases uniform within 1/sqrt(fan in), keyed by id."""
+    fans = np.array(layout.fans, np.float32)
+    sizes = [prod(shape) for shape in layout.shapes]
+    weights = np.empty((len(ids), layout.size), np.float32)
+    _fill_fresh(weights, np.repeat(np.float32(1) / np.sqrt(fans), sizes), ids, seed)
+    return weights
 
 
 _WEIGHTS = int(Stream.WEIGHTS)

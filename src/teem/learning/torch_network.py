@@ -67,7 +67,7 @@ def q_network(
         widths = Widths(**msgspec.structs.asdict(settings.attention))
         module, layout = AttentionQ(tokens, actions, widths).eval(), attention_layout(tokens, widths, actions)
         return Network(module, layout, None, shape, heads=2)  # advantages and value
-    return _users_network(inputs, branches * actions, settings, shape)
+    return users_network(inputs, branches * actions, settings, shape)
 
 
 def policy_network(inputs: int, actions: int, settings: LearningSettings) -> Network:
@@ -79,10 +79,10 @@ def policy_network(inputs: int, actions: int, settings: LearningSettings) -> Net
     if settings.network == "mlp":
         layout = Layout.mlp(inputs, settings.hidden, 1 + actions)
         return Network(ActorCriticMLP(inputs, actions, settings.hidden).eval(), layout, None)
-    return _users_network(inputs, 1 + actions, settings)
+    return users_network(inputs, 1 + actions, settings)
 
 
-def _users_network(inputs: int, outputs: int, settings: LearningSettings, shape: tuple[int, ...] = ()) -> Network:
+def users_network(inputs: int, outputs: int, settings: LearningSettings, shape: tuple[int, ...] = ()) -> Network:
     """The module that 'package.module:Class' names, once it is known to fit."""
     made = _find_class(settings.network)
 

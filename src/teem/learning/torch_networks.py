@@ -16,7 +16,9 @@ from teem.config.settings import LearningSettings
 from teem.learning.sharing import THE_ROW, Networks
 from teem.learning.torch_stack import Loss, Pace, Rows, TorchStack, adam, flat, keep, named, stacked_gradient
 
-Call = Callable[[dict[str, Tensor], Tensor], Any]
+Call = Callable[..., Any]
+"""(parameters, observation [1, D], what else stands beside it) -> results [1, ...], all of one agent."""
+
 Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 
 _CPU_BLOCK = 128  # agents in one call: their weights and moments together stay near the caches
@@ -59,7 +61,7 @@ class TorchNetworks:
         self._settings = settings
         self._gradient = stacked_gradient(loss)
         self._step: Callable[..., Improved] = self._improve
-        self._call = vmap(lambda own, common, x: call({**own, **common}, x), in_dims=(0, None, 0))
+        self._call = vmap(lambda own, common, given: call({**own, **common}, *given), in_dims=(0, None, 0))
 
     def compile(self, examples: Iterable[tuple[Tensor, ...]], at_once: int = _COMPILED_BLOCK) -> None:
         """Let torch compile the gradient step now, for batches shaped as one agent's `examples`.
@@ -92,9 +94,15 @@ class TorchNetworks:
         return torch.from_numpy(array).to(self.device)
 
     def run(
-        self, observation: NDArray[np.float32], rows: NDArray[np.int32], outs: tuple[NDArray[np.float32], ...]
+        self,
+        observation: NDArray[np.float32],
+        rows: NDArray[np.int32],
+        outs: tuple[NDArray[np.float32], ...],
+        beside: tuple[NDArray[np.float32], ...] = (),
     ) -> None:
         """Call each row's network on its observation of `[capacity, D]`; results go to the rows of `outs`.
+
+        What stands `beside` the observation, by slot as well, is given to the call after it.
 
         Where most slots are in use all up to the last are run, because gathering weights costs more.
         """
@@ -105,11 +113,12 @@ class TorchNetworks:
             if 2 * len(rows) >= top and not self.all_share:
                 for start in range(0, top, self.block):
                     part = slice(start, min(start + self.block, top))
-                    self._run(self.own.all.weights[part], observation, part, outs)
+                    self._run(self.own.all.weights[part], observation, part, outs, beside)
                 return
             for start in range(0, len(rows), self.block):
                 some = rows[start : start + self.block]
-                self._run(self.own.all.weights.index_select(0, self.own.index(some)), observation, some, outs)
+                weights = self.own.all.weights.index_select(0, self.own.index(some))
+                self._run(weights, observation, some, outs, beside)
 
     def _run(
         self,
@@ -117,10 +126,12 @@ class TorchNetworks:
         observation: NDArray[np.float32],
         rows: NDArray[np.int32] | slice,
         outs: tuple[NDArray[np.float32], ...],
+        beside: tuple[NDArray[np.float32], ...],
     ) -> None:
         own = named(self.own.layout, weights)
         common = named(self.common.layout, self.common.all.weights[0])
-        results = self._call(own, common, self.tensor(observation[rows]).unsqueeze(1))
+        given = (self.tensor(observation[rows]).unsqueeze(1), *(self.tensor(each[rows]) for each in beside))
+        results = self._call(own, common, given)
         for out, result in zip(outs, results if isinstance(results, tuple) else (results,), strict=True):
             out[rows] = result[:, 0].cpu().numpy()
 

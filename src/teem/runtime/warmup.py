@@ -125,5 +125,6 @@ def _marker(config: Config) -> Path:
         learning.backend,
         learning.sharing,
         "prioritised" if learning.replay.prioritised else "uniform",
+        "noisy" if learning.quantiles.noisy else "steady",
     )
     return folder / "-".join(("warm", *kinds))

@@ -82,7 +82,7 @@ class Backend(Protocol):
 class DQN(Learner):
     """Q-networks with their replays: each agent acts by its own epsilon and learns in its turn."""
 
-    name = "dqn"
+    name: str = "dqn"
 
     def __init__(
         self,
@@ -120,10 +120,24 @@ class DQN(Learner):
         greedy: bool = False,
     ) -> None:
         """The actions of the highest value, or with probability epsilon any legal ones."""
-        self.backend.values(observation.values.reshape(len(observation.values), -1), rows, self._values)
+        flat = observation.values.reshape(len(observation.values), -1)
+        self.value(flat, rows, ids, step, self._values, greedy=greedy)
         epsilon = self._never if greedy else self.gauges.epsilon
         given = (self._values, observation.mask, epsilon, ids, rows, step, self._seed)
         self._acting.choose(*given, action, self._threads)
+
+    def value(
+        self,
+        observation: NDArray[np.float32],
+        rows: NDArray[np.int32],
+        ids: NDArray[np.int64],
+        step: int,
+        out: NDArray[np.float32],
+        *,
+        greedy: bool,
+    ) -> None:
+        """Write what each action is worth into `out[capacity, ...]`."""
+        self.backend.values(observation, rows, out)
 
     def remember(
         self, observation: Observation, outcome: Outcome, rows: NDArray[np.int32], ids: NDArray[np.int64]
@@ -167,6 +181,8 @@ class DQN(Learner):
         settings, gauges = self.settings, self.gauges
         every = self._acting.decision  # neighbours by id decide in different steps: each step's learners are as many
         turn = whose_turn(ids // every, step // every, settings.interval, np.ones(len(rows), np.bool_))
+        if not len(turn):
+            return 0
         due = turn[self._ready(rows[turn])]
         budget = SHARED_MEMBERS if settings.sharing == "shared" else settings.budget
         due = within_budget(due, ids, gauges.updates[rows], budget)

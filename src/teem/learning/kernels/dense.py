@@ -21,14 +21,32 @@ from teem.learning.kernels.tile import (
     tall_wide,
 )
 
+_DEEP = 256  # of the depth walked at once: a panel of b is 16 columns, and stays in the first cache
+
 
 @njit(nogil=True, cache=True)
 def multiply(start, a, b, out, rows, columns, depth):  # type: ignore[no-untyped-def]
-    """out[rows, columns] = start[rows, columns] + a[rows, depth] @ b[depth, columns], each a Matrix."""
-    if rows >= TALL:
-        _multiply_tall(start, a, b, out, rows, columns, depth)
-    else:
+    """out[rows, columns] = start[rows, columns] + a[rows, depth] @ b[depth, columns], each a Matrix.
+
+    Where many rows use a panel of b again, the depth is cut: sums go on where they stopped, which changes no bit.
+    """
+    if rows < TALL:
         _multiply_flat(start, a, b, out, rows, columns, depth)
+        return
+    _multiply_tall(start, a, b, out, rows, columns, min(_DEEP, depth))
+    whole = rows // TALL * TALL  # the last tile may overlap the one before, which would go on twice
+    for first in range(_DEEP, depth, _DEEP):
+        left, right = _moved(a, 0, first), _moved(b, first, 0)
+        deep = min(_DEEP, depth - first)
+        _multiply_tall(out, left, right, out, whole, columns, deep)
+        below = _moved(out, whole, 0)
+        _multiply_flat(below, _moved(left, whole, 0), right, below, rows - whole, columns, deep)
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _moved(matrix, row, column):  # type: ignore[no-untyped-def]
+    """The part of a matrix from [row, column] on."""
+    return Matrix(matrix.begin + 4 * (row * matrix.row + column * matrix.step), matrix.row, matrix.step)
 
 
 @njit(nogil=True, cache=True)
@@ -41,11 +59,11 @@ def _multiply_tall(start, a, b, out, rows, columns, depth):  # type: ignore[no-u
         for tile in range((rows + TALL - 1) // TALL):
             row = min(tile * TALL, rows - TALL)
             if width == WIDE * LANES:
-                tall_wide(start, a, b, out, row, column, depth, 0)
+                tall_wide(start, a, b, out, row, column, depth, 0, 0)
             elif width == LANES:
-                tall_narrow(start, a, b, out, row, column, depth, 0)
+                tall_narrow(start, a, b, out, row, column, depth, 0, 0)
             else:
-                tall_rest(start, a, b, out, row, column, depth, width)
+                tall_rest(start, a, b, out, row, column, depth, width, 0)
         column += width
 
 
@@ -57,16 +75,16 @@ def _multiply_flat(start, a, b, out, rows, columns, depth):  # type: ignore[no-u
         while column < columns:
             left = columns - column
             if left >= 4 * LANES:
-                flat_wide(start, a, b, out, row, column, depth, 0)
+                flat_wide(start, a, b, out, row, column, depth, 0, 0)
                 column += 4 * LANES
             elif left >= 2 * LANES:
-                flat_half(start, a, b, out, row, column, depth, 0)
+                flat_half(start, a, b, out, row, column, depth, 0, 0)
                 column += 2 * LANES
             elif left >= LANES:
-                flat_narrow(start, a, b, out, row, column, depth, 0)
+                flat_narrow(start, a, b, out, row, column, depth, 0, 0)
                 column += LANES
             else:
-                flat_rest(start, a, b, out, row, column, depth, left)
+                flat_rest(start, a, b, out, row, column, depth, left, 0)
                 column = columns
 
 
@@ -96,21 +114,33 @@ def backward(weights, layers, places, h, height, d, rows, zeros, turned, gradien
     `d` is laid out as `h` is but `rows` rows high; `zeros` is as long as the widest layer and `turned` as the
     largest weight, which is read by columns here.
     """
-    nothing = Matrix(address(zeros, 0), 0, 1)
     for layer in range(layers.shape[0] - 1, -1, -1):
-        inputs, outputs, w0, b0 = layers[layer]
-        x0, above, below = places[layer] * height, places[layer + 1] * rows, places[layer] * rows
-        slope = Matrix(address(d, above), outputs, 1)
-        _sum_rows(d[above : above + rows * outputs], gradient[b0 : b0 + outputs])
-        x_turned = Matrix(address(h, x0), 1, inputs)
-        weight_slope = Matrix(address(gradient, w0), outputs, 1)
-        multiply(nothing, x_turned, slope, weight_slope, inputs, outputs, rows)
+        weigh(layers, places, layer, h, height, d, rows, zeros, gradient)
         if layer > 0:
-            _turn(weights[w0 : w0 + inputs * outputs], inputs, outputs, turned)
-            weight_turned = Matrix(address(turned, 0), inputs, 1)
-            slope_below = Matrix(address(d, below), inputs, 1)
-            multiply(nothing, slope, weight_turned, slope_below, rows, inputs, outputs)
-            stop_where_flat(d[below : below + rows * inputs], h[x0 : x0 + rows * inputs])
+            lower(weights, layers, places, layer, d, rows, zeros, turned)
+            x0, below, size = places[layer] * height, places[layer] * rows, rows * layers[layer, 0]
+            stop_where_flat(d[below : below + size], h[x0 : x0 + size])
+
+
+@njit(nogil=True, cache=True)
+def weigh(layers, places, layer, h, height, d, rows, zeros, gradient):  # type: ignore[no-untyped-def]
+    """Write the gradient of one layer's weight and bias, see backward."""
+    inputs, outputs, w0, b0 = layers[layer]
+    above = places[layer + 1] * rows
+    sum_rows(d[above : above + rows * outputs], gradient[b0 : b0 + outputs])
+    x_turned = Matrix(address(h, places[layer] * height), 1, inputs)
+    slope, weight_slope = Matrix(address(d, above), outputs, 1), Matrix(address(gradient, w0), outputs, 1)
+    multiply(Matrix(address(zeros, 0), 0, 1), x_turned, slope, weight_slope, inputs, outputs, rows)
+
+
+@njit(nogil=True, cache=True)
+def lower(weights, layers, places, layer, d, rows, zeros, turned):  # type: ignore[no-untyped-def]
+    """Write the slope at one layer's input into `d`, see backward."""
+    inputs, outputs, w0, _ = layers[layer]
+    turn(weights[w0 : w0 + inputs * outputs], inputs, outputs, turned)
+    slope = Matrix(address(d, places[layer + 1] * rows), outputs, 1)
+    below, weight_turned = Matrix(address(d, places[layer] * rows), inputs, 1), Matrix(address(turned, 0), inputs, 1)
+    multiply(Matrix(address(zeros, 0), 0, 1), slope, weight_turned, below, rows, inputs, outputs)
 
 
 @njit(nogil=True, cache=True)
@@ -128,7 +158,7 @@ def stop_where_flat(d, h):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _sum_rows(d, out):  # type: ignore[no-untyped-def]
+def sum_rows(d, out):  # type: ignore[no-untyped-def]
     """out[columns] = the sum over the rows of d, flat."""
     columns = out.shape[0]
     for j in range(columns):
@@ -140,7 +170,7 @@ def _sum_rows(d, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _turn(weight, inputs, outputs, out):  # type: ignore[no-untyped-def]
+def turn(weight, inputs, outputs, out):  # type: ignore[no-untyped-def]
     """out[outputs, inputs] = the weight [inputs, outputs], turned; both flat."""
     for j in range(outputs):
         for i in range(inputs):

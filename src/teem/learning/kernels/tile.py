@@ -112,18 +112,19 @@ def first_lanes(builder: Any, count: Any) -> Any:
     return builder.icmp_signed("<", numbers(list(range(LANES))), _everywhere(builder, count, numbers))
 
 
-def _tile(rows: int, vectors: int, *, masked: bool) -> Callable[..., None]:
+def _tile(rows: int, vectors: int, *, masked: bool, listed: bool = False) -> Callable[..., None]:
     """Build out = start + a @ b for a tile of `rows` rows and `vectors` x 16 columns from [row, column] on.
 
     start, a, b and out are whole matrices; with `masked` only the first `lanes` columns of the last vector
-    are read and written.
+    are read and written. With `listed` the rows of b are those that a list names, whose address comes last.
     """
 
     @intrinsic
-    def tile(typing, start, a, b, out, row, column, depth, lanes):  # type: ignore[no-untyped-def]
+    def tile(typing, start, a, b, out, row, column, depth, lanes, names):  # type: ignore[no-untyped-def]
         def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
             start, a, b, out = (Operand(builder, each) for each in args[:4])
-            depth, lanes = args[6:]
+            depth, lanes = args[6:8]
+            names = builder.inttoptr(args[8], INDEX.as_pointer())
             masks = [None] * (vectors - 1) + [first_lanes(builder, lanes) if masked else None]
             row = [builder.add(args[4], INDEX(r)) for r in range(rows)]
             column = [builder.add(args[5], INDEX(v * LANES)) for v in range(vectors)]
@@ -133,7 +134,8 @@ def _tile(rows: int, vectors: int, *, masked: bool) -> Callable[..., None]:
                 builder.store(start.vector(start.place(row[r], column[v]), masks[v]), sums[r, v])
             with cgutils.for_range(builder, depth) as loop:
                 k = loop.index
-                right = [b.vector(b.place(k, column[v]), masks[v]) for v in range(vectors)]
+                name = builder.load(builder.gep(names, [k], source_etype=INDEX), typ=INDEX) if listed else k
+                right = [b.vector(b.place(name, column[v]), masks[v]) for v in range(vectors)]
                 left = [a.scalar(a.place(row[r], k)) for r in range(rows)]
                 for r, v in tile:
                     now = builder.load(sums[r, v], typ=VECTOR)
@@ -143,13 +145,13 @@ def _tile(rows: int, vectors: int, *, masked: bool) -> Callable[..., None]:
             return context.get_dummy_value()
 
         n = types.int64
-        return types.void(start, a, b, out, n, n, n, n), build
+        return types.void(start, a, b, out, n, n, n, n, n), build
 
     built: Callable[..., None] = tile
     return built
 
 
-TALL = 8 if _wide_registers() else 4  # rows of a tall tile
+TALL = 8 if _wide_registers() else 6  # rows of a tall tile: as many as the registers hold
 WIDE = 2 if _wide_registers() else 1  # vectors of a wide tile
 
 tall_wide = _tile(TALL, WIDE, masked=False)
@@ -159,6 +161,11 @@ flat_wide = _tile(1, 4, masked=False)
 flat_half = _tile(1, 2, masked=False)
 flat_narrow = _tile(1, 1, masked=False)
 flat_rest = _tile(1, 1, masked=True)
+tall_narrow_listed = _tile(TALL, 1, masked=False, listed=True)
+tall_rest_listed = _tile(TALL, 1, masked=True, listed=True)
+flat_half_listed = _tile(1, 2, masked=False, listed=True)
+flat_narrow_listed = _tile(1, 1, masked=False, listed=True)
+flat_rest_listed = _tile(1, 1, masked=True, listed=True)
 
 _CHAINS = 4  # sums kept side by side, so that one need not wait for the other
 
@@ -189,6 +196,17 @@ def _sum_of_squares(typing, values):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def _address_of_name(typing, names, place):  # type: ignore[no-untyped-def]
+    """The address of element `place` of a flat int64 array."""
+
+    def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.ptrtoint(builder.gep(data, [args[1]], source_etype=INDEX), INDEX)
+
+    return types.int64(names, types.int64), build
+
+
+@intrinsic
 def _address(typing, values, place):  # type: ignore[no-untyped-def]
     """The address of element `place` of a flat float32 array."""
 
@@ -200,4 +218,5 @@ def _address(typing, values, place):  # type: ignore[no-untyped-def]
 
 
 address: Callable[..., int] = _address
+address_of_name: Callable[..., int] = _address_of_name
 sum_of_squares: Callable[..., np.float32] = _sum_of_squares
