@@ -1,4 +1,4 @@
-"""Rings: what is read is what was written, in order, whole, whatever the sizes; and a writer that is no good is caught."""
+"""Rings: what is read is what was written, in order and whole; a writer that is no good is caught."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ numba has no atomics on the CPU, so these say it to LLVM. A cell is one int64 of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -14,6 +15,10 @@ from numba.extending import intrinsic
 
 _BYTES = 8
 
+_told_to_llvm: Callable[[Any], Callable[..., Any]] = (
+    intrinsic  # what it makes is called with other arguments than what it is made of
+)
+
 
 def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
     """Where `array[index]` lies."""
@@ -21,7 +26,7 @@ def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> A
     return cgutils.get_item_pointer(context, builder, kind, opened, [index], wraparound=False)
 
 
-@intrinsic
+@_told_to_llvm
 def load_acquire(typing: Any, cells: Any, index: Any) -> Any:
     """cells[index]; nothing that follows in the program is read before it."""
 
@@ -32,7 +37,7 @@ def load_acquire(typing: Any, cells: Any, index: Any) -> Any:
     return types.int64(cells, types.intp), generate
 
 
-@intrinsic
+@_told_to_llvm
 def store_release(typing: Any, cells: Any, index: Any, value: Any) -> Any:
     """cells[index] = value; whoever loads it sees all that was written before."""
 
@@ -44,9 +49,9 @@ def store_release(typing: Any, cells: Any, index: Any, value: Any) -> Any:
     return types.void(cells, types.intp, types.int64), generate
 
 
-@intrinsic
+@_told_to_llvm
 def fence(typing: Any) -> Any:
-    """Nothing is moved across it, not even a load before a store; whoever passes one sees what was stored before others."""
+    """Nothing is moved across it, not even a load before a store."""
 
     def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         builder.fence("seq_cst")

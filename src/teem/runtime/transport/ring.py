@@ -113,7 +113,7 @@ class Ring:
             position += self._size - place
             store(self._position, cell, position)
             place = 0
-        head = self._decode(self._data[place + 16 : place + 16 + int(self._lengths[place // 8 + 1])])
+        head = self._decode(self._data[place + 16 : place + 16 + int(self._lengths[place // 8 + 1])].data)
         columns = {
             name: _view(self._data, place + at, np.dtype(kind), tuple(shape)) for name, kind, shape, at in head.columns
         }

@@ -56,7 +56,7 @@ class Segment:
         size = max(LINE, size_of(columns))
         if size > _available():  # the system would kill somebody rather than refuse
             raise _refusal(name, size, "there is not so much")
-        descriptor = _anonymous(name)
+        descriptor = anonymous(name)
         try:
             os.ftruncate(descriptor, size)
             if hasattr(os, "posix_fallocate"):
@@ -88,7 +88,8 @@ def _available() -> float:
     return math.inf
 
 
-def _anonymous(name: str) -> int:
+def anonymous(name: str) -> int:
+    """A file in memory that no folder lists; `name` is shown in /proc alone."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create(f"teem-{name}", os.MFD_CLOEXEC)
     with tempfile.TemporaryFile(prefix=f"teem-{name}-") as file:  # no name either
