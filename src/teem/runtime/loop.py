@@ -182,9 +182,11 @@ class Run:
             self.save()
 
     def _state(self) -> State:
+        policies = self.policies.state()
+        self.totals.updates += self.policies.told_late()
         state = {
             "world": self.world.state(),
-            "policies": self.policies.state(),
+            "policies": policies,
             "totals": asdict(self.totals),
         }
         return state | ({"record": self.collector.state()} if self.collector else {})

@@ -95,6 +95,10 @@ class ActingPolicies(Policies):
         made, self._told = total - self._told, total
         return made
 
+    def told_late(self) -> int:
+        """How many were made since `learn` was called last."""
+        return self.learn()
+
     def _wait_for_learners(self) -> None:
         """Until all know who lives here, and none is too far behind."""
         control, actor = self._control, self._actor
