@@ -1,4 +1,4 @@
-"""Processes of a run that are killed or stopped: it is seen, they are replaced, nothing is left over, and it is said."""
+"""Processes that are killed or stopped: it is seen, they are replaced, nothing is left over, and it is said."""
 
 from __future__ import annotations
 

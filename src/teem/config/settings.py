@@ -169,7 +169,7 @@ class RuntimeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ] = 1
     policy_lag_max: Annotated[
         int, Meta(ge=1, le=4096, description="async: most steps that actors are ahead of what was learnt for them")
-    ] = 8
+    ] = 16
     restarts: Annotated[
         int, Meta(ge=0, le=1000, description="async: how often a process that was lost is replaced within a minute")
     ] = 3

@@ -50,7 +50,7 @@ def of_lives(state: Any) -> Any:
             for i, added in enumerate(replay["added"]):
                 for name in ("observation", "mask", "action", "reward", "end", "priority"):
                     column = replay[name] = np.array(replay[name])
-                    column[i].reshape(length, -1)[added:] = 0 if column.size else 0
+                    column[i].reshape(length, -1)[added:] = 0
         cohort.pop("rollouts", None)  # what was not begun anew stays in them
     return state
 

@@ -64,6 +64,15 @@ class ActingPolicies(Policies):
         self._told = self._control.total("updates", actor)  # updates that were reported
         self._found_faults = np.zeros(world.population.capacity, np.int64)  # by learners, as told last
 
+    def begin(self) -> None:
+        """Wait until every learner knows who lives here; without it, the first steps would."""
+        self._meet()
+        self._until(lambda: all(self._has_met(learner) for learner in range(self._control.learners)))
+        self.waited_s = 0.0
+
+    def _has_met(self, learner: int) -> bool:
+        return self._control.count("met", self._actor, learner) == self._met[learner]
+
     # ---- one step
 
     def act(self, observation: Observation, *, greedy: bool = False) -> Action:

@@ -23,8 +23,9 @@ class Control:
         self._ending = cells["ending"].reshape(-1)
         self._beats, self._progress = cells["beats"].reshape(-1), cells["progress"].reshape(-1)
         self._writer, self._generation = cells["writer"].reshape(-1), cells["generation"].reshape(-1)
+        self._idle = cells["idle"].reshape(-1)
         self._sent = cells["sent"].reshape(-1)
-        self._pairs = {name: cells[name].reshape(-1) for name in ("learnt", "updates", "saved", "lost")}
+        self._pairs = {name: cells[name].reshape(-1) for name in ("met", "learnt", "updates", "saved", "lost")}
 
     @staticmethod
     def columns(actors: int, learners: int) -> Columns:
@@ -39,8 +40,10 @@ class Control:
             "beats": everybody,  # by a thread of each process: it lives
             "progress": everybody,  # by its main thread: it gets on
             "writer": cells(actors),  # by the actor: the process that writes its record
+            "idle": cells(learners),  # by the learner: milliseconds without anything to do
             "generation": cells(learners),  # by the supervisor: how often the learner was started
             "sent": cells(actors),  # by the actor: steps
+            "met": pairs,  # by the learner: its generation, once it knows who lives
             "learnt": pairs,  # by the learner: steps it has learnt from, and published
             "updates": pairs,
             "saved": pairs,  # by the learner: number of the newest state it has handed over
@@ -92,6 +95,14 @@ class Control:
     def begin_generation(self, learner: int) -> None:
         """The learner is started once more."""
         add(self._generation, learner * _CELL, 1)
+
+    def idle_s(self, learner: int) -> float:
+        """Seconds that a learner has had nothing to do."""
+        return int(load(self._idle, learner * _CELL)) / 1000
+
+    def set_idle(self, learner: int, seconds: float) -> None:
+        """So long a learner has had nothing to do."""
+        store(self._idle, learner * _CELL, int(1000 * seconds))
 
     def sent(self, actor: int) -> int:
         """Steps that the actor has sent."""

@@ -84,8 +84,9 @@ class Pupils:
         mirror, policies = self._expect_mirror(), self.policies
         observation, outcome = self._reading.read(frame, self.cohort.decisions())
         before = mirror.population.id.copy() if len(outcome.honours) else mirror.population.id
-        born = frame.columns["births.slot"]
-        mirror.population.turn_over(outcome.deaths.slot, born, frame.columns["births.id"])
+        if "births.id" in frame.columns:  # all of them, whoever learns for them
+            born, ids = frame.columns["births.slot"], frame.columns["births.id"]
+            mirror.population.turn_over(outcome.deaths.slot, born, ids)
         mirror.step_count = outcome.step + 1
         policies.remember(observation, outcome)
         for entry, slot in outcome.honours:

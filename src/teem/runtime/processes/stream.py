@@ -16,6 +16,8 @@ STEP, ROLL, SAVE = "step", "roll", "save"
 
 Arrays = dict[str, NDArray[Any]]
 
+_NO_SLOTS, _NO_IDS, _NO_HONOURS = np.empty(0, np.int32), np.empty(0, np.int64), np.empty((0, 2), np.int32)
+
 
 def put_step(
     ring: Ring, observation: Observation, outcome: Outcome, newborn: NDArray[np.int64], decisions: Mapping[str, Any]
@@ -36,16 +38,16 @@ def put_step(
     }
     final = getattr(outcome, "final", None)
     cut = rows[outcome.truncated[rows]]
-    whole: Arrays = {
-        "acted": rows,
-        "id": outcome.id,
-        "births.slot": outcome.births.slot,
-        "births.parent": outcome.births.parent_slot,
-        "births.fame": outcome.births.fame,
-        "births.id": newborn,
-        "deaths.slot": outcome.deaths.slot,
-        "honours": outcome.honours,
-    }
+    whole: Arrays = {"acted": rows, "id": outcome.id}
+    if len(newborn) or len(outcome.deaths.slot):
+        whole |= {
+            "births.slot": outcome.births.slot,
+            "births.parent": outcome.births.parent_slot,
+            "births.fame": outcome.births.fame,
+            "births.id": newborn,
+            "deaths.slot": outcome.deaths.slot,
+            "honours": outcome.honours,
+        }
     shapes = {name: (column.dtype, column.shape) for name, column in whole.items()}
     shapes |= {name: (column.dtype, (len(rows), *column.shape[1:])) for name, column in by_slot.items()}
     if final is not None:
@@ -93,19 +95,24 @@ class Reading:
         if "final" in columns:
             cut = columns["acted"][columns["truncated"]]
             more["final"] = self._spread("final", columns["final"], cut)
-        born = slice(None) if self._of == 1 else self.mine(columns["births.slot"])
         outcome = Outcome(
             step=frame.constants["step"],
             acted=rows,
             id=ids,
             target=np.empty(0, np.int64),
-            births=Births(*(columns[f"births.{name}"][born].copy() for name in ("slot", "parent", "fame"))),
-            deaths=Deaths(columns["deaths.slot"].copy(), np.empty(0, np.int64), np.empty(0, np.int32)),
-            honours=columns["honours"].copy(),
+            births=self._births(columns),
+            deaths=Deaths(columns["deaths.slot"].copy() if "deaths.slot" in columns else _NO_SLOTS, _NO_IDS, _NO_SLOTS),
+            honours=columns["honours"].copy() if "honours" in columns else _NO_HONOURS,
             **by_slot,
             **more,
         )
         return Observation(rows, mirror.values, mirror.mask), outcome
+
+    def _births(self, columns: Arrays) -> Births:
+        if "births.slot" not in columns:
+            return Births(_NO_SLOTS, _NO_SLOTS, _NO_SLOTS)
+        born: Any = slice(None) if self._of == 1 else self.mine(columns["births.slot"])
+        return Births(*(columns[f"births.{name}"][born].copy() for name in ("slot", "parent", "fame")))
 
     def _spread(self, name: str, column: NDArray[Any], rows: NDArray[np.int32]) -> NDArray[Any]:
         """A column by slot, in memory that is kept."""

@@ -177,6 +177,7 @@ class Supervisor:
             "actors": len(self._folders),
             "learners": self.config.runtime.learners,
             "threads": self._threads,
+            "learner_idle_s": [self._control.idle_s(learner) for learner in range(self.config.runtime.learners)],
             "restarts": len(self._lost),
             "lost": self._lost,
             "others": [

@@ -27,7 +27,7 @@ class Teaching:
         self._control: Control = links.control
         self._generation = links.control.generation(learner)
         self._me = links.wiring.actors + learner
-        self._most = max(1, configs[0].runtime.policy_lag_max // 4)  # steps between two publications
+        self._most = max(1, configs[0].runtime.policy_lag_max // 2)  # steps between two publications
         of = links.wiring.learners
         commons: Sequence[Mailbox | None] = links.common or [None] * len(configs)
         self.pupils = [
@@ -43,7 +43,8 @@ class Teaching:
             if not any(took):
                 begun = time.monotonic()
                 self._links.learner_bells[self._learner].wait(WAKE_S)
-                self.idle_s += time.monotonic() - begun
+                self.idle_s += time.monotonic() - begun if all(one.known for one in self.pupils) else 0.0
+                self._control.set_idle(self._learner, self.idle_s)
 
     def take(self, actor: int) -> bool:
         """Learn from the steps that have come from an actor, a few at once, and publish; whether any had."""
@@ -78,6 +79,7 @@ class Teaching:
         if frame.kind == ROLL:
             if constants["learner"] == self._learner and constants["generation"] == self._generation:
                 pupils.meet(frame)
+                self._control.set_count("met", actor, self._learner, self._generation)
         elif frame.kind == SAVE and pupils.known:
             pupils.save(Path(constants["folders"][self._learner]))
             pupils.publish()  # who saves then knows the newest of everybody

@@ -128,6 +128,8 @@ def _act(orders: Orders, links: Links) -> None:
     run = Run(config, folder, resumed, laying_out, build)
     if run.recorder:
         control.set_writer(actor, run.recorder.pid)
+    assert isinstance(run.policies, ActingPolicies)
+    run.policies.begin()
     view = None if actor else choose_view(run, headless=orders.headless)
 
     def on_step(run: Run, outcome: Outcome) -> None:
@@ -142,7 +144,6 @@ def _act(orders: Orders, links: Links) -> None:
             view.close()
     run.finish(reason)
     report = build_report(run, reason, time.perf_counter() - begun)
-    assert isinstance(run.policies, ActingPolicies)
     folder.write_report({**report, "async": run.policies.report()})
 
 

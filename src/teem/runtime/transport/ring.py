@@ -127,14 +127,15 @@ class Ring:
 
     def _lay_out(self, kind: str, constants: dict[str, Any], shapes: Shapes) -> tuple[bytes, int, dict[str, int]]:
         """The head of a frame, the frame's length, and where its columns lie."""
-        sizes = {name: prod(shape) * np.dtype(dtype).itemsize for name, (dtype, shape) in shapes.items()}
-        room, head = LINE, b""
+        kinds = {name: np.dtype(dtype) for name, (dtype, _) in shapes.items()}
+        sizes = {name: prod(shape) * kinds[name].itemsize for name, (_, shape) in shapes.items()}
+        room, head = 8 * LINE, b""  # enough for most
         while True:  # the head says where the columns lie, which is after the head
             places, place = {}, room
             for name, size in sizes.items():
                 places[name] = place
                 place += -(-size // LINE) * LINE
-            rows = [(name, np.dtype(dtype).str, list(shape), places[name]) for name, (dtype, shape) in shapes.items()]
+            rows = [(name, kinds[name].str, list(shape), places[name]) for name, (_, shape) in shapes.items()]
             head = self._encode(_Head(kind, constants, rows))
             if 16 + len(head) <= room:
                 return head, place, places
@@ -142,4 +143,4 @@ class Ring:
 
 
 def _view(data: NDArray[np.uint8], place: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    return data[place : place + prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
+    return np.ndarray(shape, dtype, data, place)
