@@ -1,6 +1,6 @@
 """Acting and learning in two processes beside lockstep, at the same replay ratio, end to end.
 
-    python benchmarks/async.py [WORLD] [--rounds 3] [--steps 400] [--agents 1000] [SETTING ...]
+    python benchmarks/async.py [WORLD] [--rounds 3] [--steps 400] [--agents 1000] [--SETTING=VALUE ...]
 
 Each round plays the same run three times in turn: lockstep on one thread, lockstep on two, an actor and a learner of
 a thread each. Rates are of the steps alone, without start and end; ratios are the medians of the rounds'.

@@ -35,7 +35,7 @@ def mirror_of() -> Mirror:
             continuous=False,
             observation_shape=(INPUTS,),
             tokens=None,
-        )  # fmt: skip
+        )
     )
 
 
@@ -154,6 +154,24 @@ def test_a_learner_without_steps_sleeps(tmp_path: Path) -> None:
     together.links.control.end()
     thread.join()
     assert used[0] < 0.02 * 1.5
+    together.end()
+
+
+def test_steps_that_were_taken_by_one_who_died_before_counting_them_hold_nobody_up(tmp_path: Path) -> None:
+    config = config_of(runtime__mode="async", runtime__policy_lag_max=2)
+    together = Together(config, tmp_path / "run")
+    control, ring = together.links.control, together.links.rings[0]
+    for _ in range(3):
+        together.step()
+        together.run.advance()
+        together.run.advance()
+        ring.release(0)  # taken, and its taker killed
+        control.begin_generation(0)
+        together.learners = [together.teaching(config, 0)]
+        with together.serving():
+            together.run.advance()
+        together.learn()
+        assert control.sent(0) == control.learnt(0)
     together.end()
 
 

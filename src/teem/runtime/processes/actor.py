@@ -55,7 +55,7 @@ class ActingPolicies(Policies):
         self._control, self._ring = links.control, links.rings[actor]
         self._own = links.own[actor]
         self._common = links.common[actor] if links.common else None
-        self._batch = config.learning.batch
+        self._batch = config.learning.batch if config.learning.algorithm == "dqn" else 0  # 0: it replays nothing
         self._lag_max, self._patience = config.runtime.policy_lag_max, config.runtime.patience
         self._met = [-1] * self._control.learners  # the generation of each learner that knows who lives here
         self._source = ""  # the checkpoint that the learners begin with; "": with founders
@@ -168,6 +168,7 @@ class ActingPolicies(Policies):
             "learner": learner,
             "generation": self._met[learner],
             "step": world.step_count,
+            "sent": self._control.sent(self._actor),
             "source": source,
             "facts": msgspec.to_builtins(Facts.of(world)),
         }
@@ -275,7 +276,7 @@ class ActingPolicies(Policies):
                 "max": int(np.flatnonzero(counts).max(initial=0)) if acted else None,
                 "cap": self._lag_max,
             },
-            "replay_ratio": total * self._batch / decisions if decisions else None,
+            "replay_ratio": total * self._batch / decisions if decisions and self._batch else None,
             "waited_s": self.waited_s,
             "steps_lost": self._control.total("lost", self._actor),
         }

@@ -48,8 +48,7 @@ class Teaching:
 
     def take(self, actor: int) -> bool:
         """Learn from the steps that have come from an actor, a few at once, and publish; whether any had."""
-        ring, taken, lost = self._links.rings[actor], 0, 0
-        came = False
+        ring, taken, came = self._links.rings[actor], 0, False
         while taken < self._most and (frame := ring.peek(self._learner)) is not None:
             came = True
             if frame.kind == STEP:
@@ -58,29 +57,34 @@ class Teaching:
                     self._control.raise_count("updates", actor, self._learner, made)
                     taken += 1
                 else:
-                    lost += 1
-            else:
-                self._other(actor, frame)
+                    self._control.raise_count("lost", actor, self._learner, 1)
+                    self._control.raise_count("learnt", actor, self._learner, 1)
+            elif self._other(actor, frame):
+                taken = 0
             ring.release(self._learner)
         if came:
-            self._publish(actor, taken, lost)
+            self._publish(actor, taken)
         return came
 
-    def _publish(self, actor: int, taken: int, lost: int) -> None:
+    def _publish(self, actor: int, taken: int) -> None:
         """First the weights, then how far they have got: so nobody takes older ones for these."""
         if self.pupils[actor].known:
             self.pupils[actor].publish()
-        self._control.raise_count("lost", actor, self._learner, lost)
-        self._control.raise_count("learnt", actor, self._learner, taken + lost)
+        self._control.raise_count("learnt", actor, self._learner, taken)
         self._links.actor_bells[actor].ring()
 
-    def _other(self, actor: int, frame: Frame) -> None:
+    def _other(self, actor: int, frame: Frame) -> bool:
+        """What is no step; whether its pupils begin anew with it."""
         constants, pupils = frame.constants, self.pupils[actor]
         if frame.kind == ROLL:
             if constants["learner"] == self._learner and constants["generation"] == self._generation:
                 pupils.meet(frame)
+                # whoever died may have taken steps, or sent one, without counting it
+                self._control.set_count("learnt", actor, self._learner, constants["sent"])
                 self._control.set_count("met", actor, self._learner, self._generation)
+                return True
         elif frame.kind == SAVE and pupils.known:
             pupils.save(Path(constants["folders"][self._learner]))
             pupils.publish()  # who saves then knows the newest of everybody
             self._control.set_count("saved", actor, self._learner, constants["number"])
+        return False
