@@ -142,19 +142,10 @@ def test_who_is_killed_or_stopped_is_replaced_and_the_exit_code_tells(
     with sqlite3.connect(run.out / "run.db") as connection:
         (rows, different, last), *_ = connection.execute("SELECT count(*), count(DISTINCT step), max(step) FROM steps")
     assert rows == different == last // 50 + 1  # each step recorded once, whoever was lost
-    (networks,) = open_saved(run.out).state["policies"]["cohorts"].values()
-    assert np.isfinite(networks["networks"]["own"]["weights"]).all()
-
-
-def test_a_learner_that_is_replaced_goes_on_with_the_weights_that_were_acted_with(run: Running) -> None:
-    os.kill(run.find("learner"), signal.SIGKILL)
-    run.wait(run.lost)
-    run.wait_for_checkpoint()
-    _, report = run.end()
     (cohort,) = open_saved(run.out).state["policies"]["cohorts"].values()
-    updates, own = cohort["gauges"]["updates"], cohort["networks"]["own"]["updates"]
-    assert (updates >= own).all()  # a life's updates are told on; its optimiser began anew
-    assert (updates > own).any() or report["agents"]["died"] > 40  # somebody lived through it
+    own = cohort["networks"]["own"]
+    assert np.isfinite(own["weights"]).all()
+    assert (cohort["gauges"]["updates"] >= own["updates"]).all()  # a life's are told on; an optimiser may begin anew
     assert report["async"]["policy_lag_steps"]["max"] <= report["async"]["policy_lag_steps"]["cap"]
 
 
