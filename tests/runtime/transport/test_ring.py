@@ -130,7 +130,7 @@ print(expected)
 
 
 def test_another_process_reads_every_frame_whole() -> None:
-    frames, size = 3000, 1 << 14
+    frames, size = 1000, 1 << 14
     writer, _ = ring_of(size)
     from teem.runtime.transport.events import Bell
 
