@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; returns 0 good, 1 failed, 2 wrong usage, 3 in use, 130 stopped."""
+    """Do what the command line says; returns 0 good, 1 failed, 2 wrong usage, 3 in use, 4 with losses, 130 stopped."""
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # where a user's own network lies
     try:
@@ -87,11 +87,11 @@ def resume(given: Namespace) -> int:
 
 def _play(started: Any, interrupts: Any, given: Namespace) -> int:
     from teem.runtime.report import in_words
-    from teem.runtime.session import play
+    from teem.runtime.session import exit_code, play
 
     report = play(started, interrupts, headless=given.headless)
     print(json.dumps(report) if given.json else in_words(report, str(started.folder.path)))
-    return 0
+    return exit_code(report)
 
 
 def evaluate(given: Namespace) -> int:

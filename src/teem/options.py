@@ -17,7 +17,7 @@ from teem.config.ready import ready_worlds
 from teem.errors import UsageError
 from teem.version import __version__
 
-SHORT = {"population.founders": "agents"}  # settings that have a second, shorter name
+SHORT = {"population.founders": "agents", "runtime.mode": "runtime"}  # settings that have a second, shorter name
 _SETTING = "setting:"  # how their destinations begin, so that `world.size` is not taken for `world`
 
 

@@ -10,6 +10,8 @@ from teem.errors import UsageError
 KERNEL = {"learning.backend": "kernel"}
 ENERGIES = {"world.energy": 5, "world.energy_max": 20, "world.breed_energy": 10, "world.birth_energy": 5}
 
+ASYNC = {"runtime.mode": "async"}
+
 CASES: list[tuple[dict[str, object], str]] = [
     (
         {"population.capacity": 10, "population.founders": 20},
@@ -50,6 +52,22 @@ CASES: list[tuple[dict[str, object], str]] = [
     (
         {"learning.backend": "compiled", "learning.sharing": "shared"},
         "learning.backend is compiled but learning.sharing is shared",
+    ),
+    (
+        {"learning.replay_ratio": 8, "learning.algorithm": "ppo"},
+        "learning.replay_ratio is 8.0 but learning.algorithm is ppo",
+    ),
+    (
+        {"learning.replay_ratio": 500},
+        "learning.replay_ratio is 500.0 but learning.batch is 32: that is more than 15 updates a decision",
+    ),
+    ({"runtime.actors": 2}, "runtime.actors is 2 but runtime.mode is lockstep, which is one process"),
+    ({**ASYNC, "learning.enabled": False}, "runtime.mode is async but learning.enabled is false"),
+    ({**ASYNC, "learning.algorithm": "random"}, "runtime.mode is async but learning.algorithm is random"),
+    ({**ASYNC, "learning.sharing": "encoder"}, "runtime.mode is async but learning.sharing is encoder"),
+    (
+        {**ASYNC, "learning.sharing": "shared", "runtime.learners": 2},
+        "runtime.learners is 2 but learning.sharing is shared, a single network",
     ),
     ({**ENERGIES, "world.energy": 21}, "world.energy is 21.0 but world.energy_max is 20.0"),
     ({**ENERGIES, "world.breed_energy": 21}, "world.breed_energy is 21.0 but world.energy_max is 20.0"),

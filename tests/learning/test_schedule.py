@@ -6,21 +6,41 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teem.learning.schedule import whose_turn, within_budget
+from teem.config.settings import LearningSettings
+from teem.learning.schedule import updates_due, within_budget
+
+
+def turns(ids: np.ndarray, step: int, **settings: float) -> np.ndarray:
+    return updates_due(ids, step, LearningSettings(**settings))
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, unique=True), st.integers(1, 9), st.integers(0, 1000))
-def test_everybody_ready_has_one_turn_an_interval(ids: list[int], interval: int, step: int) -> None:
+def test_everybody_has_one_turn_an_interval_by_id_and_step(ids: list[int], interval: int, step: int) -> None:
     agents = np.sort(np.array(ids, np.int64))
-    ready = agents % 3 > 0
-    turns = np.concatenate([whose_turn(agents, step + k, interval, ready) for k in range(interval)])
-    assert sorted(turns) == np.flatnonzero(ready).tolist()
+    for k in range(interval):
+        turn = turns(agents, step + k, interval=interval)
+        assert np.array_equal(turn, ((agents + step + k) % interval == 0).astype(np.int64))
 
 
 def test_neighbouring_ids_are_spread_evenly_over_the_interval() -> None:
-    ids = np.arange(100, 140)
-    counts = [len(whose_turn(ids, step, 4, np.ones(40, np.bool_))) for step in range(4)]
+    counts = [turns(np.arange(100, 140), step, interval=4).sum() for step in range(4)]
     assert counts == [10, 10, 10, 10]
+
+
+@given(st.floats(0.5, 300), st.integers(1, 64), st.integers(0, 2**36), st.integers(0, 10**6))
+def test_a_replay_ratio_is_kept_to_within_one_update_whenever_it_is_looked_at(
+    ratio: float, batch: int, agent: int, step: int
+) -> None:
+    ids = np.array([agent])
+    made = np.cumsum([turns(ids, step + k, replay_ratio=ratio, batch=batch)[0] for k in range(60)])
+    wanted = np.arange(1, 61) * ratio / batch
+    assert np.abs(made - wanted).max() <= 1.01 + 60 * 1e-3 / batch
+
+
+def test_a_replay_ratio_of_batch_over_interval_is_that_interval() -> None:
+    ids = np.arange(50)
+    for step in range(20):
+        assert np.array_equal(turns(ids, step, replay_ratio=8.0, batch=32), turns(ids, step, interval=4, batch=32))
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=20), st.integers(1, 25))

@@ -13,6 +13,7 @@ from teem.config.settings import Config, LearningSettings
 from teem.config.treasure import TreasureSettings
 
 WIDEST = 1024
+MOST_UPDATES = 15  # of an agent in a step
 VALUED = ("dqn", "iqn", "qrdqn")  # the algorithms that learn what actions are worth, and remember to do so
 NETWORKS = (*VALUED, "ppo")  # those that have a network
 
@@ -24,6 +25,7 @@ def contradictions(config: Config) -> Iterator[Fault]:
     yield from _attention(config)
     if config.learning.algorithm in VALUED:
         yield from _replay(config.learning)
+    yield from _apart(config)
     yield from _control(config)
     if isinstance(config.world, TreasureSettings):
         yield from treasure_faults(config.world, config.population.founders)
@@ -83,6 +85,61 @@ def _learning(learning: LearningSettings) -> Iterator[Fault]:
             "learning.ppo.minibatches",
             ("learning.ppo.horizon",),
         )
+
+
+def _apart(config: Config) -> Iterator[Fault]:
+    """What acting and learning in processes of their own need."""
+    learning, runtime = config.learning, config.runtime
+    if learning.replay_ratio > 0 and learning.algorithm == "ppo":
+        yield Fault(
+            f"learning.replay_ratio is {learning.replay_ratio} but learning.algorithm is ppo, which trains "
+            "learning.ppo.epochs times on each rollout: give learning.replay_ratio 0",
+            "learning.replay_ratio",
+            ("learning.algorithm",),
+        )
+    if learning.replay_ratio > MOST_UPDATES * learning.batch:
+        yield Fault(
+            f"learning.replay_ratio is {learning.replay_ratio} but learning.batch is {learning.batch}: that is more "
+            f"than {MOST_UPDATES} updates a decision, so raise batch or lower replay_ratio",
+            "learning.replay_ratio",
+            ("learning.batch",),
+        )
+    if runtime.mode != "async":
+        for name in ("actors", "learners"):
+            count = getattr(runtime, name)
+            if count > 1:
+                yield Fault(
+                    f"runtime.{name} is {count} but runtime.mode is lockstep, which is one process: "
+                    f"give runtime.mode async, or runtime.{name} 1",
+                    f"runtime.{name}",
+                    ("runtime.mode",),
+                )
+        return
+    if learning.algorithm not in NETWORKS or not learning.enabled:
+        name, value = ("enabled", "false") if learning.algorithm in NETWORKS else ("algorithm", learning.algorithm)
+        yield Fault(
+            f"runtime.mode is async but learning.{name} is {value}, so there is nothing to learn: "
+            "give runtime.mode lockstep",
+            "runtime.mode",
+            (f"learning.{name}",),
+        )
+    if learning.sharing == "encoder":
+        yield Fault(
+            "runtime.mode is async but learning.sharing is encoder, whose parts would come to actors in different "
+            "versions: give learning.sharing own or shared, or runtime.mode lockstep",
+            "runtime.mode",
+            ("learning.sharing",),
+        )
+    if learning.sharing == "shared":
+        for name in ("actors", "learners"):
+            count = getattr(runtime, name)
+            if count > 1:
+                yield Fault(
+                    f"runtime.{name} is {count} but learning.sharing is shared, a single network: "
+                    f"give runtime.{name} 1, or learning.sharing own",
+                    f"runtime.{name}",
+                    ("learning.sharing",),
+                )
 
 
 def _attention(config: Config) -> Iterator[Fault]:

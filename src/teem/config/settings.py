@@ -130,6 +130,10 @@ class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     n_step: Annotated[int, Meta(ge=1, le=16, description="rewards summed before bootstrapping")] = 3
     batch: Annotated[int, Meta(ge=1, le=4096, description="transitions an update")] = 32
     interval: Annotated[int, Meta(ge=1, description="an agent's decisions between two of its updates")] = 4
+    replay_ratio: Annotated[
+        float,
+        Meta(ge=0, le=4096, description="dqn: transitions trained on for each decision; 0: as interval and batch say"),
+    ] = 0.0
     budget: Annotated[int, Meta(ge=0, description="most updates a step; 0: no limit")] = 0
     double: Annotated[bool, Meta(description="double Q-learning (van Hasselt 2016)")] = True
     tau: Annotated[float, Meta(gt=0, le=1, description="soft target update")] = 0.02
@@ -174,6 +178,26 @@ class RuntimeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """How the machine is used."""
 
     threads: Annotated[int, Meta(ge=0, le=256, description="threads; 0: as many as cores")] = 0
+    mode: Annotated[
+        Literal["lockstep", "async"],
+        Meta(description="lockstep: one process, the same bits every time; async: actors and learners in processes"),
+    ] = "lockstep"
+    actors: Annotated[
+        int, Meta(ge=1, le=64, description="async: processes that act, each in a world of its own with its own seed")
+    ] = 1
+    learners: Annotated[
+        int, Meta(ge=1, le=6, description="async: processes that learn, the agents split among them")
+    ] = 1
+    policy_lag_max: Annotated[
+        int, Meta(ge=1, le=4096, description="async: most steps that actors are ahead of what was learnt for them")
+    ] = 16
+    restarts: Annotated[
+        int, Meta(ge=0, le=1000, description="async: how often a process that was lost is replaced within a minute")
+    ] = 3
+    patience: Annotated[
+        float,
+        Meta(gt=0, le=86400, description="async: seconds that a process that lives may make no progress"),
+    ] = 60.0
     panel_fps: Annotated[float, Meta(gt=0, le=30, description="pictures a second of the terminal panel")] = 4.0
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from teem.config.settings import LearningSettings
 from teem.learning.cohort import Gauges
 from teem.learning.sharing import Networks
+from teem.state import Array
 
 
 class Learner(ABC):
@@ -51,3 +52,7 @@ class Learner(ABC):
     def weights_of(self, row: int) -> NDArray[np.float32] | None:
         """A copy of an agent's own weights; None where all are shared."""
         return self.networks.weights_of(row)
+
+    def decisions(self) -> dict[str, Array]:
+        """What is known of the decisions in progress, by slot, that `remember` needs besides the outcome."""
+        return {}

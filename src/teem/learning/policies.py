@@ -129,6 +129,10 @@ class Policies:
         step = self._world.step_count
         return sum(cohort.learn(rows, ids, step) for cohort, rows, ids in self._members(self._decided) if cohort.learns)
 
+    def told_late(self) -> int:
+        """Updates that were made since `learn` was called last; none, where it makes them itself."""
+        return 0
+
     @property
     def gauges(self) -> Gauges:
         """What is known of each agent's learning, one row a slot; copies if there are several cohorts."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import ceil
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,9 +13,22 @@ from teem.config.settings import LearningSettings
 SHARED_MEMBERS = 8  # members whose transitions make one update of a network that all share
 
 
-def whose_turn(ids: NDArray[np.int64], step: int, interval: int, ready: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Positions in `ids` of those that are ready and whose turn it is, by `(id + step) % interval`."""
-    return np.flatnonzero(((ids + step) % interval == 0) & ready)
+def updates_due(ids: NDArray[np.int64], step: int, settings: LearningSettings) -> NDArray[np.int64]:
+    """How many updates are each one's in this step, by `learning.replay_ratio`, or by the interval where it is 0.
+
+    A ratio of r transitions a decision is r / batch updates a decision: by the decision k there have been
+    floor(k r / batch), where k is counted from another one for each id, so that neighbours learn in turn.
+    """
+    up, down = pace(settings).as_integer_ratio()
+    k = ids + step
+    return np.asarray(k * up // down - (k - 1) * up // down)
+
+
+def pace(settings: LearningSettings) -> Fraction:
+    """Updates a decision."""
+    if settings.replay_ratio > 0:
+        return Fraction(settings.replay_ratio).limit_denominator(1000) / settings.batch
+    return Fraction(1, settings.interval)
 
 
 def within_budget(
@@ -38,4 +54,4 @@ def decisions_to_be_trained(settings: LearningSettings, agents: int) -> int:
     rounds = 1 + (-(-agents // budget) if budget else 0)
     if settings.algorithm == "ppo":
         return (2 * settings.ppo.horizon + 2) * rounds
-    return settings.replay.warmup + settings.n_step + settings.interval * rounds
+    return settings.replay.warmup + settings.n_step + ceil(1 / pace(settings)) * rounds

@@ -92,48 +92,58 @@ class Networks:
     def found(self, rows: NDArray[np.int32], ids: NDArray[np.int64]) -> None:
         """Fresh networks; what is shared stays as it is."""
         self._fresh(self.own, rows, ids)
-        self._written(rows)
+        self.written(rows)
 
     def inherit(self, rows: NDArray[np.int32], parents: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> None:
         """Copies of the parents' own weights, mutated."""
-        self._read(parents)
+        self.read(parents)
         self.own.inherit(rows, parents, ids, self._seed, step, self._mutation)
-        self._written(rows)
+        self.written(rows)
 
     def inherit_weights(
         self, rows: NDArray[np.int32], weights: NDArray[np.float32], ids: NDArray[np.int64], step: int
     ) -> None:
         """Copies of the weights [n, size] given, mutated."""
         self.own.inherit_from(rows, weights, ids, self._seed, step, self._mutation)
-        self._written(rows)
+        self.written(rows)
 
     def weights_of(self, row: int) -> NDArray[np.float32] | None:
         """A copy of the row's own weights; None where all are shared."""
         if not self.own.layout.size:
             return None
-        self._read(np.array([row], np.int32))
+        self.read(np.array([row], np.int32))
         weights: NDArray[np.float32] = self.own.weights[row].copy()
         return weights
 
     def state(self, rows: NDArray[np.int32]) -> State:
         """The rows' own weights, and what is shared."""
-        self._read(rows)
-        if self.common_copy:
-            self.common_copy.pull(THE_ROW)
+        self.read(rows)
+        self.read_common()
         return {"own": self.own.state(rows), "common": self.common.state(THE_ROW)}
 
     def load_state(self, state: State, rows: NDArray[np.int32]) -> None:
         """Take over saved weights."""
         self.own.load_state(state["own"], rows)
-        self._written(rows)
+        self.written(rows)
         self.common.load_state(state["common"], THE_ROW)
-        if self.common_copy:
-            self.common_copy.push(THE_ROW)
+        self.written_common()
 
-    def _read(self, rows: NDArray[np.int32]) -> None:
+    def read(self, rows: NDArray[np.int32]) -> None:
+        """The rows' own weights will be read from the stack."""
         if self.own_copy:
             self.own_copy.pull(rows)
 
-    def _written(self, rows: NDArray[np.int32]) -> None:
+    def written(self, rows: NDArray[np.int32]) -> None:
+        """The rows' own weights were written to the stack."""
         if self.own_copy:
             self.own_copy.push(rows)
+
+    def read_common(self) -> None:
+        """The common weights will be read from the stack."""
+        if self.common_copy:
+            self.common_copy.pull(THE_ROW)
+
+    def written_common(self) -> None:
+        """The common weights were written to the stack."""
+        if self.common_copy:
+            self.common_copy.push(THE_ROW)

@@ -16,6 +16,7 @@ from teem.config.dump import dump_config
 from teem.config.settings import Config
 from teem.errors import TeemError
 from teem.learning.build import build_policies
+from teem.learning.policies import Policies
 from teem.learning.schedule import decisions_to_be_trained
 from teem.measure.spans import Spans
 from teem.record import checkpoint
@@ -27,7 +28,7 @@ from teem.record.schema import rewind
 from teem.state import State
 from teem.threads import Threads
 from teem.version import __version__
-from teem.worlds.base import Outcome, Progress, silent
+from teem.worlds.base import Outcome, Progress, World, silent
 from teem.worlds.catalogue import make_world
 
 
@@ -46,7 +47,12 @@ class Run:
     """A world, its policies and its record, driven a step at a time. Create one with `create` or `resume`."""
 
     def __init__(
-        self, config: Config, folder: RunFolder, resumed: Checkpoint | None = None, progress: Progress = silent
+        self,
+        config: Config,
+        folder: RunFolder,
+        resumed: Checkpoint | None = None,
+        progress: Progress = silent,
+        build: Callable[[Config, World, Threads], Policies] = build_policies,
     ) -> None:
         self.config = config
         self.folder = folder
@@ -54,7 +60,7 @@ class Run:
         self.totals = Totals()
         self.threads = Threads(config.runtime.threads or os.cpu_count() or 1)
         self.world = make_world(config, self.threads, self.spans, folder.path, progress)
-        self.policies = build_policies(config, self.world, self.threads)
+        self.policies = build(config, self.world, self.threads)
         self.checkpointer = Checkpointer(folder.checkpoints, config.checkpoint.keep, self.spans)
         if resumed:
             if config.record.enabled:
@@ -176,9 +182,11 @@ class Run:
             self.save()
 
     def _state(self) -> State:
+        policies = self.policies.state()
+        self.totals.updates += self.policies.told_late()
         state = {
             "world": self.world.state(),
-            "policies": self.policies.state(),
+            "policies": policies,
             "totals": asdict(self.totals),
         }
         return state | ({"record": self.collector.state()} if self.collector else {})

@@ -15,18 +15,21 @@ from teem.record.folder import RunFolder
 from teem.runtime.interrupt import Interrupts
 from teem.runtime.loop import Run
 from teem.runtime.present import Compiling, LayingOut, choose_view
+from teem.runtime.processes.supervise import RECOVERED, Supervisor
 from teem.runtime.report import build_report
 from teem.runtime.warmup import is_warm, warm
 
 RUNS = Path("runs")  # where runs lie that were given no folder
 
 
-def begin(config: Config, name: str, out: Path | None) -> Run:
+def begin(config: Config, name: str, out: Path | None) -> Run | Supervisor:
     """Start a new run in its own folder; one that can't start leaves nothing behind."""
     _compile(config)
     there_before = [path for path in (RUNS, out) if path is not None and path.exists()]
     folder = RunFolder.create(out, f"{name}-{config.seed}", RUNS)
     try:
+        if config.runtime.mode == "async":
+            return Supervisor.create(config, folder)
         return Run.create(config, folder, LayingOut())
     except BaseException:
         folder.close()
@@ -34,7 +37,7 @@ def begin(config: Config, name: str, out: Path | None) -> Run:
         raise
 
 
-def go_on(path: Path, steps: str | None = None) -> Run:
+def go_on(path: Path, steps: str | None = None) -> Run | Supervisor:
     """Take a run up where its newest checkpoint left it, until `steps` in all if they are given."""
     folder = RunFolder.open(path)
     try:
@@ -43,6 +46,8 @@ def go_on(path: Path, steps: str | None = None) -> Run:
         _compile(config)
         if steps is not None:
             folder.write_config(dump_config(config))
+        if config.runtime.mode == "async":
+            return Supervisor.go_on(config, folder)
         return Run.resume(config, folder, LayingOut())
     except BaseException:
         folder.close()
@@ -64,8 +69,12 @@ def _expect_steps_left(config: Config, folder: RunFolder) -> None:
         )
 
 
-def play(run: Run, interrupts: Interrupts, *, headless: bool = False) -> dict[str, Any]:
+def play(run: Run | Supervisor, interrupts: Interrupts, *, headless: bool = False) -> dict[str, Any]:
     """Play a run until it is done or interrupted, save it, and return its report, kept in its folder too."""
+    if isinstance(run, Supervisor):
+        report = run.play(interrupts, headless=headless)
+        run.folder.close()
+        return report
     begun = perf_counter()
     try:
         reason = _play(run, interrupts, headless)
@@ -77,6 +86,11 @@ def play(run: Run, interrupts: Interrupts, *, headless: bool = False) -> dict[st
     run.folder.write_report(report)
     run.folder.close()
     return report
+
+
+def exit_code(report: dict[str, Any]) -> int:
+    """0, or 4 when a process was lost and replaced on the way."""
+    return RECOVERED if report.get("async", {}).get("restarts") else 0
 
 
 def _play(run: Run, interrupts: Interrupts, headless: bool) -> str:

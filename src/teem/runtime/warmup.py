@@ -36,11 +36,11 @@ def is_warm(config: Config) -> bool:
 
 def warm(config: Config, progress: Progress) -> None:
     """Play a few steps of a small world with the same kernels; seconds to a minute when nothing is compiled."""
-    small = _small(config)
+    like = small(config)
     threads, spans = Threads(1), Spans()
     progress("the world and its networks", 0, 4)
-    world = make_world(small, threads, spans)
-    policies = build_policies(small, world, threads)  # first, since a user's own network may not load
+    world = make_world(like, threads, spans)
+    policies = build_policies(like, world, threads)  # first, since a user's own network may not load
     progress("looking", 1, 4)
     observation = world.observe()
     action = policies.act(observation).copy()
@@ -76,7 +76,7 @@ def _live(world: World, policies: Policies) -> None:
     policies.inherit(Births(slot, slot, np.full(1, -1, np.int32)))
 
 
-def _small(config: Config) -> Config:
+def small(config: Config) -> Config:
     """The same kernels on a small scale: a few agents that learn at once."""
     learning = msgspec.structs.replace(
         config.learning,

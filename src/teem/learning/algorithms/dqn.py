@@ -12,7 +12,7 @@ from teem.config.settings import LearningSettings
 from teem.learning.acting import Acting
 from teem.learning.learner import Learner
 from teem.learning.replay import Replay
-from teem.learning.schedule import SHARED_MEMBERS, whose_turn, within_budget
+from teem.learning.schedule import SHARED_MEMBERS, updates_due, within_budget
 from teem.learning.sharing import Networks
 from teem.state import State
 from teem.threads import Threads
@@ -20,6 +20,9 @@ from teem.worlds.base import Observation, Outcome
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+_ROUND = 40  # bits of a draw's key that are the step; above them, which of the step's updates it is
 
 
 class Transitions(NamedTuple):
@@ -178,18 +181,23 @@ class DQN(Learner):
         """Update those whose turn it is; a network that all share is updated once, from some of them."""
         if not self.learns or not len(rows):
             return 0
-        settings, gauges = self.settings, self.gauges
         every = self._acting.decision  # neighbours by id decide in different steps: each step's learners are as many
-        turn = whose_turn(ids // every, step // every, settings.interval, np.ones(len(rows), np.bool_))
-        if not len(turn):
-            return 0
+        times = updates_due(ids // every, step // every, self.settings)
+        return sum(
+            self._learn_once(rows, ids, np.flatnonzero(times > again), step + (again << _ROUND))
+            for again in range(int(times.max()))
+        )
+
+    def _learn_once(self, rows: NDArray[np.int32], ids: NDArray[np.int64], turn: NDArray[np.int64], key: int) -> int:
+        """Update those of the rows whose turn it is; what they learn from is drawn by the key."""
+        settings, gauges = self.settings, self.gauges
         due = turn[self._ready(rows[turn])]
         budget = SHARED_MEMBERS if settings.sharing == "shared" else settings.budget
         due = within_budget(due, ids, gauges.updates[rows], budget)
         if not len(due):
             return 0
         chosen = rows[due]
-        self.backend.update(chosen, ids[due], self.replay, self._seed, step, gauges.loss, gauges.faults)
+        self.backend.update(chosen, ids[due], self.replay, self._seed, key, gauges.loss, gauges.faults)
         gauges.updates[chosen] += 1
         return 1 if settings.sharing == "shared" else len(due)
 

@@ -203,7 +203,7 @@ class PPO(Learner):
             "gauges": self.gauges.state(rows),
             "networks": self.networks.state(rows),
             "rollouts": self.rollouts.state(rows),
-            "decisions": {name: column[rows] for name, column in self._decisions().items()},
+            "decisions": {name: column[rows] for name, column in self.decisions().items()},
         }
 
     def load_state(self, state: State, rows: NDArray[np.int32]) -> None:
@@ -211,9 +211,9 @@ class PPO(Learner):
         self.gauges.load_state(state["gauges"], rows)
         self.networks.load_state(state["networks"], rows)
         self.rollouts.load_state(state["rollouts"], rows)
-        load_rows("decisions", self._decisions(), state["decisions"], rows)
+        load_rows("decisions", self.decisions(), state["decisions"], rows)
 
-    def _decisions(self) -> dict[str, Array]:
+    def decisions(self) -> dict[str, Array]:
         """What is known of the decisions in progress, which are remembered when they end."""
         return {"head": self._head, "value": self._value, "drawn": self._drawn}
 

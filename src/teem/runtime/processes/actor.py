@@ -1,0 +1,283 @@
+"""The actor's policies: they act with the newest weights that were published, and send what came of it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.config.check import VALUED
+from teem.config.settings import Config
+from teem.errors import TeemError
+from teem.learning.build import build_cohort
+from teem.learning.cohort import Gauges, load_rows
+from teem.learning.learner import Learner
+from teem.learning.policies import Policies
+from teem.learning.sharing import THE_ROW
+from teem.record import archive, checkpoint
+from teem.runtime.processes.facts import Facts
+from teem.runtime.processes.links import Links
+from teem.runtime.processes.merging import merged
+from teem.runtime.processes.stream import ROLL, SAVE, put_step
+from teem.runtime.transport.mailbox import FAULTS, LOSS, UPDATES
+from teem.state import State
+from teem.threads import Threads
+from teem.worlds.base import Action, Births, Observation, Outcome, World
+
+WAKE_S = 0.5  # how long it sleeps at most before it looks around
+MOST_LAG = 4096  # steps that are told apart
+
+
+def acting_config(config: Config) -> Config:
+    """The same networks, which never learn and remember next to nothing."""
+    replay = msgspec.structs.replace(config.learning.replay, length=16, warmup=1)
+    learning = msgspec.structs.replace(config.learning, enabled=False, replay=replay)
+    return msgspec.structs.replace(config, learning=learning)
+
+
+class ActingPolicies(Policies):
+    """Policies that are learnt elsewhere: same calls, same order, so the same loop drives them."""
+
+    def __init__(self, config: Config, world: World, threads: Threads, links: Links, actor: int, folder: Path) -> None:
+        acting = acting_config(config)
+        cohort = build_cohort(acting, world, threads, config.learning.algorithm)
+        assert isinstance(cohort, Learner)
+        super().__init__(world, [cohort], threads, config.population.fame)
+        self.lags = np.zeros(MOST_LAG + 1, np.int64)  # how many steps were acted with a policy so old
+        self.decisions = 0  # that were sent
+        self.waited_s = 0.0  # for the learners to catch up
+        self._cohort = cohort
+        self._links, self._actor, self._folder = links, actor, folder
+        self._control, self._ring = links.control, links.rings[actor]
+        self._own = links.own[actor]
+        self._common = links.common[actor] if links.common else None
+        self._batch = config.learning.batch if config.learning.algorithm in VALUED else 0  # 0: it replays nothing
+        self._lag_max, self._patience = config.runtime.policy_lag_max, config.runtime.patience
+        self._met = [-1] * self._control.learners  # the generation of each learner that knows who lives here
+        self._source = ""  # the checkpoint that the learners begin with; "": with founders
+        self._began = False
+        self._saves = self._control.total("saved", actor)
+        self._told = self._control.total("updates", actor)  # updates that were reported
+        self._found_faults = np.zeros(world.population.capacity, np.int64)  # by learners, as told last
+
+    def begin(self) -> None:
+        """Wait until every learner knows who lives here; without it, the first steps would."""
+        self._meet()
+        self._until(lambda: all(self._has_met(learner) for learner in range(self._control.learners)))
+        self.waited_s = 0.0
+
+    def _has_met(self, learner: int) -> bool:
+        return self._control.count("met", self._actor, learner) == self._met[learner]
+
+    # ---- one step
+
+    def act(self, observation: Observation, *, greedy: bool = False) -> Action:
+        """As any policies do, once the learners are near enough, with what they have published."""
+        self._wait_for_learners()
+        lag = self._control.sent(self._actor) - self._control.learnt(self._actor)
+        self.lags[min(max(lag, 0), MOST_LAG)] += 1
+        self._take()
+        return super().act(observation, greedy=greedy)
+
+    def remember(self, observation: Observation, outcome: Outcome) -> None:
+        """Count the decision, and send it."""
+        super().remember(observation, outcome)
+        newborn = self._world.population.id[outcome.births.slot]
+        decisions = self._cohort.decisions()
+        self._until(lambda: put_step(self._ring, observation, outcome, newborn, decisions))
+        self._control.send(self._actor)
+        self.decisions += len(outcome.acted)
+        self._ring_all()
+
+    def inherit(self, births: Births) -> None:
+        """As any policies do; what the learners gave the newborn comes with their weights."""
+        super().inherit(births)
+        self._found_faults[births.slot] = 0
+
+    def learn(self) -> int:
+        """How many updates the learners have made since this was asked."""
+        total = self._control.total("updates", self._actor)
+        made, self._told = total - self._told, total
+        return made
+
+    def told_late(self) -> int:
+        """How many were made since `learn` was called last."""
+        return self.learn()
+
+    def _wait_for_learners(self) -> None:
+        """Until all know who lives here, and none is too far behind."""
+        control, actor = self._control, self._actor
+        self._meet()
+        if control.sent(actor) - control.learnt(actor) > self._lag_max:
+            self._until(lambda: control.sent(actor) - control.learnt(actor) <= self._lag_max)
+
+    def _until(self, done: Any) -> None:
+        """Sleep until `done()`, and greet learners that begin meanwhile; TeemError when nothing happens for long."""
+        if done():
+            return
+        begun = time.monotonic()
+        while not done():
+            self._links.actor_bells[self._actor].wait(WAKE_S)
+            self._control.get_on(self._actor)
+            if time.monotonic() - begun > self._patience:
+                raise TeemError(
+                    f"no learner has taken anything for {self._patience:g} s: "
+                    "raise runtime.patience, or look for its fault in the log"
+                )
+            self._meet()
+        self.waited_s += time.monotonic() - begun
+
+    def _ring_all(self) -> None:
+        for bell in self._links.learner_bells:
+            bell.ring()
+
+    def _take(self) -> None:
+        """Take the newest weights of the living, and what is told with them."""
+        living = self._world.population.living
+        networks, gauges = self._cohort.networks, self._cohort.gauges
+        rows = self._own.take(living, self._world.population.id[living], networks.own.padded[0])
+        if len(rows):
+            networks.written(rows)
+            notes = self._own.notes(rows)
+            gauges.updates[rows] = notes[:, UPDATES]
+            gauges.loss[rows] = notes[:, LOSS].view(np.float64)
+            gauges.faults[rows] += notes[:, FAULTS] - self._found_faults[rows]
+            self._found_faults[rows] = notes[:, FAULTS]
+        if self._common and len(self._common.take(THE_ROW, np.zeros(1, np.int64), networks.common.padded[0])):
+            networks.written_common()
+
+    # ---- learners that begin
+
+    def _meet(self) -> None:
+        """Tell each learner that has been started who lives here, and with what."""
+        for learner in range(self._control.learners):
+            generation = self._control.generation(learner)
+            if generation != self._met[learner]:
+                self._met[learner] = generation
+                self._call_roll(learner, self._source if not self._began else self._hand_over_weights(learner))
+        self._began = True
+
+    def _call_roll(self, learner: int, source: str) -> None:
+        world, people = self._world, self._world.population
+        living = people.living.copy()
+        constants = {
+            "learner": learner,
+            "generation": self._met[learner],
+            "step": world.step_count,
+            "sent": self._control.sent(self._actor),
+            "source": source,
+            "facts": msgspec.to_builtins(Facts.of(world)),
+        }
+        columns: dict[str, NDArray[Any]] = {"living": living, "id": people.id[living]}
+        begun = time.monotonic()
+        while not self._ring.put(ROLL, constants, columns):
+            self._links.actor_bells[self._actor].wait(WAKE_S)
+            self._control.get_on(self._actor)
+            if self._control.generation(learner) != self._met[learner]:
+                return  # lost again: whoever comes next is greeted in turn
+            if time.monotonic() - begun > self._patience:
+                raise TeemError(f"learner {learner} has taken nothing for {self._patience:g} s")
+        self._ring_all()
+
+    def _hand_over_weights(self, learner: int) -> str:
+        """Keep what this actor has of everybody for a learner that lost its own; where it is kept."""
+        self._take()
+        living = self._world.population.living
+        cohort = self._cohort
+        state = {
+            "gauges": cohort.gauges.state(living),
+            "weights": cohort.networks.own.weights[living],
+            "common": cohort.networks.common.weights.copy(),
+            "legacies": self.legacies.state(),
+        }
+        folder = self._aside(f"roll-{learner}")
+        archive.write(folder, self._world.step_count, archive.pack(state), {})
+        theirs = living[living % self._control.learners == learner]
+        self._found_faults[theirs] = cohort.gauges.faults[theirs]  # it counts on from here
+        return str(folder)
+
+    def _aside(self, name: str) -> Path:
+        """A folder that is swept with half-written checkpoints if it is left over."""
+        folder = self._folder / f"step-{self._world.step_count:09d}{checkpoint.PARTIAL}-{name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    # ---- what is known and saved
+
+    @property
+    def gauges(self) -> Gauges:
+        """Epsilon and decisions as counted here, the rest as the learners told last."""
+        return self._cohort.gauges
+
+    def state(self) -> State:
+        """Everything that a later step depends on: what the learners hold after this very step, put together."""
+        self._saves += 1
+        number, step = self._saves, self._world.step_count
+        folders = [self._aside(f"learner-{learner}") for learner in range(self._control.learners)]
+        asked: list[int] = []
+
+        def all_saved() -> bool:
+            self._meet()
+            if asked != self._met:  # the first time, and again whenever one of them was lost
+                constants = {"number": number, "folders": [str(folder) for folder in folders]}
+                if not self._ring.put(SAVE, constants, {}):
+                    return False
+                asked[:] = self._met
+                self._ring_all()
+            counts = [self._control.count("saved", self._actor, one) for one in range(self._control.learners)]
+            return min(counts) >= number
+
+        self._until(all_saved)
+        self._take()
+        parts = [archive.read(folder, step)[0] for folder in folders]
+        state = merged(parts, self._world.population.living)
+        self._add_own(state)
+        for folder in folders:
+            shutil.rmtree(folder)  # what was read from it is mapped, and stays as long as it is used
+        return state
+
+    def _add_own(self, state: State) -> None:
+        """What is counted here, and the decisions in progress."""
+        living = self._world.population.living
+        (held,) = state["cohorts"].values()
+        held["gauges"] = self._cohort.gauges.state(living)
+        for name, column in self._cohort.decisions().items():
+            held["decisions"][name] = column[living]
+
+    def load_state(self, state: State) -> None:
+        """Go on from a saved state: weights and gauges; the learners take the rest from the checkpoint itself."""
+        living = self._world.population.living
+        self.cohort_of[living] = state["cohort_of"]
+        (held,) = state["cohorts"].values()
+        cohort = self._cohort
+        cohort.gauges.load_state(held["gauges"], living)
+        cohort.networks.load_state(held["networks"], living)
+        columns: dict[str, NDArray[Any]] = cohort.decisions()
+        if columns:
+            load_rows("decisions", columns, held["decisions"], living)
+        self.legacies.load_state(state["legacies"])
+        self._found_faults[living] = held["gauges"]["faults"]
+        self._source = str(checkpoint.folder_of(self._folder, self._world.step_count))
+
+    def report(self) -> dict[str, Any]:
+        """How old the policies were that acted, how often they were trained, and what was waited for."""
+        decisions = self.decisions
+        total = self._control.total("updates", self._actor)
+        counts = self.lags
+        acted = int(counts.sum())
+        return {
+            "policy_lag_steps": {
+                "mean": float((counts * np.arange(len(counts))).sum() / acted) if acted else None,
+                "p95": int(np.searchsorted(np.cumsum(counts), 0.95 * acted)) if acted else None,
+                "max": int(np.flatnonzero(counts).max(initial=0)) if acted else None,
+                "cap": self._lag_max,
+            },
+            "replay_ratio": total * self._batch / decisions if decisions and self._batch else None,
+            "waited_s": self.waited_s,
+            "steps_lost": self._control.total("lost", self._actor),
+        }

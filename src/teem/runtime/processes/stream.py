@@ -1,0 +1,123 @@
+"""A step as it is sent from an actor to the learners, and as they read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from teem.runtime.processes.facts import Mirror
+from teem.runtime.transport.ring import Frame, Ring
+from teem.worlds.base import Births, Deaths, Observation, Outcome
+
+STEP, ROLL, SAVE = "step", "roll", "save"
+
+Arrays = dict[str, NDArray[Any]]
+
+_NO_SLOTS, _NO_IDS, _NO_HONOURS = np.empty(0, np.int32), np.empty(0, np.int64), np.empty((0, 2), np.int32)
+
+
+def put_step(
+    ring: Ring, observation: Observation, outcome: Outcome, newborn: NDArray[np.int64], decisions: Mapping[str, Any]
+) -> bool:
+    """Send what came of a step, a row each of those who acted; False while there is no room.
+
+    `newborn` are the ids of the births, `decisions` columns by slot of what else was known when they decided.
+    """
+    rows = outcome.acted
+    by_slot: Arrays = {
+        "observation": observation.values.reshape(len(observation.values), -1),
+        "mask": observation.mask,
+        "action": outcome.action,
+        "reward": outcome.reward,
+        "terminated": outcome.terminated,
+        "truncated": outcome.truncated,
+        **{f"decision.{name}": column for name, column in decisions.items()},
+    }
+    final = getattr(outcome, "final", None)
+    cut = rows[outcome.truncated[rows]]
+    whole: Arrays = {"acted": rows, "id": outcome.id}
+    if len(newborn) or len(outcome.deaths.slot):
+        whole |= {
+            "births.slot": outcome.births.slot,
+            "births.parent": outcome.births.parent_slot,
+            "births.fame": outcome.births.fame,
+            "births.id": newborn,
+            "deaths.slot": outcome.deaths.slot,
+            "honours": outcome.honours,
+        }
+    shapes = {name: (column.dtype, column.shape) for name, column in whole.items()}
+    shapes |= {name: (column.dtype, (len(rows), *column.shape[1:])) for name, column in by_slot.items()}
+    if final is not None:
+        final = final.reshape(len(final), -1)
+        shapes["final"] = (final.dtype, (len(cut), final.shape[1]))
+    views = ring.begin(STEP, {"step": outcome.step}, shapes)
+    if views is None:
+        return False
+    for name, column in whole.items():
+        views[name][...] = column
+    for name, column in by_slot.items():
+        np.take(column, rows, axis=0, out=views[name], mode="clip")
+    if final is not None:
+        np.take(final, cut, axis=0, out=views["final"], mode="clip")
+    ring.commit()
+    return True
+
+
+class Reading:
+    """Steps as the learner's policies take them: arrays by slot, of those whose slot is `share` of `of`."""
+
+    def __init__(self, mirror: Mirror, share: int, of: int) -> None:
+        self._mirror = mirror
+        self._share, self._of = share, of
+        self._columns: Arrays = {}
+
+    def mine(self, slots: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which of the slots this learner learns for: an agent stays in its slot, so one learner is its only one."""
+        return np.asarray(slots % self._of == self._share)
+
+    def read(self, frame: Frame, decisions: Mapping[str, NDArray[Any]]) -> tuple[Observation, Outcome]:
+        """The observation and the outcome that the actor had, restricted to this learner's."""
+        columns, mirror = frame.columns, self._mirror
+        kept: Any = slice(None) if self._of == 1 else self.mine(columns["acted"])
+        rows, ids = columns["acted"][kept].copy(), columns["id"][kept].copy()
+        mirror.values[rows] = columns["observation"][kept]
+        mirror.mask[rows] = columns["mask"][kept]
+        for name, column in decisions.items():
+            column[rows] = columns[f"decision.{name}"][kept]
+        by_slot: dict[str, Any] = {
+            name: self._spread(name, columns[name][kept], rows)
+            for name in ("action", "reward", "terminated", "truncated")
+        }
+        more: dict[str, Any] = {}
+        if "final" in columns:
+            cut = columns["acted"][columns["truncated"]]
+            more["final"] = self._spread("final", columns["final"], cut)
+        outcome = Outcome(
+            step=frame.constants["step"],
+            acted=rows,
+            id=ids,
+            target=np.empty(0, np.int64),
+            births=self._births(columns),
+            deaths=Deaths(columns["deaths.slot"].copy() if "deaths.slot" in columns else _NO_SLOTS, _NO_IDS, _NO_SLOTS),
+            honours=columns["honours"].copy() if "honours" in columns else _NO_HONOURS,
+            **by_slot,
+            **more,
+        )
+        return Observation(rows, mirror.values, mirror.mask), outcome
+
+    def _births(self, columns: Arrays) -> Births:
+        if "births.slot" not in columns:
+            return Births(_NO_SLOTS, _NO_SLOTS, _NO_SLOTS)
+        born: Any = slice(None) if self._of == 1 else self.mine(columns["births.slot"])
+        return Births(*(columns[f"births.{name}"][born].copy() for name in ("slot", "parent", "fame")))
+
+    def _spread(self, name: str, column: NDArray[Any], rows: NDArray[np.int32]) -> NDArray[Any]:
+        """A column by slot, in memory that is kept."""
+        shape = (self._mirror.facts.capacity, *column.shape[1:])
+        if name not in self._columns:
+            self._columns[name] = np.zeros(shape, column.dtype)
+        self._columns[name][rows] = column
+        return self._columns[name]

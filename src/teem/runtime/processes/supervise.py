@@ -1,0 +1,202 @@
+"""The supervisor of a run in processes: it starts them, sees within seconds that one is lost, and replaces it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from teem.config.dump import dump_config
+from teem.config.settings import Config
+from teem.errors import TeemError
+from teem.record import checkpoint
+from teem.record.disk import write_text
+from teem.record.folder import CHECKPOINTS, CONFIG, DATABASE, HANDOVER_S, REPORT, RunFolder
+from teem.runtime.interrupt import Interrupts
+from teem.runtime.processes.child import LOOK_S, Child
+from teem.runtime.processes.facts import room_of
+from teem.runtime.processes.links import Links, lay
+from teem.runtime.processes.worker import Orders
+from teem.version import __version__
+
+END_S = 20.0  # how long a learner may take to end
+RESTARTS_S = 60.0  # within which `runtime.restarts` counts
+OTHERS = "actors"  # the folder of the actors after the first
+
+RECOVERED = 4  # exit code of a run that is done although a process was lost on the way
+
+
+class Supervisor:
+    """A run in processes, from the outside; create one with `create` or `resume`, then `play` it."""
+
+    def __init__(self, config: Config, folder: RunFolder, *, resume: bool) -> None:
+        self.config, self.folder = config, folder
+        self._resume, self._headless = resume, False
+        runtime = config.runtime
+        self._folders = [actor_folder(folder.path, actor) for actor in range(runtime.actors)]
+        processes = runtime.actors + runtime.learners
+        self._threads = runtime.threads or max(1, (os.cpu_count() or 1) // processes)
+        self._wiring = lay(config, room_of(config))
+        self._links = Links(self._wiring)
+        self._control = self._links.control
+        self._lost: list[str] = []  # what happened to each that was replaced
+        self._when: deque[float] = deque()
+        self._actors: list[Child] = []
+        self._learners: list[Child] = []
+
+    @classmethod
+    def create(cls, config: Config, folder: RunFolder) -> Supervisor:
+        """Begin a new run in a fresh folder."""
+        _write_configs(config, folder)
+        folder.log("started", version=__version__, seed=config.seed, mode="async")
+        return cls(config, folder, resume=False)
+
+    @classmethod
+    def go_on(cls, config: Config, folder: RunFolder) -> Supervisor:
+        """Go on from the newest whole checkpoint of each actor."""
+        for actor in range(config.runtime.actors):
+            checkpoint.latest(actor_folder(folder.path, actor) / CHECKPOINTS)
+        _write_configs(config, folder)
+        folder.log("resumed", version=__version__, mode="async")
+        return cls(config, folder, resume=True)
+
+    def play(self, interrupts: Interrupts, *, headless: bool = False) -> dict[str, Any]:
+        """Play to the end or until interrupted, and return the report; TeemError when it can't go on."""
+        begun = time.perf_counter()
+        self._headless = headless
+        try:
+            for learner in range(self.config.runtime.learners):
+                self._learners.append(self._start_learner(learner))
+            for actor in range(self.config.runtime.actors):
+                self._actors.append(self._start_actor(actor, self._resume))
+            while not all(child.done for child in self._actors):
+                if interrupts.asked:
+                    self._control.stop()
+                self._look_after()
+                time.sleep(LOOK_S)
+            self._end_learners()
+        except BaseException as error:
+            self.folder.log("failed", error=str(error))
+            raise
+        finally:
+            for child in (*self._actors, *self._learners):
+                child.kill()
+                child.close()
+        return self._report(time.perf_counter() - begun)
+
+    def _look_after(self) -> None:
+        """Replace whoever is lost."""
+        patience = self.config.runtime.patience
+        for children, start in ((self._learners, self._start_learner), (self._actors, self._start_actor_again)):
+            for index, child in enumerate(children):
+                fault = child.fault(patience)
+                if fault is None:
+                    continue
+                child.kill()
+                self._note(child, fault)
+                children[index] = start(index)
+                child.close()
+
+    def _note(self, child: Child, fault: str) -> None:
+        """Log a loss; TeemError when there were too many, or when it would only happen again."""
+        now = time.monotonic()
+        self._when.append(now)
+        while now - self._when[0] > RESTARTS_S:
+            self._when.popleft()
+        self._lost.append(f"{child.name}: {fault.splitlines()[0]}")
+        self.folder.log("process lost", process=child.name, fault=fault)
+        if len(self._when) > self.config.runtime.restarts:
+            raise TeemError(
+                f"{child.name} is lost: {fault}\n{len(self._when)} processes were lost within {RESTARTS_S:g} s, "
+                f"runtime.restarts is {self.config.runtime.restarts}: remove the cause, then resume the run"
+            )
+
+    def _start_learner(self, index: int) -> Child:
+        self._control.begin_generation(index)
+        child = Child(self._orders("learner", index, resume=False), self._control)
+        for bell in self._links.actor_bells:
+            bell.ring()  # whoever waits for the one before meets this one
+        return child
+
+    def _start_actor(self, index: int, resume: bool) -> Child:
+        return Child(self._orders("actor", index, resume=resume), self._control)
+
+    def _start_actor_again(self, index: int) -> Child:
+        """From its newest checkpoint, or from the beginning; its record's writer has written all it was given."""
+        self._wait_for_writer(self._control.writer(index))
+        folder = self._folders[index]
+        resume = bool(checkpoint.steps_of(folder / CHECKPOINTS))
+        if not resume:
+            for file in folder.glob(f"{DATABASE}*"):
+                file.unlink()
+        return self._start_actor(index, resume)
+
+    def _wait_for_writer(self, writer: int) -> None:
+        deadline = time.monotonic() + HANDOVER_S
+        while writer and time.monotonic() < deadline:
+            try:
+                if ") Z" in Path(f"/proc/{writer}/stat").read_text():
+                    return
+            except OSError:
+                return
+            time.sleep(0.02)
+
+    def _orders(self, role: Any, index: int, *, resume: bool) -> Orders:
+        return Orders(
+            role=role,
+            index=index,
+            wiring=self._wiring,
+            threads=self._threads,
+            parent=os.getpid(),
+            words=-1,
+            folders=tuple(str(folder) for folder in self._folders),
+            lock=self.folder.lock,
+            resume=resume,
+            headless=self._headless,
+        )
+
+    def _end_learners(self) -> None:
+        self._control.end()
+        for bell in self._links.learner_bells:
+            bell.ring()
+        deadline = time.monotonic() + END_S
+        while time.monotonic() < deadline and not all(child.over for child in self._learners):
+            time.sleep(0.02)
+
+    def _report(self, wall_seconds: float) -> dict[str, Any]:
+        """The first actor's report, with what happened to all, kept in the folder."""
+        reports = [json.loads((folder / REPORT).read_text("utf-8")) for folder in self._folders]
+        report: dict[str, Any] = reports[0]
+        report["wall_seconds"] = wall_seconds
+        report["async"] |= {
+            "actors": len(self._folders),
+            "learners": self.config.runtime.learners,
+            "threads": self._threads,
+            "learner_idle_s": [self._control.idle_s(learner) for learner in range(self.config.runtime.learners)],
+            "restarts": len(self._lost),
+            "lost": self._lost,
+            "others": [
+                {name: other[name] for name in ("steps", "agent_steps", "agents", "learning", "async")}
+                for other in reports[1:]
+            ],
+        }
+        self.folder.write_report(report)
+        return report
+
+
+def actor_folder(path: Path, actor: int) -> Path:
+    """Where an actor's run lies: the first one's in the run's folder itself."""
+    return path if actor == 0 else path / OTHERS / str(actor)
+
+
+def _write_configs(config: Config, folder: RunFolder) -> None:
+    """Each actor's settings: the run's, with a seed of its own."""
+    for actor in range(config.runtime.actors):
+        path = actor_folder(folder.path, actor)
+        path.mkdir(parents=True, exist_ok=True)
+        write_text(path / CONFIG, dump_config(msgspec.structs.replace(config, seed=config.seed + actor)))

@@ -1,0 +1,90 @@
+"""A learner's loop: take what has come, learn from it, publish, and sleep until more comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from teem.config.settings import Config
+from teem.runtime.processes.control import Control
+from teem.runtime.processes.links import Links
+from teem.runtime.processes.pupils import Pupils
+from teem.runtime.processes.stream import ROLL, SAVE, STEP
+from teem.runtime.transport.mailbox import Mailbox
+from teem.runtime.transport.ring import Frame
+from teem.threads import Threads
+
+WAKE_S = 0.5  # how long it sleeps at most before it looks around
+
+
+class Teaching:
+    """One learner's part in a run: the pupils of every actor, served in turn."""
+
+    def __init__(self, configs: list[Config], links: Links, learner: int, threads: Threads) -> None:
+        self.idle_s = 0.0
+        self._links, self._learner = links, learner
+        self._control: Control = links.control
+        self._generation = links.control.generation(learner)
+        self._me = links.wiring.actors + learner
+        self._most = max(1, configs[0].runtime.policy_lag_max // 2)  # steps between two publications
+        of = links.wiring.learners
+        commons: Sequence[Mailbox | None] = links.common or [None] * len(configs)
+        self.pupils = [
+            Pupils(config, threads, own, common, learner, of)
+            for config, own, common in zip(configs, links.own, commons, strict=True)
+        ]
+
+    def serve(self) -> None:
+        """Learn until told to end."""
+        while not self._control.ending:
+            took = [self.take(actor) for actor in range(len(self.pupils))]
+            self._control.get_on(self._me)
+            if not any(took):
+                begun = time.monotonic()
+                self._links.learner_bells[self._learner].wait(WAKE_S)
+                self.idle_s += time.monotonic() - begun if all(one.known for one in self.pupils) else 0.0
+                self._control.set_idle(self._learner, self.idle_s)
+
+    def take(self, actor: int) -> bool:
+        """Learn from the steps that have come from an actor, a few at once, and publish; whether any had."""
+        ring, taken, came = self._links.rings[actor], 0, False
+        while taken < self._most and (frame := ring.peek(self._learner)) is not None:
+            came = True
+            if frame.kind == STEP:
+                if self.pupils[actor].known:
+                    made = self.pupils[actor].follow(frame)
+                    self._control.raise_count("updates", actor, self._learner, made)
+                    taken += 1
+                else:
+                    self._control.raise_count("lost", actor, self._learner, 1)
+                    self._control.raise_count("learnt", actor, self._learner, 1)
+            elif self._other(actor, frame):
+                taken = 0
+            ring.release(self._learner)
+        if came:
+            self._publish(actor, taken)
+        return came
+
+    def _publish(self, actor: int, taken: int) -> None:
+        """First the weights, then how far they have got: so nobody takes older ones for these."""
+        if self.pupils[actor].known:
+            self.pupils[actor].publish()
+        self._control.raise_count("learnt", actor, self._learner, taken)
+        self._links.actor_bells[actor].ring()
+
+    def _other(self, actor: int, frame: Frame) -> bool:
+        """What is no step; whether its pupils begin anew with it."""
+        constants, pupils = frame.constants, self.pupils[actor]
+        if frame.kind == ROLL:
+            if constants["learner"] == self._learner and constants["generation"] == self._generation:
+                pupils.meet(frame)
+                # whoever died may have taken steps, or sent one, without counting it
+                self._control.set_count("learnt", actor, self._learner, constants["sent"])
+                self._control.set_count("met", actor, self._learner, self._generation)
+                return True
+        elif frame.kind == SAVE and pupils.known:
+            pupils.save(Path(constants["folders"][self._learner]))
+            pupils.publish()  # who saves then knows the newest of everybody
+            self._control.set_count("saved", actor, self._learner, constants["number"])
+        return False

@@ -1,0 +1,151 @@
+"""What a process of a run does from its start: `python -m teem.runtime.processes.worker ORDERS`.
+
+It is a fresh interpreter, never a fork; it dies with the process that started it; and what goes wrong in it is written
+where that one looks.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from teem.config.load import load_config
+from teem.config.settings import Config
+from teem.errors import TeemError
+from teem.learning.policies import Policies
+from teem.record import checkpoint
+from teem.record.folder import RunFolder
+from teem.runtime.loop import Run
+from teem.runtime.present import LayingOut, choose_view
+from teem.runtime.processes.actor import ActingPolicies
+from teem.runtime.processes.links import Links, Wiring
+from teem.runtime.processes.teaching import Teaching
+from teem.runtime.report import build_report
+from teem.threads import Threads
+from teem.worlds.base import Outcome, World
+
+BEAT_S = 0.5
+_PR_SET_PDEATHSIG = 1
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process is to do."""
+
+    role: Literal["actor", "learner"]
+    index: int
+    wiring: Wiring
+    threads: int
+    parent: int  # the process to die with
+    words: int  # a file for its last words
+    folders: tuple[str, ...]  # an actor each
+    lock: int  # the lock of the run's folder
+    resume: bool
+    headless: bool
+
+    @property
+    def process(self) -> int:
+        """Its number in the control block."""
+        return self.index if self.role == "actor" else self.wiring.actors + self.index
+
+
+def main(text: str) -> int:
+    """Do what is ordered; 0 good, otherwise why not is in the last words."""
+    orders = msgspec.json.decode(text, type=Orders)
+    die_with(orders.parent)
+    faulthandler.enable(orders.words)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the run: who started this hears it too
+    sys.path.append(str(Path.cwd()))  # where a user's own network lies
+    links = Links(orders.wiring, reader=0 if orders.role == "actor" else 1 + orders.index)
+    threading.Thread(target=_beat, args=(orders, links), daemon=True).start()
+    try:
+        (_act if orders.role == "actor" else _learn)(orders, links)
+    except TeemError as error:
+        os.pwrite(orders.words, str(error).encode(), 0)
+        return error.exit_code
+    except BaseException:
+        os.pwrite(orders.words, traceback.format_exc().encode(), 0)
+        return 1
+    return 0
+
+
+def die_with(parent: int) -> None:
+    """Have the system kill this process when its parent dies; at once if that has happened already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _beat(orders: Orders, links: Links) -> None:
+    """Show that this process lives, and see that its parent does."""
+    while True:
+        links.control.beat(orders.process)
+        time.sleep(BEAT_S)
+        if os.getppid() != orders.parent:  # where the system doesn't see to it
+            os._exit(1)
+
+
+def config_of(folder: Path, threads: int) -> Config:
+    """The settings of an actor's folder, with the threads that each process has."""
+    config = load_config(folder / "config.toml")
+    return msgspec.structs.replace(config, runtime=msgspec.structs.replace(config.runtime, threads=threads))
+
+
+def _learn(orders: Orders, links: Links) -> None:
+    configs = [config_of(Path(folder), orders.threads) for folder in orders.folders]
+    threads = Threads(orders.threads)
+    Teaching(configs, links, orders.index, threads).serve()
+    threads.close()
+
+
+def _act(orders: Orders, links: Links) -> None:
+    """Play a run as ever, with policies that are learnt elsewhere."""
+    folder = RunFolder(Path(orders.folders[orders.index]), orders.lock)
+    config = config_of(folder.path, orders.threads)
+    control, actor = links.control, orders.index
+
+    def build(config: Config, world: World, threads: Threads) -> Policies:
+        return ActingPolicies(config, world, threads, links, actor, folder.checkpoints)
+
+    def laying_out(done: int, of: int) -> None:
+        control.get_on(orders.process)
+        if not actor:
+            says(done, of)
+
+    says = LayingOut()
+    begun = time.perf_counter()
+    resumed = checkpoint.latest(folder.checkpoints) if orders.resume else None
+    run = Run(config, folder, resumed, laying_out, build)
+    if run.recorder:
+        control.set_writer(actor, run.recorder.pid)
+    assert isinstance(run.policies, ActingPolicies)
+    run.policies.begin()
+    view = None if actor else choose_view(run, headless=orders.headless)
+
+    def on_step(run: Run, outcome: Outcome) -> None:
+        control.get_on(orders.process)
+        if view:
+            view.on_step(run, outcome)
+
+    try:
+        reason = run.play(on_step, lambda: control.stopping)
+    finally:
+        if view:
+            view.close()
+    run.finish(reason)
+    report = build_report(run, reason, time.perf_counter() - begun)
+    folder.write_report({**report, "async": run.policies.report()})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,190 @@
+"""Processes that are killed or stopped: it is seen, they are replaced, nothing is left over, and it is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from teem.evaluate.saved import open_saved
+from teem.runtime.processes.child import LOOK_S, STILL_S
+
+WAIT_S = 300.0  # a first run compiles its kernels
+SHM = Path("/dev/shm")
+
+
+class Running:
+    """`teem run --runtime async`, and the processes it has started."""
+
+    def __init__(self, out: Path, *more: str, steps: int = 0) -> None:
+        self.out = out
+        options = {
+            "agents": 40, "steps": steps, "runtime": "async", "learning.hidden": "16,8", "out": out, "record.every": 50,
+            "checkpoint.every": 200, "learning.replay.length": 64,
+        }  # fmt: skip
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "teem", "run", "farm", *words, "--headless", "--json", *more],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def log(self) -> list[dict[str, Any]]:
+        path = self.out / "log.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def children(self) -> list[int]:
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(word) for word in listed.read_text().split()] if listed.exists() else []
+
+    def find(self, role: str) -> int:
+        """The process of that role; waits until there is one."""
+
+        def look() -> int:
+            for pid in self.children():
+                if f'"role":"{role}"' in Path(f"/proc/{pid}/cmdline").read_text():
+                    return pid
+            return 0
+
+        return int(self.wait(look))
+
+    def wait(self, until: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline:
+            found = until()
+            if found:
+                return found
+            assert self.process.poll() is None, self.process.communicate()
+            time.sleep(0.05)
+        raise AssertionError("it did not come about")
+
+    def checkpoints(self) -> list[str]:
+        folder = self.out / "checkpoints"
+        return sorted(entry.name for entry in folder.glob("step-*") if "." not in entry.name) if folder.is_dir() else []
+
+    def wait_for_checkpoint(self) -> None:
+        """Until one is written that is not there now."""
+        before = self.checkpoints()
+        self.wait(lambda: set(self.checkpoints()) - set(before))
+
+    def lost(self) -> list[dict[str, Any]]:
+        return [line for line in self.log() if line["event"] == "process lost"]
+
+    def end(self) -> tuple[int, dict[str, Any]]:
+        """Interrupt it; its exit code and report."""
+        self.process.send_signal(signal.SIGINT)
+        said, errors = self.process.communicate(timeout=WAIT_S)
+        assert said, errors
+        return self.process.returncode, json.loads(said.splitlines()[-1])
+
+
+def alive(pid: int) -> bool:
+    try:
+        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Running]:
+    before = set(SHM.glob("*"))
+    running = Running(tmp_path / "run")
+    children: list[int] = []
+    try:
+        running.wait_for_checkpoint()
+        children = running.children()
+        yield running
+    finally:
+        running.process.kill()
+        running.process.communicate()
+    deadline = time.monotonic() + WAIT_S
+    while any(map(alive, children)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, children))
+    assert set(SHM.glob("*")) <= before
+
+
+def test_it_is_seen_within_five_seconds() -> None:
+    assert STILL_S + 2 * LOOK_S <= 5.0
+
+
+@pytest.mark.parametrize(
+    ("role", "number", "words"),
+    [
+        ("learner", signal.SIGKILL, "killed by signal 9"),
+        ("learner", signal.SIGSTOP, "no sign of life"),
+        ("actor", signal.SIGKILL, "killed by signal 9"),
+        ("actor", signal.SIGSTOP, "no sign of life"),
+    ],
+)
+def test_who_is_killed_or_stopped_is_replaced_and_the_exit_code_tells(
+    run: Running, role: str, number: int, words: str
+) -> None:
+    os.kill(run.find(role), number)
+    (lost,) = run.wait(run.lost)
+    assert lost["process"] == f"{role} 0"
+    assert words in lost["fault"]
+    run.wait_for_checkpoint()  # it goes on
+    code, report = run.end()
+    assert code == 4
+    assert report["async"]["restarts"] == 1
+    assert report["reason"] == "interrupted"
+    assert report["learning"]["updates"] > 0
+    with sqlite3.connect(run.out / "run.db") as connection:
+        (rows, different, last), *_ = connection.execute("SELECT count(*), count(DISTINCT step), max(step) FROM steps")
+    assert rows == different == last // 50 + 1  # each step recorded once, whoever was lost
+    (cohort,) = open_saved(run.out).state["policies"]["cohorts"].values()
+    own = cohort["networks"]["own"]
+    assert np.isfinite(own["weights"]).all()
+    assert (cohort["gauges"]["updates"] >= own["updates"]).all()  # a life's are told on; an optimiser may begin anew
+    assert report["async"]["policy_lag_steps"]["max"] <= report["async"]["policy_lag_steps"]["cap"]
+
+
+def test_when_the_run_itself_is_killed_nobody_and_nothing_is_left(run: Running) -> None:
+    children = run.children()
+    assert len(children) == 2
+    run.process.kill()
+    run.process.wait()
+    deadline = time.monotonic() + WAIT_S
+    while any(map(alive, children)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, children))
+
+
+def test_a_learner_that_is_lost_again_and_again_ends_the_run_loudly(tmp_path: Path) -> None:
+    running = Running(tmp_path / "run", "--runtime.restarts", "1")
+    running.wait_for_checkpoint()
+    first = running.find("learner")
+    os.kill(first, signal.SIGKILL)
+    running.wait(running.lost)
+    second = running.wait(lambda: next((pid for pid in [running.find("learner")] if pid != first), 0))
+    os.kill(second, signal.SIGKILL)
+    _, errors = running.process.communicate(timeout=WAIT_S)
+    assert running.process.returncode == 1
+    assert "learner 0 is lost" in errors
+    assert "runtime.restarts is 1" in errors
+
+
+def test_a_run_that_is_interrupted_is_saved_and_goes_on(tmp_path: Path) -> None:
+    running = Running(tmp_path / "run")
+    running.wait_for_checkpoint()
+    code, report = running.end()
+    assert code == 0
+    assert report["reason"] == "interrupted"
+    done = subprocess.run(
+        [sys.executable, "-m", "teem", "resume", str(running.out), "--steps", str(report["steps"] + 30), "--json"],
+        capture_output=True, text=True, timeout=WAIT_S, check=True,
+    )  # fmt: skip
+    again = json.loads(done.stdout.splitlines()[-1])
+    assert again["steps"] == report["steps"] + 30
+    assert again["learning"]["updates"] > report["learning"]["updates"]
+    assert not list((running.out / "checkpoints").glob("*partial*"))

@@ -1,0 +1,165 @@
+"""Stepped in turn, actor and learner are lockstep cut in two: the same bits, whatever the world and the algorithm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from together import Together, config_of
+
+from teem.config.settings import Config
+from teem.record.folder import RunFolder
+from teem.runtime.loop import Run
+from teem.runtime.processes.pupils import Pupils
+
+CRAWLERS = {"population__founders": 8, "population__capacity": 10, "world__decision": 2}
+
+
+def lockstep(config: Config, out: Path, steps: int) -> Run:
+    run = Run.create(config, RunFolder.create(out, "lockstep"))
+    while run.step < steps:
+        run.advance()
+    return run
+
+
+def leaves(state: Any, path: str = "") -> dict[str, Any]:
+    if not isinstance(state, dict):
+        return {path: state}
+    return {name: leaf for key, inner in state.items() for name, leaf in leaves(inner, f"{path}/{key}").items()}
+
+
+def expect_same(one: Any, other: Any) -> None:
+    """The same state: only who died may have left something in memory that means nothing."""
+    first, second = leaves(one), leaves(other)
+    assert first.keys() == second.keys()
+    for name, leaf in first.items():
+        if isinstance(leaf, np.ndarray):
+            assert np.array_equal(leaf, second[name], equal_nan=leaf.dtype.kind == "f"), name
+        else:
+            assert leaf == second[name], name
+
+
+def of_lives(state: Any) -> Any:
+    """The state without what replays hold of earlier lives in the same slots."""
+    for cohort in state["cohorts"].values():
+        replay = cohort.get("replay")
+        if replay:
+            length = replay["end"].shape[1]
+            for i, added in enumerate(replay["added"]):
+                for name in ("observation", "mask", "action", "reward", "end", "priority"):
+                    column = replay[name] = np.array(replay[name])
+                    column[i].reshape(length, -1)[added:] = 0
+        cohort.pop("rollouts", None)  # what was not begun anew stays in them
+    return state
+
+
+@pytest.mark.parametrize(
+    ("world", "more", "steps"),
+    [
+        ("farm", {}, 60),
+        ("farm", {"runtime__learners": 3}, 60),
+        ("farm", {"learning__replay_ratio": 12.0}, 40),
+        ("farm", {"learning__replay__prioritised": True}, 40),
+        ("farm", {"learning__algorithm": "ppo"}, 40),
+        ("farm", {"learning__sharing": "shared"}, 24),
+        ("crawlers", CRAWLERS, 60),
+        ("crawlers", {**CRAWLERS, "learning__algorithm": "ppo", "world__control": "torque"}, 48),
+    ],
+)
+def test_an_actor_and_its_learners_stepped_in_turn_are_lockstep(
+    tmp_path: Path, world: str, more: dict[str, Any], steps: int
+) -> None:
+    config = config_of(world, **{"runtime__mode": "async", **more})
+    whole = lockstep(config, tmp_path / "whole", steps)
+    parts = Together(config, tmp_path / "parts")
+    for _ in range(steps):
+        parts.step()
+    assert whole.totals.updates > 0
+    if world == "farm":
+        assert whole.totals.born > 0
+    expect_same(whole.world.state(), parts.run.world.state())
+    with parts.serving():
+        state = parts.run.policies.state()
+    expect_same(of_lives(whole.policies.state()), of_lives(state))
+    whole.finish("steps")
+    whole.folder.close()
+    parts.end()
+    assert parts.run.totals.updates == whole.totals.updates
+
+
+def test_what_is_acted_by_is_what_was_published_and_epsilon_is_the_agents_own(tmp_path: Path) -> None:
+    together = Together(config_of(runtime__mode="async", learning__epsilon__decay=500), tmp_path / "run")
+    for _ in range(50):
+        together.step()
+    together.run.policies._take()  # type: ignore[attr-defined]
+    acting, learning = together.run.policies.cohorts[0], together.learners[0].pupils[0].cohort
+    living = together.run.world.population.living
+    assert np.array_equal(acting.networks.own.weights[living], learning.networks.own.weights[living])  # type: ignore[attr-defined]
+    for name in ("epsilon", "decisions", "updates", "faults"):
+        assert np.array_equal(getattr(acting.gauges, name)[living], getattr(learning.gauges, name)[living]), name
+    assert len(np.unique(acting.gauges.epsilon[living])) > 2  # newborns' is another than elders'
+    together.end()
+
+
+@pytest.mark.parametrize("fault", ["forgotten", "twice"])
+def test_an_update_that_is_not_published_or_made_twice_is_told_from_lockstep(
+    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted: what the identity above would miss if it could not fail."""
+    right = Pupils.publish if fault == "forgotten" else Pupils.follow
+    calls: list[int] = []
+
+    def wrong(self: Pupils, *frame: Any) -> int:
+        calls.append(1)
+        if fault == "forgotten":
+            return 0 if len(calls) % 5 == 4 else right(self, *frame)
+        made = right(self, *frame)
+        living = self.policies._decided
+        return made + self.cohort.learn(living, self.policies._world.population.id[living], 2)
+
+    monkeypatch.setattr(Pupils, right.__name__, wrong)
+    config = config_of(runtime__mode="async")
+    whole = lockstep(config, tmp_path / "whole", 40)
+    parts = Together(config, tmp_path / "parts")
+    for _ in range(40):
+        parts.step()
+    with pytest.raises(AssertionError):
+        expect_same(whole.world.state(), parts.run.world.state())
+    whole.finish("steps")
+    whole.folder.close()
+    parts.end()
+
+
+def test_a_saved_run_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
+    config = config_of(runtime__mode="async")
+    whole = lockstep(config, tmp_path / "whole", 50)
+    first = Together(config, tmp_path / "parts")
+    for _ in range(27):
+        first.step()
+    first.end()
+    second = Together(config, tmp_path / "parts", resume=True)
+    for _ in range(23):
+        second.step()
+    expect_same(whole.world.state(), second.run.world.state())
+    assert not list((tmp_path / "parts" / "checkpoints").glob("*.partial*"))
+    whole.finish("steps")
+    whole.folder.close()
+    second.end()
+
+
+def test_a_run_saved_in_processes_goes_on_in_lockstep(tmp_path: Path) -> None:
+    config = config_of(runtime__mode="async")
+    whole = lockstep(config, tmp_path / "whole", 50)
+    first = Together(config, tmp_path / "parts")
+    for _ in range(27):
+        first.step()
+    first.end()
+    second = Run.resume(config_of(), RunFolder.open(tmp_path / "parts"))
+    while second.step < 50:
+        second.advance()
+    expect_same(whole.world.state(), second.world.state())
+    for run in (whole, second):
+        run.finish("steps")
+        run.folder.close()

@@ -1,0 +1,98 @@
+"""An actor and its learners in one process, stepped in turn: what they share is the same, and nothing is by chance."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from teem.config.dump import dump_config
+from teem.config.load import load_config
+from teem.config.settings import Config
+from teem.record.folder import RunFolder
+from teem.runtime.loop import Run
+from teem.runtime.processes.actor import ActingPolicies
+from teem.runtime.processes.facts import room_of
+from teem.runtime.processes.links import Links, lay
+from teem.runtime.processes.teaching import Teaching
+from teem.threads import Threads
+
+SMALL = {
+    "population.founders": 24, "population.capacity": 30, "runtime.threads": 1, "steps": 0,
+    "learning.hidden": (16, 8), "learning.interval": 2, "learning.replay.length": 32, "learning.replay.warmup": 8,
+    "learning.batch": 8, "learning.epsilon.decay": 20, "record.enabled": False, "checkpoint.every": 0,
+    "learning.ppo.horizon": 8, "learning.ppo.minibatches": 2,
+}  # fmt: skip
+EAGER = {
+    "world.maturity": 5, "world.breed_energy": 9.0, "world.birth_energy": 4.0, "world.energy": 10.0,
+    "world.age_max": 50,
+}  # fmt: skip
+
+
+def config_of(world: str = "farm", **more: object) -> Config:
+    """A small run; on the farm everybody breeds early and dies soon."""
+    given = {**SMALL, **(EAGER if world == "farm" else {}), **more}
+    return load_config(world, {name.replace("__", "."): value for name, value in given.items()})
+
+
+class Together:
+    """A run whose policies are learnt by `Teaching`, all in this process."""
+
+    def __init__(self, config: Config, out: Path, resume: bool = False) -> None:
+        self.links = Links(lay(config, room_of(config)))
+        folder = RunFolder.open(out) if resume else RunFolder.create(out, "run")
+        if not resume:
+            folder.write_config(dump_config(config))
+        self.learners = []
+        for learner in range(config.runtime.learners):
+            self.links.control.begin_generation(learner)
+            self.learners.append(self.teaching(config, learner))
+
+        def build(config, world, threads):  # type: ignore[no-untyped-def]
+            return ActingPolicies(config, world, threads, self.links, 0, folder.checkpoints)
+
+        from teem.record import checkpoint
+
+        self.run = Run(config, folder, checkpoint.latest(folder.checkpoints) if resume else None, build=build)
+
+    def teaching(self, config: Config, learner: int) -> Teaching:
+        """A learner that begins now."""
+        return Teaching([config], Links(self.links.wiring, 1 + learner), learner, Threads(1))
+
+    def step(self) -> None:
+        """A step, learnt from and published before the next one."""
+        self.run.advance()
+        self.learn()
+
+    def learn(self) -> None:
+        """Let every learner take all that has come."""
+        for one in self.learners:
+            while one.take(0):
+                pass
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """The learners serve in threads meanwhile, for what waits for them."""
+        stop = threading.Event()
+
+        def serve(one: Teaching) -> None:
+            while not stop.is_set():
+                if not one.take(0):
+                    self.links.learner_bells[one._learner].wait(0.01)
+
+        threads = [threading.Thread(target=serve, args=(one,)) for one in self.learners]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+    def end(self) -> None:
+        """Save and let go."""
+        with self.serving():
+            self.run.finish("steps")
+        self.run.folder.close()
