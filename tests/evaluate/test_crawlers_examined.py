@@ -149,8 +149,8 @@ def every_state_looks_the_same(monkeypatch):
 def deaths_are_not_stored(monkeypatch):
     original = Replay.add
 
-    def add(self, rows, observation, mask, action, reward, terminated, truncated):
-        original(self, rows, observation, mask, action, reward, np.zeros_like(terminated), truncated)
+    def add(self, rows, observation, mask, action, reward, terminated, truncated, final):
+        original(self, rows, observation, mask, action, reward, np.zeros_like(terminated), truncated, final)
 
     monkeypatch.setattr(Replay, "add", add)
 

@@ -43,7 +43,7 @@ def _most_move_on(play: Play) -> Verdict:
     """Who turns its joints, or walks, is elsewhere afterwards, but for those who are stuck or walk into walls."""
     total = still = 0
     for moment in play.moments if play.branches else play.stirred:
-        moving = (moment.done.reshape(len(moment.id), -1) != play.rest).any(axis=1)
+        moving = np.atleast_2d((moment.done != play.rest).T).any(axis=0)  # whichever of its joints, if it has any
         total += int(moving.sum())
         still += int((moving & (moment.before == moment.after).all(axis=1)).sum())
     if not total:

@@ -76,11 +76,21 @@ class Child:
         if progress != self._progress:
             self._progress, self._got_on = progress, now
         still = STILL_S if self._alive else START_S
+        if now - self._beaten > still and self._wants_a_processor():
+            still = max(still, patience_s)  # it is there, and waits for its turn on a busy machine
         if now - self._beaten > still:
             return f"it gave no sign of life for {still:g} s"
         if now - self._got_on > max(patience_s, START_S if not self._alive else 0.0):
             return f"it made no progress for {patience_s:g} s"
         return None
+
+    def _wants_a_processor(self) -> bool:
+        """Whether any thread of it would run if it could; one that is stopped or waits for something would not."""
+        for status in Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            with suppress(OSError):
+                if status.read_text().rpartition(")")[2].split()[0] == "R":
+                    return True
+        return False
 
     def kill(self) -> None:
         """End it now, and see it gone."""
