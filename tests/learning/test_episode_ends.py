@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import LineWorld, config_of
+from line_world import LineWorld, config_of
 from numpy.typing import NDArray
 
 from teem.config.settings import PpoSettings, ReplaySettings
