@@ -53,15 +53,15 @@ def wait_for(what: Any) -> None:
 @pytest.fixture
 def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A cluster of two nodes with two CPUs each, and the second node; on loopback alone."""
-    pytest.importorskip("ray")
-    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    ray = load_ray()
+    ray = load_ray("")
     from ray.cluster_utils import Cluster
 
     before = set(SHM.glob("*"))
     here = tempfile.mkdtemp(prefix="teem-test-")
+    monkeypatch.setenv("RAY_TMPDIR", here)
+    (Path(here) / "ray").mkdir()
     node = {"num_cpus": 2, "object_store_memory": 80 * 2**20, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args={**node, "temp_dir": here})
+    cluster = Cluster(initialize_head=True, head_node_args={**node})
     try:
         yield SimpleNamespace(cluster=cluster, other=cluster.add_node(**node), address=cluster.address)
     finally:
@@ -109,7 +109,6 @@ def test_a_node_is_removed_and_its_island_goes_on_elsewhere(two_nodes: Any, tmp_
 
 
 def test_a_run_here_is_stopped_resumed_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("ray")
     before = set(SHM.glob("*"))
     settings = {
         "population.founders": "24", "steps": "400", "learning.hidden": "16,8", "ray.slice": "50",

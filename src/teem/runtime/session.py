@@ -27,7 +27,7 @@ RUNS = Path("runs")  # where runs lie that were given no folder
 def begin(config: Config, name: str, out: Path | None) -> Run | Supervisor | Archipelago:
     """Start a new run in its own folder; one that can't start leaves nothing behind."""
     if config.runtime.mode == "ray":
-        load_ray()  # or say how to install it, before anything is written
+        load_ray(config.ray.address)  # or say how to install it, before anything is written
     _compile(config)
     there_before = [path for path in (RUNS, out) if path is not None and path.exists()]
     folder = RunFolder.create(out, f"{name}-{config.seed}", RUNS)

@@ -18,9 +18,14 @@ from teem.runtime.islands.island import Island
 STORE_BYTES = 80 * 2**20  # of the object store of a cluster started here; letters are small
 
 
-def load_ray() -> Any:
-    """The ray module, quiet; UsageError with a remedy where it is not installed."""
+def load_ray(address: str) -> Any:
+    """The ray module, quiet; UsageError with a remedy where it is not installed.
+
+    Without an address, what it starts listens on loopback alone: it must be told before it is imported.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if not address:
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
     except ImportError:
@@ -34,9 +39,7 @@ class Cluster:
     def __init__(self, settings: RaySettings) -> None:
         self._settings = settings
         self._here = ""  # where a cluster of our own keeps its sockets and logs; a short path, as sockets need
-        if not settings.address:
-            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # has it listen on loopback alone
-        self._ray = load_ray()
+        self._ray = load_ray(settings.address)
         heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             if settings.address:
