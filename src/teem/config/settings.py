@@ -213,7 +213,7 @@ class RaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     address: Annotated[str, Meta(description="of the cluster: auto, or host:port; empty: one on this machine")] = ""
     islands: Annotated[
-        int, Meta(ge=1, le=10_000, description="worlds, each with a population and a seed of its own")
+        int, Meta(ge=1, le=100_000, description="worlds, each with a population and a seed of its own")
     ] = 2
     cpus: Annotated[float, Meta(gt=0, le=256, description="CPUs that an island takes")] = 1.0
     slice: Annotated[int, Meta(ge=1, le=1_000_000, description="steps an island plays before it is looked at")] = 100
