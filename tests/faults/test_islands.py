@@ -93,14 +93,16 @@ def test_a_node_is_removed_and_its_island_goes_on_elsewhere(two_nodes: Any, tmp_
     report = play(run, SimpleNamespace(asked=False))
     plug.join()
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    (lost,) = [line for line in log if line["event"] == "island lost"]
-    assert report["ray"]["restarts"] == 1
+    lost, *more = [line for line in log if line["event"] == "island lost"]
+    assert {line["island"] for line in more} <= {lost["island"]}  # if the lost node was chosen once more
+    assert report["ray"]["restarts"] == 1 + len(more)
     assert exit_code(report) == 4
     assert [one["steps"] for one in report["ray"]["each"]] == [STEPS, STEPS]
     assert report["reason"] == "steps"
     assert report["ray"]["migrants_received"] > 0
     resumed = [json.loads(line) for line in (folders[lost["island"]] / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] >= 200 for line in resumed if line["event"] == "resumed"] == [True]
+    assert all(line["step"] >= 200 for line in resumed if line["event"] == "resumed")
+    assert [line for line in resumed if line["event"] == "resumed"]
     for folder in folders:
         saved = open_saved(folder)
         assert saved.step == STEPS

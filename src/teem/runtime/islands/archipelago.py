@@ -30,7 +30,8 @@ from teem.version import __version__
 ISLANDS = "islands"  # the folder of their folders
 LOOK_S = 0.5
 START_S = 600.0  # how long an island may take to find a node, compile its kernels and make its world
-RESTARTS_S = 60.0  # within which `runtime.restarts` counts
+RESTARTS_S = 60.0  # within which `runtime.restarts` counts, for each island
+PAUSE_S = 3.0  # after a loss, times the losses: the cluster may take a lost node for alive a while longer
 
 
 class Place:
@@ -38,7 +39,9 @@ class Place:
 
     def __init__(self) -> None:
         self.actor: Any = None
-        self.wait: Any = None  # for what it was told to do last
+        self.wait: Any = None  # for what it was told to do last; None: it is to begin again after a pause
+        self.begin_at = 0.0
+        self.lost_at: deque[float] = deque()
         self.deadline = 0.0
         self.standing: Standing | None = None
         self.finishing = False
@@ -53,7 +56,6 @@ class Archipelago:
         self._mail = Mail(config.ray.islands, config.ray.topology, config.seed)
         self._places = [Place() for _ in range(config.ray.islands)]
         self._lost: list[str] = []
-        self._when: deque[float] = deque()
         self._settled = 0
 
     @classmethod
@@ -95,7 +97,11 @@ class Archipelago:
 
     def _look(self, interrupts: Interrupts) -> None:
         """Hear who has something to tell, and replace who will never tell."""
-        waits = {place.wait: index for index, place in enumerate(self._places) if place.report is None}
+        waits = {
+            place.wait: index
+            for index, place in enumerate(self._places)
+            if place.report is None and place.wait is not None
+        }
         for wait in self._cluster.ready(waits, LOOK_S):
             try:
                 self._hear(waits[wait], self._cluster.answer(wait), stop=interrupts.asked)
@@ -103,7 +109,10 @@ class Archipelago:
                 self._replace(waits[wait], str(loss))
         now = time.monotonic()
         for index, place in enumerate(self._places):
-            if place.report is None and now > place.deadline:
+            if place.wait is None:
+                if now >= place.begin_at:
+                    self._begin(index)
+            elif place.report is None and now > place.deadline:
                 self._replace(index, "no answer in time")
 
     def _hear(self, index: int, told: Any, *, stop: bool) -> None:
@@ -144,20 +153,20 @@ class Archipelago:
         self._cluster.end(place.actor)
         self._lost.append(f"island {index}: {fault}")
         self.folder.log("island lost", island=index, fault=fault)
-        self._when.append(now)
-        while now - self._when[0] > RESTARTS_S:
-            self._when.popleft()
+        place.lost_at.append(now)
+        while now - place.lost_at[0] > RESTARTS_S:
+            place.lost_at.popleft()
         if place.standing is None and fault == "no answer in time":
             raise TeemError(
                 f"island {index} has not begun within {START_S:g} s: give the cluster a node with "
                 f"{self.config.ray.cpus:g} CPUs free, or lower ray.islands or ray.cpus"
             )
-        if len(self._when) > self.config.runtime.restarts:
+        if len(place.lost_at) > self.config.runtime.restarts:
             raise TeemError(
-                f"island {index} is lost: {fault}\n{len(self._when)} islands were lost within {RESTARTS_S:g} s, "
+                f"island {index} is lost: {fault}\nit was lost {len(place.lost_at)} times within {RESTARTS_S:g} s, "
                 f"runtime.restarts is {self.config.runtime.restarts}: remove the cause, then resume the run"
             )
-        self._begin(index)
+        place.wait, place.begin_at = None, now + PAUSE_S * len(place.lost_at)
 
     def _report(self, wall_seconds: float) -> dict[str, Any]:
         """What all islands did together, kept in the folder."""

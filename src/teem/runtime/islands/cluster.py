@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -81,7 +82,11 @@ class Cluster:
 
     def ready(self, waits: Iterable[Any], seconds: float) -> list[Any]:
         """Those of the answers that are there within `seconds`, or one as soon as it is there."""
-        done, _ = self._ray.wait(list(waits), num_returns=1, timeout=seconds)
+        asked = list(waits)
+        if not asked:
+            time.sleep(seconds)
+            return []
+        done, _ = self._ray.wait(asked, num_returns=1, timeout=seconds)
         return list(done)
 
     def answer(self, wait: Any) -> Any:
