@@ -35,6 +35,7 @@ class Stream(IntEnum):
     GROWTH = 22
     FRACTION = 23  # tau, the fractions at which an implicit quantile network is asked for its quantiles
     NOISE = 24  # of noisy layers, in an update
+    MIGRATION = 26  # to which island migrants go
     NOISY_ACT = 25  # of noisy layers, in a decision
 
 

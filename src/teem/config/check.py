@@ -15,6 +15,7 @@ from teem.config.treasure import TreasureSettings
 WIDEST = 1024
 MOST_UPDATES = 15  # of an agent in a step
 VALUED = ("dqn", "iqn", "qrdqn")  # the algorithms that learn what actions are worth, and remember to do so
+_ONE = {"lockstep": "which is one process", "ray": "where an island is one process"}
 NETWORKS = (*VALUED, "ppo")  # those that have a network
 
 
@@ -104,12 +105,14 @@ def _apart(config: Config) -> Iterator[Fault]:
             "learning.replay_ratio",
             ("learning.batch",),
         )
+    if runtime.mode == "ray":
+        yield from _islands(config)
     if runtime.mode != "async":
         for name in ("actors", "learners"):
             count = getattr(runtime, name)
             if count > 1:
                 yield Fault(
-                    f"runtime.{name} is {count} but runtime.mode is lockstep, which is one process: "
+                    f"runtime.{name} is {count} but runtime.mode is {runtime.mode}, {_ONE[runtime.mode]}: "
                     f"give runtime.mode async, or runtime.{name} 1",
                     f"runtime.{name}",
                     ("runtime.mode",),
@@ -140,6 +143,33 @@ def _apart(config: Config) -> Iterator[Fault]:
                     f"runtime.{name}",
                     ("learning.sharing",),
                 )
+
+
+def _islands(config: Config) -> Iterator[Fault]:
+    """What islands that exchange migrants need."""
+    ray = config.ray
+    if not ray.migrate_every:
+        return
+    if ray.migrate_every % ray.slice:
+        yield Fault(
+            f"ray.migrate_every is {ray.migrate_every} but ray.slice is {ray.slice}: migrants leave at the end of a "
+            f"slice, so give a multiple of {ray.slice}, or 0 for none",
+            "ray.migrate_every",
+            ("ray.slice",),
+        )
+    if ray.migrants > config.population.fame:
+        yield Fault(
+            f"ray.migrants is {ray.migrants} but population.fame is {config.population.fame}, and as many guests can "
+            "wait: raise population.fame or lower ray.migrants",
+            "ray.migrants",
+            ("population.fame",),
+        )
+    if isinstance(config.world, TreasureSettings):
+        yield Fault(
+            f"ray.migrate_every is {ray.migrate_every} but world.name is treasure, where nobody is born: "
+            "give ray.migrate_every 0",
+            "ray.migrate_every",
+        )
 
 
 def _attention(config: Config) -> Iterator[Fault]:

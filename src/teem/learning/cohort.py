@@ -96,9 +96,15 @@ class Cohort(Protocol):
         ...
 
     def inherit_weights(
-        self, rows: NDArray[np.int32], weights: NDArray[np.float32], ids: NDArray[np.int64], step: int
+        self,
+        rows: NDArray[np.int32],
+        weights: NDArray[np.float32],
+        ids: NDArray[np.int64],
+        step: int,
+        *,
+        exact: bool = False,
     ) -> None:
-        """Agents settle in the rows with the weights `[n, size]` of somebody long dead."""
+        """Agents settle in the rows with the weights `[n, size]` of somebody who is not here; `exact`: not mutated."""
         ...
 
     def learn(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> int:

@@ -40,13 +40,19 @@ class Learner(ABC):
         self.begin(rows, fresh=False)
 
     def inherit_weights(
-        self, rows: NDArray[np.int32], weights: NDArray[np.float32], ids: NDArray[np.int64], step: int
+        self,
+        rows: NDArray[np.int32],
+        weights: NDArray[np.float32],
+        ids: NDArray[np.int64],
+        step: int,
+        *,
+        exact: bool = False,
     ) -> None:
-        """Agents settle in the rows, with networks after somebody's long dead as `learning.newborn` says."""
-        if self.settings.newborn == "fresh":
+        """Agents settle in the rows, with networks after somebody's as `learning.newborn` says, or `exact` copies."""
+        if self.settings.newborn == "fresh" and not exact:
             self.found(rows, ids)
             return
-        self.networks.inherit_weights(rows, weights, ids, step)
+        self.networks.inherit_weights(rows, weights, ids, step, exact=exact)
         self.begin(rows, fresh=False)
 
     def weights_of(self, row: int) -> NDArray[np.float32] | None:

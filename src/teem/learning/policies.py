@@ -40,7 +40,8 @@ class Policies:
         self._threads = threads
         capacity = world.population.capacity
         self.cohort_of = np.zeros(capacity, np.int8) if cohort_of is None else cohort_of.copy()
-        self.legacies = Legacies(fame)
+        self.legacies = Legacies(2 * fame)  # the famous, then as many guests
+        self._famous = fame
         self._action = acting_of(world).nothing(capacity)
         self._decided = np.empty(0, np.int32)  # whose last decision is remembered, and who live on
         self._unsound = np.zeros(capacity, np.bool_)
@@ -108,14 +109,14 @@ class Policies:
             self._reseed(slot, int(entry), step)
 
     def _reseed(self, slot: np.int32, entry: int, step: int) -> None:
-        """A newborn without a living parent: after somebody famous, or a founder of the first cohort."""
+        """A newborn without a living parent: after somebody famous, a guest as it came, or a founder."""
         row = np.array([slot], np.int32)
         ids = self._world.population.id[row]
         famed = self.legacies.entry(entry)
         self.cohort_of[row] = famed.cohort if famed else 0
         cohort = self.cohorts[self.cohort_of[slot]]
         if famed and famed.weights is not None:
-            cohort.inherit_weights(row, famed.weights[None], ids, step)
+            cohort.inherit_weights(row, famed.weights[None], ids, step, exact=entry >= self._famous)
         else:
             cohort.found(row, ids)
 
@@ -123,6 +124,10 @@ class Policies:
         """Keep the weights of the row in an entry of the hall of fame; it may have died in this step."""
         index = int(self.cohort_of[row])
         self.legacies.keep(entry, index, self.cohorts[index].weights_of(row))
+
+    def receive(self, place: int, cohort: int, weights: NDArray[np.float32] | None) -> None:
+        """Keep the weights that a guest brings until it settles."""
+        self.legacies.keep(self._famous + place, cohort, weights)
 
     def learn(self) -> int:
         """Update those who decided last and whose turn it is; how many updates were made."""

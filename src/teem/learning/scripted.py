@@ -41,7 +41,13 @@ class _Scripted:
         return None
 
     def inherit_weights(
-        self, rows: NDArray[np.int32], weights: NDArray[np.float32], ids: NDArray[np.int64], step: int
+        self,
+        rows: NDArray[np.int32],
+        weights: NDArray[np.float32],
+        ids: NDArray[np.int64],
+        step: int,
+        *,
+        exact: bool = False,
     ) -> None:
         """New lives begin."""
         self.gauges.reset(rows)

@@ -101,10 +101,16 @@ class Networks:
         self.written(rows)
 
     def inherit_weights(
-        self, rows: NDArray[np.int32], weights: NDArray[np.float32], ids: NDArray[np.int64], step: int
+        self,
+        rows: NDArray[np.int32],
+        weights: NDArray[np.float32],
+        ids: NDArray[np.int64],
+        step: int,
+        *,
+        exact: bool = False,
     ) -> None:
-        """Copies of the weights [n, size] given, mutated."""
-        self.own.inherit_from(rows, weights, ids, self._seed, step, self._mutation)
+        """Copies of the weights [n, size] given, mutated unless they shall be exact."""
+        self.own.inherit_from(rows, weights, ids, self._seed, step, 0.0 if exact else self._mutation)
         self.written(rows)
 
     def weights_of(self, row: int) -> NDArray[np.float32] | None:

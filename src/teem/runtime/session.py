@@ -13,6 +13,8 @@ from teem.errors import UsageError
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
 from teem.runtime.interrupt import Interrupts
+from teem.runtime.islands.archipelago import Archipelago, islands_saved
+from teem.runtime.islands.cluster import load_ray
 from teem.runtime.loop import Run
 from teem.runtime.present import Compiling, LayingOut, choose_view
 from teem.runtime.processes.supervise import RECOVERED, Supervisor
@@ -22,14 +24,18 @@ from teem.runtime.warmup import is_warm, warm
 RUNS = Path("runs")  # where runs lie that were given no folder
 
 
-def begin(config: Config, name: str, out: Path | None) -> Run | Supervisor:
+def begin(config: Config, name: str, out: Path | None) -> Run | Supervisor | Archipelago:
     """Start a new run in its own folder; one that can't start leaves nothing behind."""
+    if config.runtime.mode == "ray":
+        load_ray(config.ray.address)  # or say how to install it, before anything is written
     _compile(config)
     there_before = [path for path in (RUNS, out) if path is not None and path.exists()]
     folder = RunFolder.create(out, f"{name}-{config.seed}", RUNS)
     try:
         if config.runtime.mode == "async":
             return Supervisor.create(config, folder)
+        if config.runtime.mode == "ray":
+            return Archipelago.create(config, folder)
         return Run.create(config, folder, LayingOut())
     except BaseException:
         folder.close()
@@ -37,7 +43,7 @@ def begin(config: Config, name: str, out: Path | None) -> Run | Supervisor:
         raise
 
 
-def go_on(path: Path, steps: str | None = None) -> Run | Supervisor:
+def go_on(path: Path, steps: str | None = None) -> Run | Supervisor | Archipelago:
     """Take a run up where its newest checkpoint left it, until `steps` in all if they are given."""
     folder = RunFolder.open(path)
     try:
@@ -48,6 +54,8 @@ def go_on(path: Path, steps: str | None = None) -> Run | Supervisor:
             folder.write_config(dump_config(config))
         if config.runtime.mode == "async":
             return Supervisor.go_on(config, folder)
+        if config.runtime.mode == "ray":
+            return Archipelago.go_on(config, folder)
         return Run.resume(config, folder, LayingOut())
     except BaseException:
         folder.close()
@@ -61,7 +69,10 @@ def _compile(config: Config) -> None:
 
 
 def _expect_steps_left(config: Config, folder: RunFolder) -> None:
-    done = max(checkpoint.steps_of(folder.checkpoints), default=0)
+    if config.runtime.mode == "ray":
+        done = islands_saved(folder.path, config.ray.islands)
+    else:
+        done = max(checkpoint.steps_of(folder.checkpoints), default=0)
     if config.steps and done >= config.steps:
         raise UsageError(
             f"{folder.path} is at step {done} and its steps are {config.steps}: "
@@ -69,9 +80,9 @@ def _expect_steps_left(config: Config, folder: RunFolder) -> None:
         )
 
 
-def play(run: Run | Supervisor, interrupts: Interrupts, *, headless: bool = False) -> dict[str, Any]:
+def play(run: Run | Supervisor | Archipelago, interrupts: Interrupts, *, headless: bool = False) -> dict[str, Any]:
     """Play a run until it is done or interrupted, save it, and return its report, kept in its folder too."""
-    if isinstance(run, Supervisor):
+    if isinstance(run, (Supervisor, Archipelago)):
         report = run.play(interrupts, headless=headless)
         run.folder.close()
         return report
@@ -89,8 +100,8 @@ def play(run: Run | Supervisor, interrupts: Interrupts, *, headless: bool = Fals
 
 
 def exit_code(report: dict[str, Any]) -> int:
-    """0, or 4 when a process was lost and replaced on the way."""
-    return RECOVERED if report.get("async", {}).get("restarts") else 0
+    """0, or 4 when a process or an island was lost and replaced on the way."""
+    return RECOVERED if any(report.get(mode, {}).get("restarts") for mode in ("async", "ray")) else 0
 
 
 def _play(run: Run, interrupts: Interrupts, headless: bool) -> str:

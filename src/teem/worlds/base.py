@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.population.guests import Guests
 from teem.population.slots import Population
 from teem.state import State
 from teem.worlds.tokens import Tokens
@@ -42,8 +43,22 @@ class Births:
     """Who was born in a step."""
 
     slot: NDArray[np.int32]  # [births]
-    parent_slot: NDArray[np.int32]  # [births] alive now; -1: no living parent (a reseeded founder)
-    fame: NDArray[np.int32]  # [births] entry of the hall of fame it comes from; -1: none
+    parent_slot: NDArray[np.int32]  # [births] alive now; -1: no living parent (a reseeded founder, a guest)
+    fame: NDArray[np.int32]  # [births] entry of the hall of fame it comes from; beyond, a guest's place; -1: none
+
+    @staticmethod
+    def none() -> Births:
+        """Nobody was born."""
+        nobody = np.empty(0, np.int32)
+        return Births(nobody, nobody, nobody)
+
+    def and_then(self, later: Births) -> Births:
+        """These, and those who came into the world after them."""
+        return Births(
+            np.concatenate((self.slot, later.slot)),
+            np.concatenate((self.parent_slot, later.parent_slot)),
+            np.concatenate((self.fame, later.fame)),
+        )
 
 
 @dataclass(slots=True)
@@ -112,6 +127,11 @@ class World(Protocol):
     observation_names: tuple[str, ...]  # one a value, flattened: "resources.north_far"
     tokens: Tokens | None  # how the observation falls into tokens, if it does
     step_count: int  # steps made so far
+
+    @property
+    def guests(self) -> Guests | None:
+        """Who have come from other islands and wait for room; None where the world takes nobody in."""
+        ...
 
     @property
     def feats(self) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from teem.config.crawlers import CrawlersSettings
 from teem.config.settings import Config
 from teem.measure.spans import Spans
 from teem.population.fame import HallOfFame
+from teem.population.guests import Guests
 from teem.population.slots import Population
 from teem.population.variation import Genomes
 from teem.state import State
@@ -25,13 +26,12 @@ from teem.worlds.crawlers.ground import TILE
 from teem.worlds.crawlers.morphology import build
 from teem.worlds.crawlers.physics import Physics
 from teem.worlds.crawlers.plan import Plan
-from teem.worlds.crawlers.settle import anywhere, bear, founders, heirs, lifespans, put
+from teem.worlds.crawlers.settle import anywhere, bear, founders, heirs, lifespans, put, welcome
 from teem.worlds.crawlers.terrain import Terrain
 from teem.worlds.crawlers.view import View
 from teem.worlds.tokens import Tokens
 
 Slots = NDArray[np.int32]
-_NOBODY = np.empty(0, np.int32)
 
 
 class Crawlers:
@@ -64,6 +64,7 @@ class Crawlers:
         self.population = Population(capacity, len(TRAITS))
         self.creatures = Creatures.of(capacity)
         self.fame = HallOfFame(config.population.fame, len(TRAITS))
+        self.guests = Guests(config.population.fame, len(TRAITS))
         self.plan = Plan.of(capacity)
         self.terrain = Terrain(settings.terrain, config.seed)
         self.food = Food(settings.food, self.terrain, config.seed)
@@ -237,20 +238,33 @@ class Crawlers:
         return deaths, honours, lost
 
     def _breed(self) -> tuple[Births, float]:
-        """Children of those who have enough for one, or, when nobody is left, new founders if the settings ask."""
+        """Children of those who have enough, then guests; when nobody is left, founders if the settings ask."""
         population, settings = self.population, self._settings
         with self._spans("world.breed"):
-            parents, child = bear(population, settings, self._seed, self.step_count)
+            guests = min(len(self.guests), population.room)  # who have waited come before children
+            parents, child = bear(population, settings, population.room - guests, self._seed, self.step_count)
+            births = Births(child, parents, np.full(len(child), -1, np.int32))
             if len(child):
                 self._embody(child, self.creatures.x[parents] - 2.0)
-                return Births(child, parents, np.full(len(child), -1, np.int32)), 0.0
+            if guests:
+                return births.and_then(self._welcome(guests)), settings.energy * guests
+            if len(child):
+                return births, 0.0
             wanted = self._population_settings.founders
             extinct = not len(population.living) and self._population_settings.extinction == "reseed"
             if not extinct or population.room < wanted:
-                return Births(_NOBODY, _NOBODY, _NOBODY), 0.0
+                return Births.none(), 0.0
             slots, entries = heirs(wanted, self.fame, population, settings, self._seed, self.step_count)
             self._embody(slots, self._places(wanted))
         return Births(slots, np.full(wanted, -1, np.int32), entries), settings.energy * wanted
+
+    def _welcome(self, count: int) -> Births:
+        """Guests settle anywhere between the wall and the foremost, with the genomes they came with."""
+        population, wall, step = self.population, self.terrain.oldest * TILE, self.step_count
+        front = float(self.creatures.x[population.living].max(initial=wall))
+        slots, places = welcome(count, self.guests, population, self._settings, step)
+        self._embody(slots, anywhere(population.id[slots], wall, front, self._seed, step))
+        return Births(slots, np.full(count, -1, np.int32), places + np.int32(len(self.fame.score)))
 
     def _grow(self) -> float:
         """Let food grow again, and the ground go on ahead of the foremost."""
@@ -302,7 +316,7 @@ class Crawlers:
         return chart(self.terrain.ground, self.food.items)
 
     def state(self) -> State:
-        """Population, bodies and their motion, ground, food and fame."""
+        """Population, bodies and their motion, ground, food, fame and guests."""
         return {
             "step_count": self.step_count,
             "population": self.population.state(),
@@ -312,6 +326,7 @@ class Crawlers:
             "terrain": self.terrain.state(),
             "food": self.food.state(),
             "fame": self.fame.state(),
+            "guests": self.guests.state(),
             "action": self._action.copy(),
             "view": self._view.state(),
         }
@@ -326,6 +341,7 @@ class Crawlers:
         self.terrain.load_state(state["terrain"])
         self.food.load_state(state["food"], self.terrain)
         self.fame.load_state(state["fame"])
+        self.guests.load_state(state["guests"])
         self._action[:] = state["action"]
         self._view.load_state(state["view"])
         self._observed_step = -1

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from teem.config.crawlers import CrawlersSettings
 from teem.population.breeding import first_in_turn
 from teem.population.fame import HallOfFame
+from teem.population.guests import Guests
 from teem.population.slots import Population
 from teem.population.variation import Genomes, cross, mutate
 from teem.rng import Stream, uniforms
@@ -47,14 +48,25 @@ def heirs(
     return slots, chosen
 
 
-def bear(population: Population, settings: CrawlersSettings, seed: int, step: int) -> tuple[Slots, Slots]:
-    """One child for each who is ripe and has the joules, as long as there is room: (parents, children).
+def welcome(
+    count: int, guests: Guests, population: Population, settings: CrawlersSettings, step: int
+) -> tuple[Slots, Slots]:
+    """Bring the guests who have waited longest into the world, as they came: (slots, the places they leave)."""
+    slots, places = population.spawn(count), guests.leave(count)
+    population.genome[slots] = guests.genome[places]
+    population.kind[slots] = guests.kind[places]
+    _equip(slots, settings.energy, population, step)
+    return slots, places
+
+
+def bear(population: Population, settings: CrawlersSettings, room: int, seed: int, step: int) -> tuple[Slots, Slots]:
+    """One child for each who is ripe and has the joules, as long as there is `room`: (parents, children).
 
     Who comes first is drawn by id. The parent gives the child `birth_energy`; joules only change hands.
     """
     living = population.living
     ripe = (population.energy[living] >= settings.breed_energy) & (step - population.born[living] >= settings.maturity)
-    able = first_in_turn(living[ripe], population.id, population.room, seed, step)
+    able = first_in_turn(living[ripe], population.id, room, seed, step)
     if not len(able):
         return able, able
     genome = population.genome[able]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from teem.config.settings import Config
 from teem.measure.spans import Spans
 from teem.population.fame import HallOfFame
+from teem.population.guests import Guests
 from teem.population.slots import Population
 from teem.space.grid import Grid
 from teem.state import State, load_columns
@@ -31,7 +32,7 @@ from teem.worlds.farm.rules.metabolise import die, metabolise
 from teem.worlds.farm.rules.move import move
 from teem.worlds.farm.rules.regrow import lasting, regrow, regrow_tiles
 from teem.worlds.farm.rules.share import communicate, share
-from teem.worlds.farm.settle import resettle, settle
+from teem.worlds.farm.settle import resettle, settle, welcome
 from teem.worlds.farm.tiles import AT_ONCE
 from teem.worlds.farm.view import make_view, observation_names, observation_shape
 from teem.worlds.tokens import Tokens
@@ -71,6 +72,7 @@ class Farm:
         capacity = config.capacity
         self.population = Population(capacity, len(TRAITS))
         self.fame = HallOfFame(config.population.fame, len(TRAITS))
+        self.guests = Guests(config.population.fame, len(TRAITS))
         self.fields = make_fields(settings, side, folder)
         self.bodies = bodies_of(self.population)
         self._terms = terms_of(settings, side)
@@ -227,6 +229,7 @@ class Farm:
     def _breed(self) -> Births:
         population, settings = self.population, self._settings
         with self._spans("world.breed"):
+            guests = min(len(self.guests), population.room)  # who have waited come before children
             chosen = parents(
                 population.living,
                 self._action,
@@ -234,23 +237,31 @@ class Farm:
                 settings,
                 self._seed,
                 self.step_count,
-                population.room,
+                population.room - guests,
             )
             if len(chosen):
                 child = breed(chosen, population, self.bodies, settings, self._seed, self.step_count)
                 births = Births(child, chosen, np.full(len(child), -1, np.int32))
             else:
-                births = self._reseed()
+                births = Births.none() if guests else self._reseed()
+            if guests:
+                births = births.and_then(self._welcome(guests))
             self._forget(births.slot)
         return births
 
+    def _welcome(self, count: int) -> Births:
+        """Guests settle as founders do, with the genomes they came with."""
+        slots, places = welcome(
+            count, self.guests, self.population, self.fields, self._settings, self._seed, self.step_count
+        )
+        return Births(slots, np.full(count, -1, np.int32), places + np.int32(len(self.fame.score)))
+
     def _reseed(self) -> Births:
         """Nobody is born, unless nobody is left, the settings ask for new founders and all have room."""
-        none = np.empty(0, np.int32)
         population, settings = self.population, self._settings
         wanted, extinction = self._population_settings.founders, self._population_settings.extinction
         if len(population.living) or extinction == "stop" or population.room < wanted:
-            return Births(none, none, none)
+            return Births.none()
         where = (population, self.fields, settings, self._seed, self.step_count)
         if len(self.fame):
             slots, entries = resettle(wanted, self.fame, *where)
@@ -294,7 +305,7 @@ class Farm:
         }
 
     def state(self) -> State:
-        """Population, map, the farm's own columns, memories and fame."""
+        """Population, map, the farm's own columns, memories, fame and guests."""
         return {
             "step_count": self.step_count,
             "population": self.population.state(),
@@ -302,6 +313,7 @@ class Farm:
             "bodies": {name: getattr(self.bodies, name).copy() for name in OWN},
             "memory": {name: column.copy() for name, column in self._memory._asdict().items()},
             "fame": self.fame.state(),
+            "guests": self.guests.state(),
         }
 
     def load_state(self, state: State) -> None:
@@ -311,6 +323,7 @@ class Farm:
         self.population.load_state(state["population"])
         self.fields.load_state(state["fields"])
         self.fame.load_state(state["fame"])
+        self.guests.load_state(state["guests"])
         load_columns("world.bodies", {name: getattr(self.bodies, name) for name in OWN}, state["bodies"])
         load_columns("world.memory", self._memory._asdict(), state["memory"])
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from teem.config.farm import FarmSettings
 from teem.population.fame import HallOfFame
+from teem.population.guests import Guests
 from teem.population.slots import Population
 from teem.population.variation import mutate
 from teem.rng import Stream, normals, uniforms
@@ -51,6 +52,23 @@ def resettle(
     population.kind[slots] = fame.kind[chosen]
     _place(slots, population, fields, settings, seed, step)
     return slots, chosen
+
+
+def welcome(
+    count: int,
+    guests: Guests,
+    population: Population,
+    fields: Fields,
+    settings: FarmSettings,
+    seed: int,
+    step: int,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Bring the guests who have waited longest into the world, as they came: (slots, the places they leave)."""
+    slots, places = population.spawn(count), guests.leave(count)
+    population.genome[slots] = guests.genome[places]
+    population.kind[slots] = guests.kind[places]
+    _place(slots, population, fields, settings, seed, step)
+    return slots, places
 
 
 def _place(

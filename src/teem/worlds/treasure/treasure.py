@@ -36,6 +36,7 @@ class Treasure:
     """
 
     name = "treasure"
+    guests = None
     actions: tuple[str, ...] = ACTIONS
     rest = REST
     branches: tuple[str, ...] = ()

@@ -1,0 +1,103 @@
+"""What is said of islands: a line now and then while they play, and one report of all in the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from teem.config.settings import Config
+from teem.runtime import words
+from teem.runtime.islands.island import Standing
+from teem.runtime.present import LINE_EVERY_S
+
+
+class Progress:
+    """A progress line on standard error, rewritten in place on a terminal."""
+
+    def __init__(self, config: Config, *, headless: bool) -> None:
+        self._steps = config.steps
+        self._rewrites = sys.stderr.isatty() and not headless
+        self._every_s = 0.5 if self._rewrites else LINE_EVERY_S
+        self._next = time.monotonic() + self._every_s
+        self._line = ""
+        self._before: tuple[float, int] | None = None
+
+    def show(self, standings: Sequence[Standing | None], migrants: int, restarts: int) -> None:
+        """Write a line if it is time."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + self._every_s
+        self._line = self._said(now, standings, migrants, restarts)
+        if self._rewrites:
+            print(f"\r{self._line}\x1b[K", end="", file=sys.stderr, flush=True)
+        else:
+            print(self._line, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Leave the last line standing."""
+        if self._rewrites and self._line:
+            print(file=sys.stderr)
+
+    def _said(self, now: float, standings: Sequence[Standing | None], migrants: int, restarts: int) -> str:
+        known = [one for one in standings if one is not None]
+        if not known:
+            return f"{len(standings)} islands: beginning"
+        steps, done = [one.step for one in known], sum(one.agent_steps for one in known)
+        rate = None
+        if self._before is not None and len(known) == len(standings) and done >= self._before[1]:
+            rate = (done - self._before[1]) / (now - self._before[0])
+        self._before = (now, done) if len(known) == len(standings) else None
+        of = f"/{self._steps}" if self._steps else ""
+        return (
+            f"{len(known)} of {len(standings)} islands; slowest at step {min(steps)}{of}, fastest {max(steps)}; "
+            f"{words.count(sum(one.agents for one in known))} alive; {words.number(rate)} agent-steps/s; "
+            f"{words.count(migrants)} migrants, {restarts} restarts"
+        )
+
+
+def merged(reports: Sequence[dict[str, Any]], wall_seconds: float) -> dict[str, Any]:
+    """One report of all islands: counts are sums, steps and the reason the slowest's, `each` has what is its own.
+
+    Percentiles of steps and the machine are the first island's, memory is the largest's.
+    """
+    slowest = min(reports, key=lambda report: report["steps"])
+    together = dict(reports[0])
+    together |= {name: slowest[name] for name in ("steps", "reason")}
+    together["wall_seconds"] = wall_seconds
+    together["seconds"] = max(report["seconds"] for report in reports)
+    together["agent_steps"] = sum(report["agent_steps"] for report in reports)
+    together["agent_steps_per_s"] = _sum(report["agent_steps_per_s"] for report in reports)
+    together["agents"] = {name: sum(report["agents"][name] for report in reports) for name in ("alive", "born", "died")}
+    learning = [report["learning"] for report in reports]
+    least = [one["least_trained_updates"] for one in learning if one["least_trained_updates"] is not None]
+    together["learning"] = {
+        "updates": sum(one["updates"] for one in learning),
+        "updates_per_s": _sum(one["updates_per_s"] for one in learning),
+        "least_trained_updates": min(least, default=None),
+    }
+    together["feats"] = _feats(reports)
+    together["rss_mb_peak"] = max(report["rss_mb_peak"] for report in reports)
+    del together["migration"]
+    own = ("seed", "reason", "steps", "agent_steps", "agent_steps_per_s", "agents", "learning", "feats", "migration")
+    together["each"] = [{name: report[name] for name in own} for report in reports]
+    return together
+
+
+def _feats(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Of all the living together."""
+    known = [(report["agents"]["alive"], report["feats"]) for report in reports if report["feats"]["mean"] is not None]
+    alive = sum(count for count, _ in known)
+    return {
+        "unit": reports[0]["feats"]["unit"],
+        "mean": sum(count * feats["mean"] for count, feats in known) / alive if alive else None,
+        "most": max((feats["most"] for _, feats in known), default=None),
+    }
+
+
+def _sum(rates: Any) -> float | None:
+    """None where one isn't known."""
+    known = list(rates)
+    return None if None in known else sum(known)
