@@ -26,6 +26,7 @@ from teem.runtime.session import exit_code, go_on, play
 
 WAIT_S = 300.0
 SHM = Path("/dev/shm")
+pytestmark = pytest.mark.slow  # whole clusters start and end here, a minute by the wall
 STEPS = 6000
 
 
