@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from teem.population.slots import Population
@@ -71,6 +71,7 @@ def test_nobody_alive_and_nothing_to_see_is_a_picture_too() -> None:
     side=st.integers(12, 80), alive=st.integers(1, 30), spread=st.floats(0, 2000), tall=st.floats(0, 30),
     seed=st.integers(0, 99),
 )  # fmt: skip
+@example(side=12, alive=2, spread=912.0, tall=0.0, seed=1)
 @settings(max_examples=40, deadline=None)
 def test_everybody_in_the_window_is_seen_above_the_ground(
     side: int, alive: int, spread: float, tall: float, seed: int

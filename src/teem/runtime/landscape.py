@@ -40,7 +40,8 @@ def window(maps: Maps, population: Population) -> Window:
     living = population.living
     metres, height = maps["metres"][0], maps["height"][0]
     x = population.x[living] if len(living) else metres[:1]
-    low, middle, high = np.quantile(x, (0.1, 0.5, 0.9))
+    low, high = np.quantile(x, (0.1, 0.9))
+    middle = np.quantile(x, 0.5, method="lower")  # where somebody is: between two far apart there may be nobody
     across = float(np.clip(1.25 * (high - low), NARROWEST, WIDEST))
     left = float(middle) - across / 2
     shown = height[(metres >= left) & (metres <= left + across)]
