@@ -14,7 +14,7 @@ from torch import Tensor
 from teem.config.settings import LearningSettings
 from teem.learning.algorithms.dqn import Transitions, td_loss
 from teem.learning.branches import BranchTransitions, branching_td_loss
-from teem.learning.replay import Replay
+from teem.learning.replay import Batch, Replay
 from teem.learning.schedule import pace
 from teem.learning.sharing import Networks
 from teem.learning.torch_network import Network
@@ -84,16 +84,34 @@ class TorchQ:
         faults: NDArray[np.int64],
     ) -> None:
         """Learn from a batch of each row's; write `loss[row]`, count what was held back in `faults`."""
-        settings, networks = self._settings, self.networks
-        for some, their, count in networks.blocks(rows, ids):
-            drawn = replay.sample(some, their, step, seed, settings.batch, settings.n_step, settings.gamma)
-            kind = self._transitions
-            batch = kind(*(networks.tensor(getattr(drawn, name)) for name in kind._fields))
-            held = networks.take(some)
-            losses, (sizes,), every_sound = networks.improve(held, batch)
-            part, all_right = some[:count], every_sound[:count]
-            networks.give(part, held)
-            faults[part[~all_right]] += 1
-            sound = np.flatnonzero(all_right)
-            loss[part[sound]] = losses[sound]
-            replay.set_priority(part[sound], drawn.index[sound], sizes[sound])
+        kind, tensor = self._transitions, self.networks.tensor
+
+        def batch_of(drawn: Batch, ids: NDArray[np.int64]) -> Any:
+            return kind(*(tensor(getattr(drawn, name)) for name in kind._fields))
+
+        learn_from(replay, rows, ids, self.networks, self._settings, batch_of, seed, step, loss, faults)
+
+
+def learn_from(
+    replay: Replay,
+    rows: NDArray[np.int32],
+    ids: NDArray[np.int64],
+    networks: TorchNetworks,
+    settings: LearningSettings,
+    batch_of: Callable[[Batch, NDArray[np.int64]], Any],
+    seed: int,
+    step: int,
+    loss: NDArray[np.float32],
+    faults: NDArray[np.int64],
+) -> None:
+    """Improve the rows' networks by a batch of each; `batch_of(drawn, ids)` is what the loss takes."""
+    for some, their, count in networks.blocks(rows, ids):
+        drawn = replay.sample(some, their, step, seed, settings.batch, settings.n_step, settings.gamma)
+        held = networks.take(some)
+        losses, (sizes,), every_sound = networks.improve(held, batch_of(drawn, their))
+        part, all_right = some[:count], every_sound[:count]
+        networks.give(part, held)
+        faults[part[~all_right]] += 1
+        sound = np.flatnonzero(all_right)
+        loss[part[sound]] = losses[sound]
+        replay.set_priority(part[sound], drawn.index[sound], sizes[sound])

@@ -21,6 +21,7 @@ from teem.learning.replay import Batch, Replay
 from teem.learning.sharing import Networks
 from teem.learning.torch_network import Network, users_network
 from teem.learning.torch_networks import TorchNetworks
+from teem.learning.torch_q import learn_from
 from teem.learning.torch_stack import Extra, Parameters
 from teem.rng import Stream
 
@@ -133,17 +134,11 @@ class TorchQuantiles:
         faults: NDArray[np.int64],
     ) -> None:
         """Learn from a batch of each row's; write `loss[row]`, count what was held back in `faults`."""
-        settings, networks = self._settings, self.networks
-        for some, their, count in networks.blocks(rows, ids):
-            drawn = replay.sample(some, their, step, seed, settings.batch, settings.n_step, settings.gamma)
-            held = networks.take(some)
-            losses, (sizes,), every_sound = networks.improve(held, self._batch(drawn, their, seed, step))
-            part, all_right = some[:count], every_sound[:count]
-            networks.give(part, held)
-            faults[part[~all_right]] += 1
-            sound = np.flatnonzero(all_right)
-            loss[part[sound]] = losses[sound]
-            replay.set_priority(part[sound], drawn.index[sound], sizes[sound])
+
+        def batch_of(drawn: Batch, ids: NDArray[np.int64]) -> QuantileTransitions:
+            return self._batch(drawn, ids, seed, step)
+
+        learn_from(replay, rows, ids, self.networks, self._settings, batch_of, seed, step, loss, faults)
 
     def _batch(self, drawn: Batch, ids: NDArray[np.int64], seed: int, step: int) -> QuantileTransitions:
         """What was drawn, as tensors, [n, batch, ...] each, with fractions and noise."""
