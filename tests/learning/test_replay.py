@@ -103,10 +103,10 @@ def _number(observation: NDArray[np.float32]) -> int:
 
 
 def _check(lives: Lives, row: int, n_step: int, step: int) -> None:
-    """Whatever is drawn is a transition of the list, and as many can be drawn as the list has."""
+    """Whatever is drawn is a transition of the list, and something can be drawn whenever the list has one."""
     wanted = lives.lists[row].transitions(n_step)
     rows = np.array([row], np.int32)
-    assert lives.replay.drawable(rows, n_step).tolist() == [len(wanted)]
+    assert lives.replay.drawable(rows, n_step).tolist() == [len(wanted) > 0]
     if not wanted:
         return
     batch = lives.replay.sample(rows, np.array([row]), step, SEED, 24, n_step, GAMMA)

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teem.config.settings import LearningSettings
-from teem.learning.schedule import updates_due, within_budget
+from teem.learning.schedule import pace_of, updates_due, within_budget
 
 
 def turns(ids: np.ndarray, step: int, **settings: float) -> np.ndarray:
-    return updates_due(ids, step, LearningSettings(**settings))
+    return updates_due(ids, step, pace_of(LearningSettings(**settings)))
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, unique=True), st.integers(1, 9), st.integers(0, 1000))
@@ -47,7 +47,7 @@ def test_a_replay_ratio_of_batch_over_interval_is_that_interval() -> None:
 def test_nobody_left_out_is_less_trained_than_somebody_served(trained: list[int], budget: int) -> None:
     ids, updates = np.arange(len(trained)) * 2, np.array(trained)
     due = np.arange(0, len(trained), 2)
-    served = within_budget(due, ids, updates, budget)
+    served = within_budget(due, np.arange(len(ids)), ids, updates, budget)
     left = np.setdiff1d(due, served)
     assert len(served) == min(budget, len(due))
     assert (np.diff(served) > 0).all()
@@ -59,4 +59,4 @@ def test_nobody_left_out_is_less_trained_than_somebody_served(trained: list[int]
 
 def test_a_budget_of_zero_is_no_limit() -> None:
     due = np.arange(50)
-    assert (within_budget(due, due, due, 0) == due).all()
+    assert (within_budget(due, due, due, due, 0) == due).all()

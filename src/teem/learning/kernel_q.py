@@ -120,7 +120,7 @@ def share_updates(
 
 def _expect_drawable(replay: Replay, rows: Rows, n_step: int) -> None:
     """Raise ValueError when a row has nothing to draw."""
-    empty = np.flatnonzero(replay.drawable(rows, n_step) == 0)
+    empty = np.flatnonzero(~replay.drawable(rows, n_step))
     if len(empty):
         raise ValueError(f"replay row {int(rows[empty[0]])} has no transition to draw: check drawable() first")
 

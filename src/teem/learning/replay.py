@@ -17,8 +17,8 @@ from teem.learning.ring import (
     Drawn,
     Ring,
     add_entries,
-    count_drawable,
     draw_rows,
+    find_drawable,
     round_row,
     write_priority,
 )
@@ -81,6 +81,7 @@ class Replay:
         self.added = np.zeros(rows, np.int64)
         self.closed = np.full(rows, -1, np.int64)
         self.peak = np.ones(rows, np.float32)
+        self._ring = Ring(*(getattr(self, name) for name in Ring._fields))
 
     def add(
         self,
@@ -131,10 +132,10 @@ class Replay:
         self.end[held, place] = np.where(self.end[held, place] == GOES_ON, CUT, self.end[held, place])
         self.closed[held] = newest
 
-    def drawable(self, rows: Rows, n_step: int) -> NDArray[np.int64]:
-        """How many starts of each row have their window complete."""
-        out = np.empty(len(rows), np.int64)
-        count_drawable(rows.astype(np.int64, copy=False), self.ring(), n_step, out)
+    def drawable(self, rows: Rows, n_step: int) -> NDArray[np.bool_]:
+        """Which rows have something to draw: a start whose window is complete."""
+        out = np.empty(len(rows), np.bool_)
+        find_drawable(rows.astype(np.int64, copy=False), self.added, self.closed, self.end, n_step, out)
         return out
 
     def sample(
@@ -201,7 +202,7 @@ class Replay:
 
     def ring(self) -> Ring:
         """The arrays, for the kernels."""
-        return Ring(*(getattr(self, name) for name in Ring._fields))
+        return self._ring
 
 
 def to_bfloat16(values: Floats) -> NDArray[np.uint16]:

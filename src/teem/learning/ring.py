@@ -123,17 +123,17 @@ def _cut(row, entry, ring):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def count_drawable(rows, ring, n_step, out):  # type: ignore[no-untyped-def]
-    """out[n] = how many starts of each row have their window complete."""
-    length = ring.end.shape[1]
+def find_drawable(rows, added, closed, end, n_step, out):  # type: ignore[no-untyped-def]
+    """out[n] = whether any start of each row has its window complete; entries that are mere states are rare."""
+    length = end.shape[1]
     for i in range(rows.shape[0]):
         row = rows[i]
-        first, count = starts(ring.added[row], ring.closed[row], length, n_step)
-        out[i] = count
-        if ring.closed[row] >= first:  # else nothing in the ring was ended
-            for entry in range(first, first + count):
-                if ring.end[row, entry % length] == CUT:
-                    out[i] -= 1
+        first, count = starts(added[row], closed[row], length, n_step)
+        out[i] = False
+        for entry in range(first, first + count):
+            if end[row, entry % length] != CUT:
+                out[i] = True
+                break
 
 
 @njit(nogil=True, cache=True)

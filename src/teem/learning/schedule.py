@@ -13,34 +13,37 @@ from teem.config.settings import LearningSettings
 SHARED_MEMBERS = 8  # members whose transitions make one update of a network that all share
 
 
-def updates_due(ids: NDArray[np.int64], step: int, settings: LearningSettings) -> NDArray[np.int64]:
-    """How many updates are each one's in this step, by `learning.replay_ratio`, or by the interval where it is 0.
+def updates_due(ids: NDArray[np.int64], step: int, pace: Fraction) -> NDArray[np.int64]:
+    """How many updates are each one's in this step, at a pace of so many a decision.
 
-    A ratio of r transitions a decision is r / batch updates a decision: by the decision k there have been
-    floor(k r / batch), where k is counted from another one for each id, so that neighbours learn in turn.
+    By the decision k there have been floor(k x pace), where k is counted from another one for each id, so that
+    neighbours learn in turn.
     """
-    up, down = pace(settings).as_integer_ratio()
+    up, down = pace.as_integer_ratio()
     k = ids + step
     return np.asarray(k * up // down - (k - 1) * up // down)
 
 
-def pace(settings: LearningSettings) -> Fraction:
-    """Updates a decision."""
+def pace_of(settings: LearningSettings) -> Fraction:
+    """Updates a decision, by `learning.replay_ratio`, or by the interval where it is 0.
+
+    A ratio of r transitions a decision is r / batch updates a decision.
+    """
     if settings.replay_ratio > 0:
         return Fraction(settings.replay_ratio).limit_denominator(1000) / settings.batch
     return Fraction(1, settings.interval)
 
 
 def within_budget(
-    due: NDArray[np.int64], ids: NDArray[np.int64], updates: NDArray[np.int64], budget: int
+    due: NDArray[np.int64], rows: NDArray[np.int32], ids: NDArray[np.int64], updates: NDArray[np.int64], budget: int
 ) -> NDArray[np.int64]:
     """At most `budget` of the positions `due`, in their order: the least trained, then the lowest ids.
 
-    `updates` stands beside `ids`; a budget of 0 is no limit.
+    `ids` stands beside `rows`, `updates` has a place a slot; a budget of 0 is no limit.
     """
     if budget == 0 or len(due) <= budget:
         return due
-    first = np.lexsort((ids[due], updates[due]))[:budget]
+    first = np.lexsort((ids[due], updates[rows[due]]))[:budget]
     return np.asarray(due[np.sort(first)])
 
 
@@ -54,4 +57,4 @@ def decisions_to_be_trained(settings: LearningSettings, agents: int) -> int:
     rounds = 1 + (-(-agents // budget) if budget else 0)
     if settings.algorithm == "ppo":
         return (2 * settings.ppo.horizon + 2) * rounds
-    return settings.replay.warmup + settings.n_step + ceil(1 / pace(settings)) * rounds
+    return settings.replay.warmup + settings.n_step + ceil(1 / pace_of(settings)) * rounds

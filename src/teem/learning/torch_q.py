@@ -15,7 +15,7 @@ from teem.config.settings import LearningSettings
 from teem.learning.algorithms.dqn import Transitions, td_loss
 from teem.learning.branches import BranchTransitions, branching_td_loss
 from teem.learning.replay import Batch, Replay
-from teem.learning.schedule import pace
+from teem.learning.schedule import pace_of
 from teem.learning.sharing import Networks
 from teem.learning.torch_network import Network
 from teem.learning.torch_networks import TorchNetworks
@@ -51,7 +51,7 @@ class TorchQ:
         self.networks = TorchNetworks(networks, network.values, loss, settings, device)
         self._settings = settings
         if compiled:
-            at_once = ceil(networks.own.rows * min(1.0, float(pace(settings))) / decision)
+            at_once = ceil(networks.own.rows * min(1.0, float(pace_of(settings))) / decision)
             self.networks.compile([self._example(inputs)], at_once)
 
     def _example(self, inputs: int) -> Transitions | BranchTransitions:

@@ -12,7 +12,7 @@ from teem.config.settings import LearningSettings
 from teem.learning.acting import Acting
 from teem.learning.learner import Learner
 from teem.learning.replay import Replay
-from teem.learning.schedule import SHARED_MEMBERS, updates_due, within_budget
+from teem.learning.schedule import SHARED_MEMBERS, pace_of, updates_due, within_budget
 from teem.learning.sharing import Networks
 from teem.state import State
 from teem.threads import Threads
@@ -108,6 +108,7 @@ class DQN(Learner):
         self.backend = backend
         self._seed = seed
         self._threads = threads
+        self._pace = pace_of(settings)
         self._values = np.zeros((*acting.shape(capacity), acting.actions), np.float32)
         self._never = np.zeros(capacity, np.float32)
         self._slope = np.float32((1.0 - settings.epsilon.end) / settings.epsilon.decay)
@@ -182,7 +183,7 @@ class DQN(Learner):
         if not self.learns or not len(rows):
             return 0
         every = self._acting.decision  # neighbours by id decide in different steps: each step's learners are as many
-        times = updates_due(ids // every, step // every, self.settings)
+        times = updates_due(ids // every, step // every, self._pace)
         return sum(
             self._learn_once(rows, ids, np.flatnonzero(times > again), step + (again << _ROUND))
             for again in range(int(times.max()))
@@ -193,7 +194,7 @@ class DQN(Learner):
         settings, gauges = self.settings, self.gauges
         due = turn[self._ready(rows[turn])]
         budget = SHARED_MEMBERS if settings.sharing == "shared" else settings.budget
-        due = within_budget(due, ids, gauges.updates[rows], budget)
+        due = within_budget(due, rows, ids, gauges.updates, budget)
         if not len(due):
             return 0
         chosen = rows[due]
@@ -204,7 +205,7 @@ class DQN(Learner):
     def _ready(self, rows: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which rows remember enough to learn from."""
         enough = self.replay.added[rows] >= self.settings.replay.warmup
-        return enough & (self.replay.drawable(rows, self.settings.n_step) > 0)
+        return enough & self.replay.drawable(rows, self.settings.n_step)
 
     def state(self, rows: NDArray[np.int32]) -> State:
         """Gauges, networks and replays of the rows."""

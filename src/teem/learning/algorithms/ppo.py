@@ -151,7 +151,7 @@ class PPO(Learner):
             return 0
         settings, gauges = self.settings, self.gauges
         ready = np.flatnonzero(self.rollouts.ready[rows])
-        due = within_budget(ready, ids, gauges.updates[rows], settings.budget)
+        due = within_budget(ready, rows, ids, gauges.updates, settings.budget)
         rows, ids = rows[due], ids[due]
         if settings.sharing != "own":
             rows, ids = np.concatenate([rows, self._dead[0]]), np.concatenate([ids, self._dead[1]])

@@ -111,7 +111,8 @@ def _take(score, largest):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _take_larger(score, largest):  # type: ignore[no-untyped-def]
     for j in range(largest.shape[0]):
-        largest[j] = largest[j] if largest[j] > score[j] else score[j]
+        so_far = largest[j] + _ZERO  # see rectify
+        largest[j] = so_far if so_far > score[j] else score[j]
 
 
 @njit(nogil=True, cache=True)

@@ -16,7 +16,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from teem.learning.kernels.tile import FLOAT, INDEX, INT32, LANES, VECTOR, Operand, first_lanes, fma
+from teem.learning.kernels.tile import FLOAT, INDEX, INT32, LANES, VECTOR, Operand, first_lanes, fma, put_all
 
 _ROWS = 8  # sums kept in registers at once
 _ZERO = np.float32(0)
@@ -46,8 +46,9 @@ def _lane_products(rows: int, *, masked: bool) -> Callable[..., None]:
                 for r in range(rows):
                     right = b.vector(builder.add(b.place(row[r], k), lane), mask)
                     builder.store(fma(builder, left, right, builder.load(sums[r], typ=VECTOR)), sums[r])
-            for r in range(rows):
-                out.put(builder.load(sums[r], typ=VECTOR), builder.add(out.place(row[r], nothing), lane), mask)
+            vectors = [builder.load(each, typ=VECTOR) for each in sums]
+            places = [builder.add(out.place(each, nothing), lane) for each in row]
+            put_all(builder, out, vectors, places, lanes if masked else None)
             return context.get_dummy_value()
 
         n = types.int64
@@ -67,17 +68,19 @@ _one_rest = _lane_products(1, masked=True)
 def multiply_lanes(start, a, b, out, rows, depth, lanes):  # type: ignore[no-untyped-def]
     """out[r, s] = start[r, s] + sum over k of a[k, s] * b[r, k, s] for each of `lanes` samples s.
 
-    Each is a Matrix whose samples lie side by side: `row` leads to the next r, `step` to the next k.
+    Each is a Matrix whose samples lie side by side: `row` leads to the next r, `step` to the next k. The last rows
+    are worked on together with some of those before them, whose numbers are written again.
     """
     for lane in range(0, lanes, LANES):
         left = lanes - lane
         row = 0
         while row < rows:
-            if rows - row >= _ROWS:
+            if rows >= _ROWS:
+                first = min(row, rows - _ROWS)
                 if left >= LANES:
-                    _many(start, a, b, out, row, depth, lane, 0)
+                    _many(start, a, b, out, first, depth, lane, 0)
                 else:
-                    _many_rest(start, a, b, out, row, depth, lane, left)
+                    _many_rest(start, a, b, out, first, depth, lane, left)
                 row += _ROWS
             else:
                 if left >= LANES:
@@ -100,7 +103,7 @@ def _turn_block(typing, a, out, row, column):  # type: ignore[no-untyped-def]
             block = _exchange(builder, block, span)
             span *= 2
         for j, each in enumerate(block):
-            out.put(each, out.place(builder.add(column, INDEX(j)), row), None)
+            out.put(each, out.place(builder.add(column, INDEX(j)), row))
         return context.get_dummy_value()
 
     return types.void(a, out, types.int64, types.int64), build
@@ -139,14 +142,18 @@ move: Callable[..., None] = _move
 
 @njit(nogil=True, cache=True)
 def turn(a, out, rows, columns):  # type: ignore[no-untyped-def]
-    """out[columns, rows] = a[rows, columns], turned; each a Matrix whose `step` is 1."""
-    whole_rows, whole_columns = rows // LANES * LANES, columns // LANES * LANES
-    for row in range(0, whole_rows, LANES):
-        for column in range(0, whole_columns, LANES):
-            turn_block(a, out, row, column)
-    for row in range(rows):
-        for column in range(whole_columns if row < whole_rows else 0, columns):
-            move(a, out, row, column)
+    """out[columns, rows] = a[rows, columns], turned; each a Matrix whose `step` is 1.
+
+    The last block each way may overlap the one before, and writes the same numbers again.
+    """
+    if rows < LANES or columns < LANES:
+        for row in range(rows):
+            for column in range(columns):
+                move(a, out, row, column)
+        return
+    for row in range(0, rows, LANES):
+        for column in range(0, columns, LANES):
+            turn_block(a, out, min(row, rows - LANES), min(column, columns - LANES))
 
 
 @intrinsic

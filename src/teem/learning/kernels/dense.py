@@ -21,6 +21,7 @@ from teem.learning.kernels.tile import (
     tall_wide,
 )
 
+_ZERO = np.float32(0)
 _DEEP = 256  # of the depth walked at once: a panel of b is 16 columns, and stays in the first cache
 
 
@@ -145,9 +146,13 @@ def lower(weights, layers, places, layer, d, rows, zeros, turned):  # type: igno
 
 @njit(nogil=True, cache=True)
 def rectify(h):  # type: ignore[no-untyped-def]
-    """ReLU; NaN stays NaN, for the gate to see."""
+    """ReLU; NaN stays NaN, for the gate to see.
+
+    What is added is nothing, but keeps LLVM from storing only where it changes something, under a mask, which some
+    processors do slowly (see put_all).
+    """
     for j in range(h.shape[0]):
-        h[j] = np.float32(0) if h[j] < 0 else h[j]
+        h[j] = _ZERO if h[j] < _ZERO else h[j] + _ZERO
 
 
 @njit(nogil=True, cache=True)

@@ -66,11 +66,12 @@ class _Floats:
         load = cgutils.get_or_insert_function(self._builder.module, kind, "llvm.masked.load.v16f32.p0")
         return self._builder.call(load, [self.at(index, VECTOR), INT32(_ALIGN), mask, zero()])
 
-    def put(self, vector: Any, index: Any, mask: Any) -> None:
+    def put(self, vector: Any, index: Any) -> None:
+        """Write a vector's elements, as many as it has, from `index` on."""
+        self._builder.store(vector, self.at(index, vector.type), align=_ALIGN)
+
+    def put_masked(self, vector: Any, index: Any, mask: Any) -> None:
         """Write the lanes that `mask` names from `index` on."""
-        if mask is None:
-            self._builder.store(vector, self.at(index, VECTOR), align=_ALIGN)
-            return
         kind = ir.FunctionType(ir.VoidType(), [VECTOR, VECTOR.as_pointer(), INT32, _MASK])
         store = cgutils.get_or_insert_function(self._builder.module, kind, "llvm.masked.store.v16f32.p0")
         self._builder.call(store, [vector, self.at(index, VECTOR), INT32(_ALIGN), mask])
@@ -87,6 +88,50 @@ class Operand(_Floats):
         """The index of element [row, column]."""
         build = self._builder
         return build.add(build.mul(row, self._row), build.mul(column, self._step))
+
+    def along(self, column: Any) -> Any:
+        """How far element [., column] lies from its row's beginning."""
+        return self._builder.mul(column, self._step)
+
+    def rows(self, first: Any, count: int) -> list[Any]:
+        """The indices of `count` rows' beginnings from row `first` on: one product, and sums from there."""
+        begins = [self._builder.mul(first, self._row)]
+        for _ in range(1, count):
+            begins.append(self._builder.add(begins[-1], self._row))
+        return begins
+
+
+def put_all(builder: Any, out: _Floats, vectors: list[Any], places: list[Any], lanes: Any = None) -> None:
+    """Write each vector from its place on: all of it, or its first `lanes` lanes, fewer than 16.
+
+    Without AVX-512 a store under a mask may take a dozen cycles: there the parts of 8, 4, 2 and 1 lanes that the
+    number is made of are stored one after the other.
+    """
+    if lanes is None:
+        for vector, place in zip(vectors, places, strict=True):
+            out.put(vector, place)
+        return
+    if _wide_registers():
+        mask = first_lanes(builder, lanes)
+        for vector, place in zip(vectors, places, strict=True):
+            out.put_masked(vector, place, mask)
+        return
+    rests = [cgutils.alloca_once_value(builder, vector) for vector in vectors]
+    stored = cgutils.alloca_once_value(builder, INDEX(0))
+    for span in (8, 4, 2, 1):
+        with builder.if_then(builder.icmp_unsigned("!=", builder.and_(lanes, INDEX(span)), INDEX(0))):
+            done = builder.load(stored, typ=INDEX)
+            builder.store(builder.add(done, INDEX(span)), stored)
+            for rest, place in zip(rests, places, strict=True):
+                vector = builder.load(rest, typ=VECTOR)
+                out.put(_rolled(builder, vector, 0, span), builder.add(place, done))
+                builder.store(_rolled(builder, vector, span, LANES), rest)
+
+
+def _rolled(builder: Any, vector: Any, first: int, count: int) -> Any:
+    """`count` lanes of a vector, from lane `first` on and then around."""
+    lanes = ir.VectorType(INT32, count)([(first + lane) % LANES for lane in range(count)])
+    return builder.shuffle_vector(vector, vector, lanes)
 
 
 def zero() -> Any:
@@ -108,8 +153,9 @@ def fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
 
 def first_lanes(builder: Any, count: Any) -> Any:
     """The mask of the first `count` lanes."""
-    numbers = ir.VectorType(INDEX, LANES)
-    return builder.icmp_signed("<", numbers(list(range(LANES))), _everywhere(builder, count, numbers))
+    numbers = ir.VectorType(INT32, LANES)
+    few = _everywhere(builder, builder.trunc(count, INT32), numbers)
+    return builder.icmp_signed("<", numbers(list(range(LANES))), few)
 
 
 def _tile(rows: int, vectors: int, *, masked: bool, listed: bool = False) -> Callable[..., None]:
@@ -126,22 +172,24 @@ def _tile(rows: int, vectors: int, *, masked: bool, listed: bool = False) -> Cal
             depth, lanes = args[6:8]
             names = builder.inttoptr(args[8], INDEX.as_pointer())
             masks = [None] * (vectors - 1) + [first_lanes(builder, lanes) if masked else None]
-            row = [builder.add(args[4], INDEX(r)) for r in range(rows)]
             column = [builder.add(args[5], INDEX(v * LANES)) for v in range(vectors)]
             tile = [(r, v) for r in range(rows) for v in range(vectors)]
             sums = {place: cgutils.alloca_once(builder, VECTOR) for place in tile}
+            first, weights, last = (each.rows(args[4], rows) for each in (start, a, out))
             for r, v in tile:
-                builder.store(start.vector(start.place(row[r], column[v]), masks[v]), sums[r, v])
+                builder.store(start.vector(builder.add(first[r], column[v]), masks[v]), sums[r, v])
             with cgutils.for_range(builder, depth) as loop:
                 k = loop.index
                 name = builder.load(builder.gep(names, [k], source_etype=INDEX), typ=INDEX) if listed else k
                 right = [b.vector(b.place(name, column[v]), masks[v]) for v in range(vectors)]
-                left = [a.scalar(a.place(row[r], k)) for r in range(rows)]
+                left = [a.scalar(builder.add(weights[r], a.along(k))) for r in range(rows)]
                 for r, v in tile:
                     now = builder.load(sums[r, v], typ=VECTOR)
                     builder.store(fma(builder, left[r], right[v], now), sums[r, v])
-            for r, v in tile:
-                out.put(builder.load(sums[r, v], typ=VECTOR), out.place(row[r], column[v]), masks[v])
+            for v in range(vectors):
+                done = [builder.load(sums[r, v], typ=VECTOR) for r in range(rows)]
+                places = [builder.add(begin, column[v]) for begin in last]
+                put_all(builder, out, done, places, lanes if masks[v] is not None else None)
             return context.get_dummy_value()
 
         n = types.int64
