@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from teem.rng import Stream, bits, to_normals, to_unit
+from teem.normals import draw_normals
+from teem.rng import Stream, bits, to_unit
 
 _FRACTION = int(Stream.FRACTION)
 
@@ -25,12 +28,9 @@ def draw_fractions(seed, step, agent, out):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def draw_noise(seed, stream, step, agent, out):  # type: ignore[no-untyped-def]
     """Fill the flat `out` with sgn(x) sqrt|x| of standard normals x: factorised noise (Fortunato 2018, section 3)."""
-    for first in range(0, out.shape[0], 4):
-        words = bits(seed, stream, step, agent, first // 4)
-        normals = (*to_normals(words[0], words[1]), *to_normals(words[2], words[3]))
-        for part in range(min(4, out.shape[0] - first)):
-            bent = np.sqrt(abs(normals[part]))
-            out[first + part] = bent if normals[part] > 0 else -bent
+    draw_normals(seed, stream, step, agent, out)
+    for i in range(out.shape[0]):
+        out[i] = math.copysign(np.sqrt(abs(out[i])), out[i])
 
 
 @njit(nogil=True, cache=True)

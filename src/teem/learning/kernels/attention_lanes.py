@@ -16,6 +16,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from teem.float_bits import bits_of, float_of
 from teem.learning.kernels.tile import FLOAT, INDEX, INT32, LANES, VECTOR, Operand, first_lanes, fma, put_all
 
 _ROWS = 8  # sums kept in registers at once
@@ -155,29 +156,6 @@ def turn(a, out, rows, columns):  # type: ignore[no-untyped-def]
         for column in range(0, columns, LANES):
             turn_block(a, out, min(row, rows - LANES), min(column, columns - LANES))
 
-
-@intrinsic
-def _bits(typing, value):  # type: ignore[no-untyped-def]
-    """The bits of a float32 as int32."""
-
-    def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        return builder.bitcast(args[0], ir.IntType(32))
-
-    return types.int32(types.float32), build
-
-
-@intrinsic
-def _float(typing, value):  # type: ignore[no-untyped-def]
-    """The float32 of these bits."""
-
-    def build(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        return builder.bitcast(args[0], FLOAT)
-
-    return types.float32(types.int32), build
-
-
-bits_of: Callable[..., np.int32] = _bits
-float_of: Callable[..., np.float32] = _float
 
 _LOG2E = np.float32(1.4426950408889634)
 _LN2_HIGH = np.float32(0.693359375)  # so few digits that a product with a small whole number is exact
