@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.config.settings import LearningSettings
+from teem.config.settings import LearningSettings, PolicySettings
 
 SHARED_MEMBERS = 8  # members whose transitions make one update of a network that all share
 
@@ -24,7 +24,7 @@ def updates_due(ids: NDArray[np.int64], step: int, settings: LearningSettings) -
     return np.asarray(k * up // down - (k - 1) * up // down)
 
 
-def pace(settings: LearningSettings) -> Fraction:
+def pace(settings: PolicySettings) -> Fraction:
     """Updates a decision."""
     if settings.replay_ratio > 0:
         return Fraction(settings.replay_ratio).limit_denominator(1000) / settings.batch
@@ -44,7 +44,7 @@ def within_budget(
     return np.asarray(due[np.sort(first)])
 
 
-def decisions_to_be_trained(settings: LearningSettings, agents: int) -> int:
+def decisions_to_be_trained(settings: PolicySettings, agents: int) -> int:
     """After how many decisions an agent must have been updated, among so many others.
 
     A warm-up, the window of n steps and the wait for its turn; where a budget or sharing lets only some learn at
