@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -9,18 +11,22 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from rich.console import Console
 from test_loop import config, content, end, play, resume
 
 import teem
+from teem.cli import main
 from teem.config.cohorts import cohort_of
 from teem.config.load import load_config
 from teem.config.settings import Config, PpoSettings, RuntimeSettings
 from teem.learning.build import build_cohort
 from teem.learning.policies import Policies
-from teem.record.collect import Collector
 from teem.record.folder import RunFolder
 from teem.runtime.loop import Run
+from teem.runtime.panel import Panel
 from teem.runtime.report import build_report, in_words
+from teem.runtime.vitals import Vitals
+from teem.worlds.base import Births
 
 PPO = {"algorithm": "ppo", "ppo": PpoSettings(horizon=8)}
 PARTS: tuple[tuple[str, float, dict[str, Any]], ...] = (
@@ -79,23 +85,27 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     return path, build_report(run, "steps", 1.0), members
 
 
+def strayed(path: Path) -> int:
+    """How many are recorded in another cohort than their parent."""
+    query = "SELECT count(*) FROM agents c JOIN agents p ON p.agent_id = c.parent_id WHERE c.cohort IS NOT p.cohort"
+    with sqlite3.connect(path / "run.db") as connection:
+        return int(connection.execute(query).fetchone()[0])
+
+
 def test_every_life_is_recorded_with_its_cohort_which_is_its_parents(recorded: Any) -> None:
     path, _, members = recorded
     names = ("base", "wide", "idle")
     lives = teem.open_run(path).agents()
     founders = lives["cohort"][lives["parent_id"] < 0][:24].tolist()
     assert {name: founders.count(name) for name in names} == {"base": 6, "wide": 12, "idle": 6}
+    assert strayed(path) == 0
     with sqlite3.connect(path / "run.db") as connection:
-        torn = connection.execute(
-            "SELECT count(*) FROM agents c JOIN agents p ON p.agent_id = c.parent_id WHERE c.cohort IS NOT p.cohort"
-        )
         children = connection.execute("SELECT count(*) FROM agents WHERE parent_id IS NOT NULL")
+        assert children.fetchone()[0] > 0
         ratio = connection.execute(
             "SELECT updates * 8.0 / decisions, replay_ratio FROM learning JOIN agents USING(agent_id) "
             "WHERE cohort = 'wide' AND updates > 0"
         ).fetchall()
-        assert torn.fetchone()[0] == 0
-        assert children.fetchone()[0] > 0
     assert ratio
     assert all(given == pytest.approx(known) for given, known in ratio)
     cohort = dict(zip(lives["agent_id"].tolist(), lives["cohort"].tolist(), strict=True))
@@ -133,15 +143,17 @@ def test_a_run_without_cohorts_is_what_one_cohort_built_by_hand_is(tmp_path: Pat
     assert "cohorts" not in teem.open_run(tmp_path / "plain").names
 
 
-def test_a_run_whose_newborns_joined_another_cohort_would_be_seen(tmp_path: Path, monkeypatch: Any) -> None:
-    """A planted fault: children are recorded before they have joined their parents."""
-    monkeypatch.setattr(Collector, "_note_cohorts", lambda self, born: self._joined.append(
-        (self._world.population.id[born], np.zeros(len(born), np.int8))
-    ))  # fmt: skip
-    run = play(mixed(*PARTS), tmp_path / "run")
-    end(run)
-    lives = teem.open_run(tmp_path / "run").agents()
-    assert set(lives["cohort"]) == {"base"}  # what the test above refuses
+def test_children_who_stray_from_their_parents_cohort_would_be_seen(tmp_path: Path, monkeypatch: Any) -> None:
+    """A planted fault, which the test of the record refuses."""
+    inherit = Policies.inherit
+
+    def stray(self: Policies, births: Births) -> None:
+        inherit(self, births)
+        self.cohort_of[births.slot] = (self.cohort_of[births.slot] + 1) % 3
+
+    monkeypatch.setattr(Policies, "inherit", stray)
+    end(play(mixed(*PARTS), tmp_path / "run"))
+    assert strayed(tmp_path / "run") > 0
 
 
 WORLDS = {
@@ -166,3 +178,25 @@ def test_cohorts_live_and_learn_in_every_world(world: str, tmp_path: Path) -> No
     assert told["base"]["updates_median"] > 0 and told["wide"]["updates_median"] > 0
     end(run)
     assert {"base", "wide", "idle"} == set(teem.open_run(tmp_path / "run").agents()["cohort"])
+
+
+def test_a_run_of_cohorts_is_begun_resumed_and_examined_from_the_command_line(tmp_path: Path, capsys: Any) -> None:
+    out = str(tmp_path / "run")
+    small = ["--agents", "24", "--runtime.threads", "1", "--headless", "--learning.replay.warmup", "8"]
+    small += ["--learning.batch", "8", "--learning.interval", "2", "--learning.replay.length", "64"]
+    assert main(["run", "farm-cohorts", "--out", out, "--steps", "30", *small]) == 0
+    assert "quantiles (iqn): 6 alive" in capsys.readouterr().out
+    assert main(["resume", out, "--steps", "45", "--headless", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [(name, told["algorithm"]) for name, told in report["cohorts"].items()] == [
+        ("base", "dqn"), ("quantiles", "iqn"), ("chance", "random"),
+    ]  # fmt: skip
+    assert main(["doctor", out, "--steps", "10"]) == 0
+
+
+def test_the_panel_tells_how_many_of_each_cohort_are_alive(tmp_path: Path) -> None:
+    run = play(mixed(*PARTS), tmp_path / "run", until=3)
+    screen = io.StringIO()
+    Console(width=110, height=40, file=screen).print(Panel(run, Vitals(run)))
+    assert "base 6   wide 12   idle 6" in screen.getvalue()
+    end(run)

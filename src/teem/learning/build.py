@@ -23,6 +23,7 @@ from teem.learning.kernel_attention import KernelAttention
 from teem.learning.kernel_q import KernelQ
 from teem.learning.kernel_quantiles import KernelQuantiles
 from teem.learning.membership import Membership
+from teem.learning.memory import by_small_pages
 from teem.learning.policies import Policies
 from teem.learning.quantile_layout import first_weights, quantile_layout, widths_of
 from teem.learning.replay import MOST_ACTIONS
@@ -45,7 +46,8 @@ def build_policies(config: Config, world: World, threads: Threads) -> Policies:
     cohorts, faults = [], []
     for one in settings:
         try:
-            cohorts.append(build_cohort(alone(config, one), world, threads, one.algorithm))
+            with by_small_pages():  # each has room for everybody, and few of them
+                cohorts.append(build_cohort(alone(config, one), world, threads, one.algorithm))
         except UsageError as error:
             faults += [f'in the cohort "{one.name}": {fault}' for fault in error.faults]
     if faults:
