@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
+from teem.config.check_cohorts import cohort_faults, faults_of_each
 from teem.config.check_treasure import treasure_faults
 from teem.config.crawlers import BIOMES, CrawlersSettings
 from teem.config.farm import CHANNELS, FarmSettings, own_channels
@@ -22,12 +23,9 @@ NETWORKS = (*VALUED, "ppo")  # those that have a network
 def contradictions(config: Config) -> Iterator[Fault]:
     """Yield every contradiction between settings that are each in range."""
     yield from _population(config)
-    yield from _learning(config.learning)
-    yield from _attention(config)
-    if config.learning.algorithm in VALUED:
-        yield from _replay(config.learning)
+    yield from cohort_faults(config)
+    yield from faults_of_each(config, _policy)
     yield from _apart(config)
-    yield from _control(config)
     if isinstance(config.world, TreasureSettings):
         yield from treasure_faults(config.world, config.population.founders)
         return
@@ -36,6 +34,16 @@ def contradictions(config: Config) -> Iterator[Fault]:
         yield from _farm(config.world)
     else:
         yield from _crawlers(config.world)
+
+
+def _policy(config: Config) -> Iterator[Fault]:
+    """What is wrong with how agents decide and learn, where all do so alike."""
+    yield from _learning(config.learning)
+    yield from _attention(config)
+    if config.learning.algorithm in VALUED:
+        yield from _replay(config.learning)
+    yield from _replay_ratio(config.learning)
+    yield from _control(config)
 
 
 def _population(config: Config) -> Iterator[Fault]:
@@ -91,20 +99,6 @@ def _learning(learning: LearningSettings) -> Iterator[Fault]:
 def _apart(config: Config) -> Iterator[Fault]:
     """What acting and learning in processes of their own need."""
     learning, runtime = config.learning, config.runtime
-    if learning.replay_ratio > 0 and learning.algorithm == "ppo":
-        yield Fault(
-            f"learning.replay_ratio is {learning.replay_ratio} but learning.algorithm is ppo, which trains "
-            "learning.ppo.epochs times on each rollout: give learning.replay_ratio 0",
-            "learning.replay_ratio",
-            ("learning.algorithm",),
-        )
-    if learning.replay_ratio > MOST_UPDATES * learning.batch:
-        yield Fault(
-            f"learning.replay_ratio is {learning.replay_ratio} but learning.batch is {learning.batch}: that is more "
-            f"than {MOST_UPDATES} updates a decision, so raise batch or lower replay_ratio",
-            "learning.replay_ratio",
-            ("learning.batch",),
-        )
     if runtime.mode == "ray":
         yield from _islands(config)
     if runtime.mode != "async":
@@ -117,6 +111,8 @@ def _apart(config: Config) -> Iterator[Fault]:
                     f"runtime.{name}",
                     ("runtime.mode",),
                 )
+        return
+    if learning.cohorts:
         return
     if learning.algorithm not in NETWORKS or not learning.enabled:
         name, value = ("enabled", "false") if learning.algorithm in NETWORKS else ("algorithm", learning.algorithm)
@@ -249,6 +245,23 @@ def _replay(learning: LearningSettings) -> Iterator[Fault]:
             "no return would be complete at the first update, so raise warmup or lower n_step",
             "learning.n_step",
             ("learning.replay.warmup",),
+        )
+
+
+def _replay_ratio(learning: LearningSettings) -> Iterator[Fault]:
+    if learning.replay_ratio > 0 and learning.algorithm == "ppo":
+        yield Fault(
+            f"learning.replay_ratio is {learning.replay_ratio} but learning.algorithm is ppo, which trains "
+            "learning.ppo.epochs times on each rollout: give learning.replay_ratio 0",
+            "learning.replay_ratio",
+            ("learning.algorithm",),
+        )
+    if learning.replay_ratio > MOST_UPDATES * learning.batch:
+        yield Fault(
+            f"learning.replay_ratio is {learning.replay_ratio} but learning.batch is {learning.batch}: that is more "
+            f"than {MOST_UPDATES} updates a decision, so raise batch or lower replay_ratio",
+            "learning.replay_ratio",
+            ("learning.batch",),
         )
 
 

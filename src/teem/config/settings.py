@@ -95,8 +95,8 @@ class AttentionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     ] = (64,)
 
 
-class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Networks, algorithm and schedule."""
+class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How agents decide and learn: networks, algorithm and schedule."""
 
     enabled: Annotated[bool, Meta(description="update networks at all; false: act only")] = True
     algorithm: Annotated[
@@ -147,6 +147,22 @@ class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ppo: PpoSettings = PpoSettings()
     quantiles: QuantileSettings = QuantileSettings()
     attention: AttentionSettings = AttentionSettings()
+
+
+class CohortSettings(PolicySettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of the agents that decides and learns in a way of its own; in a file, what it leaves out is as above."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=32, description="the cohort's name")]
+    share: Annotated[float, Meta(gt=0, le=1, description="its part of the founders; a child joins its parent's")]
+
+
+class LearningSettings(PolicySettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Networks, algorithm and schedule; [[learning.cohorts]] tables in a file give parts of the agents others."""
+
+    cohorts: Annotated[
+        tuple[CohortSettings, ...],
+        Meta(max_length=16, description="parts of the agents with settings of their own; all else are as [learning]"),
+    ] = ()
 
 
 class RecordSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

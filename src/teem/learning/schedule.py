@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.config.settings import LearningSettings
+from teem.config.settings import LearningSettings, PolicySettings
 
 SHARED_MEMBERS = 8  # members whose transitions make one update of a network that all share
 
@@ -24,7 +24,7 @@ def updates_due(ids: NDArray[np.int64], step: int, pace: Fraction) -> NDArray[np
     return np.asarray(k * up // down - (k - 1) * up // down)
 
 
-def pace_of(settings: LearningSettings) -> Fraction:
+def pace_of(settings: PolicySettings) -> Fraction:
     """Updates a decision, by `learning.replay_ratio`, or by the interval where it is 0.
 
     A ratio of r transitions a decision is r / batch updates a decision.
@@ -47,7 +47,7 @@ def within_budget(
     return np.asarray(due[np.sort(first)])
 
 
-def decisions_to_be_trained(settings: LearningSettings, agents: int) -> int:
+def decisions_to_be_trained(settings: PolicySettings, agents: int) -> int:
     """After how many decisions an agent must have been updated, among so many others.
 
     A warm-up, the window of n steps and the wait for its turn; where a budget or sharing lets only some learn at

@@ -79,11 +79,27 @@ def merged(reports: Sequence[dict[str, Any]], wall_seconds: float) -> dict[str, 
         "least_trained_updates": min(least, default=None),
     }
     together["feats"] = _feats(reports)
+    cohorts = [report["cohorts"] for report in reports]
+    together["cohorts"] = {name: _cohort([each[name] for each in cohorts]) for name in cohorts[0]}
     together["rss_mb_peak"] = max(report["rss_mb_peak"] for report in reports)
     del together["migration"]
-    own = ("seed", "reason", "steps", "agent_steps", "agent_steps_per_s", "agents", "learning", "feats", "migration")
-    together["each"] = [{name: report[name] for name in own} for report in reports]
+    own = ("seed", "reason", "steps", "agent_steps", "agent_steps_per_s", "agents", "learning", "feats", "cohorts")
+    together["each"] = [{name: report[name] for name in (*own, "migration")} for report in reports]
     return together
+
+
+def _cohort(told: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One cohort on all islands; medians have no sum, so they stand with each island."""
+    alive = sum(one["alive"] for one in told)
+    known = [one for one in told if one["feats_mean"] is not None]
+    least = [one["least_trained_updates"] for one in told if one["least_trained_updates"] is not None]
+    return told[0] | {
+        "alive": alive,
+        "updates_median": None,
+        "least_trained_updates": min(least, default=None),
+        "feats_mean": sum(one["alive"] * one["feats_mean"] for one in known) / alive if alive else None,
+        "feats_most": max((one["feats_most"] for one in known), default=None),
+    }
 
 
 def _feats(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
