@@ -20,8 +20,8 @@ from teem.config.load import load_config
 from teem.evaluate.saved import open_saved
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
+from teem.runtime.cluster import load_ray
 from teem.runtime.islands.archipelago import Archipelago, island_folder
-from teem.runtime.islands.cluster import load_ray
 from teem.runtime.session import exit_code, go_on, play
 
 WAIT_S = 300.0

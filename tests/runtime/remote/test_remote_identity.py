@@ -1,4 +1,4 @@
-"""Stepped in turn, an actor and learners that share nothing are lockstep: the same bits, though all came in messages."""
+"""Stepped in turn, an actor and learners that share nothing are lockstep: the same bits, all brought by messages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import pytest
 from apart import Apart
 from test_identity import CRAWLERS, expect_same, lockstep, of_lives
 from together import config_of
-
-from teem.runtime.remote.line import Line
 
 
 @pytest.mark.parametrize(

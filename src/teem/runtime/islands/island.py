@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from teem.config.load import load_config
-from teem.errors import InUseError
 from teem.record import checkpoint
-from teem.record.folder import DATABASE, RunFolder
+from teem.record.folder import RunFolder
 from teem.runtime.islands.migrants import Migrants, emigrants, immigrate
 from teem.runtime.loop import Run
 from teem.runtime.report import build_report
@@ -46,13 +45,12 @@ class Island:
 
     def begin(self) -> Standing:
         """Take the run up at its newest checkpoint, or at its beginning if there is none."""
-        folder = _open(self._path)
+        folder = RunFolder.open_part(self._path, self._path, LEAVE_S)
         config = load_config(folder.config)
         if checkpoint.steps_of(folder.checkpoints):
             self._run = Run.resume(config, folder)
         else:
-            for file in self._path.glob(f"{DATABASE}*"):
-                file.unlink()
+            folder.clear_record()
             self._run = Run.create(config, folder)
         self._begun = time.perf_counter()
         return self._standing(self._run, 0)
@@ -109,15 +107,3 @@ class Island:
             settled=settled,
             emigrants=leaving,
         )
-
-
-def _open(path: Path) -> RunFolder:
-    """Hold the folder; whoever held it before is given time to go."""
-    deadline = time.monotonic() + LEAVE_S
-    while True:
-        try:
-            return RunFolder.open(path)
-        except InUseError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.2)
