@@ -67,7 +67,7 @@ class Archipelago:
 
     @classmethod
     def go_on(cls, config: Config, folder: RunFolder) -> Archipelago:
-        """Go on from the newest whole checkpoint of each island; what was on the way between them is lost."""
+        """Go on from the newest whole checkpoint of each island; what was undelivered when they ended is lost."""
         for island in range(config.ray.islands):
             checkpoint.latest(island_folder(folder.path, island) / CHECKPOINTS)
         _write_configs(config, folder)
@@ -126,6 +126,7 @@ class Archipelago:
         place = self._places[index]
         if place.finishing:
             place.report = told
+            self._settled += told["migration"].pop("came_last")
             self._cluster.end(place.actor)
             return
         standing: Standing = told
@@ -136,12 +137,13 @@ class Archipelago:
         if standing.emigrants is not None:
             self._mail.post(standing.emigrants)
         self._mail.saved(index, standing.saved)
-        if standing.over or stop:
-            place.finishing = True
-            self._tell(index, place.actor.finish.remote(standing.over or "interrupted"), self.config.runtime.patience)
+        letters = self._mail.hand_over(index, standing.step)
+        place.finishing = bool(standing.over) or stop
+        if place.finishing:
+            wait = place.actor.finish.remote(standing.over or "interrupted", letters)
         else:
-            letters = self._mail.hand_over(index, standing.step)
-            self._tell(index, place.actor.play.remote(letters), self.config.runtime.patience)
+            wait = place.actor.play.remote(letters)
+        self._tell(index, wait, self.config.runtime.patience)
 
     def _begin(self, index: int) -> None:
         place = self._places[index]
@@ -186,6 +188,7 @@ class Archipelago:
             "migrants_received": self._settled,
             "bytes_sent": self._mail.bytes,
             "letters_given_up": self._mail.given_up,
+            "migrants_undelivered": self._mail.waiting,
             "each": report.pop("each"),
         }
         self.folder.write_report(report)

@@ -68,15 +68,19 @@ class Island:
         due = ray.migrate_every and run.step % ray.migrate_every == 0 and not self._over(run)
         return self._standing(run, settled, emigrants(run, self._index, ray.migrants) if due else None)
 
-    def finish(self, reason: str) -> dict[str, Any]:
-        """Save, let the run go, and return its report, kept in its folder too."""
+    def finish(self, reason: str, letters: Sequence[Migrants] = ()) -> dict[str, Any]:
+        """Take in what arrived, save, let the run go, and return its report, kept in its folder too."""
         run = self._expect_run()
+        settled = sum(immigrate(run, letter) for letter in letters)
+        if settled and run.config.checkpoint.at_end and run.checkpointer.last_step == run.step:
+            run.save()  # the one of this step does not have them
         run.finish(reason)
         report = build_report(run, reason, time.perf_counter() - self._begun)
         guests = run.world.guests
         report["migration"] = {
             "waiting": 0 if guests is None else len(guests),
             "crowded_out": 0 if guests is None else guests.crowded_out,
+            "came_last": settled,
         }
         run.folder.write_report(report)
         run.folder.close()
