@@ -8,19 +8,25 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from clusters import WAIT_S, wait_for
 
+from teem.config.load import load_config
 from teem.evaluate.saved import open_saved
 from teem.record import checkpoint
+from teem.record.folder import RunFolder
+from teem.runtime.remote.fleet import Fleet
+from teem.runtime.session import exit_code, play
 
-WAIT_S = 300.0
 SHM = Path("/dev/shm")
 pytestmark = pytest.mark.slow  # whole clusters start and end here
 
@@ -138,7 +144,6 @@ def test_who_is_killed_or_stopped_is_replaced_and_the_exit_code_tells(start: Cal
     own = cohort["networks"]["own"]
     assert np.isfinite(own["weights"]).all()
     assert (cohort["gauges"]["updates"] >= own["updates"]).all()  # a life's are told on; an optimiser may begin anew
-    assert not list((run.out / "checkpoints").glob("*partial*"))
     done = subprocess.run(
         [sys.executable, "-m", "teem", "resume", str(run.out), "--steps", str(report["steps"] + 30), "--json"],
         capture_output=True, text=True, timeout=WAIT_S, check=True,
@@ -160,3 +165,35 @@ def test_a_learner_that_is_lost_again_and_again_ends_the_run_loudly(start: Calla
     assert run.process.returncode == 1
     assert "learner 0 is lost" in errors
     assert "runtime.restarts is 1" in errors
+
+
+def test_a_node_is_removed_and_who_played_there_goes_on_elsewhere(two_nodes: Any, tmp_path: Path) -> None:
+    config = load_config(
+        "farm",
+        {
+            "population.founders": "24", "steps": "4000", "learning.hidden": "16,8", "learning.replay.length": "64",
+            "checkpoint.every": "200", "record.every": "50", "runtime.mode": "ray", "ray.role": "actors",
+            "ray.address": two_nodes.address,
+        },
+    )  # fmt: skip
+    run = Fleet.create(config, RunFolder.create(tmp_path / "run", "farm"))
+
+    def pull_the_plug() -> None:
+        wait_for(lambda: checkpoint.steps_of(run.folder.checkpoints))
+        two_nodes.cluster.remove_node(two_nodes.other, allow_graceful=False)
+
+    plug = threading.Thread(target=pull_the_plug)
+    plug.start()
+    report = play(run, SimpleNamespace(asked=False))  # type: ignore[arg-type]
+    plug.join()
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    (lost,) = [line for line in log if line["event"] == "process lost"]  # they were spread, one a node
+    print(lost)
+    assert report["ray"]["restarts"] == 1
+    assert exit_code(report) == 4
+    assert (report["steps"], report["reason"]) == (4000, "steps")
+    assert report["ray"]["policy_lag_steps"]["max"] <= 16
+    saved = open_saved(tmp_path / "run")
+    assert saved.step == 4000
+    (cohort,) = saved.state["policies"]["cohorts"].values()
+    assert np.isfinite(cohort["networks"]["own"]["weights"]).all()
