@@ -26,12 +26,14 @@ class Apart(Together):
         self.lines: list[Line] = []
         self.life = life
         super().__init__(config, out, resume)
-        Line.start(self.links, life)
         self.lines = [Line(Links(self.links.wiring, 1 + one), one, life) for one in range(config.runtime.learners)]
         for learner in range(config.runtime.learners):
             self.join(learner)
         with self.serving():
             self.run.policies.begin()  # type: ignore[attr-defined]
+
+    def linked(self) -> None:
+        Line.start(self.links, self.life)
 
     def teaching(self, config: Config, learner: int) -> Teaching:
         """A learner that begins now, elsewhere, and its desk."""
