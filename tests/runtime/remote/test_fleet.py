@@ -6,14 +6,18 @@ import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from together import config_of
 
+from teem.errors import TeemError
 from teem.evaluate.saved import open_saved
 from teem.record.folder import RunFolder
-from teem.runtime.remote.fleet import Fleet
+from teem.runtime.remote import fleet
+from teem.runtime.remote.fleet import Fleet, Member
+from teem.runtime.remote.parts import Signs
 from teem.runtime.session import exit_code, play
 
 SHM = Path("/dev/shm")
@@ -62,3 +66,51 @@ def test_each_actor_has_a_world_of_its_own_and_all_learners_serve_both(
     assert not list(Path(sockets).iterdir())
     Path(sockets).rmdir()
     assert set(SHM.glob("*")) <= before
+
+
+class Nobody:
+    """A cluster without a free node: nobody who is placed there ever answers."""
+
+    def place(self, part: type, *words: Any, **options: Any) -> Any:
+        return SimpleNamespace(
+            **{name: SimpleNamespace(remote=lambda *words: object()) for name in ("play", "serve", "signs", "meet")}
+        )
+
+    def ready(self, waits: Any, seconds: float, most: int) -> list[Any]:
+        return []
+
+    def end(self, part: Any) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_where_no_node_is_free_the_run_ends_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet, "Cluster", lambda *words: Nobody())
+    monkeypatch.setattr(fleet, "START_S", 0.1)
+    folder = RunFolder.create(tmp_path / "run", "run")
+    with pytest.raises(TeemError, match=r"learner 0 has not begun within 0.1 s: give the cluster a node with 1 CPUs"):
+        play(Fleet.create(config_of(runtime__mode="ray", ray__role="actors"), folder), SimpleNamespace(asked=False))  # type: ignore[arg-type]
+
+
+def test_who_lives_but_makes_no_progress_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    member, now = Member("learner", 1), 1000.0
+    monkeypatch.setattr(fleet.time, "monotonic", lambda: now)
+    member.seen_at = member.got_on_at = now
+    assert member.fault(60.0) is None
+    member.signs = Signs(begun=True, progress=5)
+    now += 9.0
+    assert member.fault(60.0) is None
+    now += 2.0
+    assert member.fault(60.0) == "it gave no sign of life for 10 s"
+    member.seen_at = now
+    assert member.fault(60.0) is None
+    member.seen_at = now = now + 60.0
+    assert member.fault(60.0) == "it made no progress for 60 s"
+    member.signs = Signs(begun=False, progress=5)  # it compiles, or makes its world
+    assert member.fault(60.0) is None
+    member.signs = Signs(begun=True, progress=5, fault="what went wrong")
+    assert member.fault(60.0) == "what went wrong"

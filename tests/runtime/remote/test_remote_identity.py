@@ -10,6 +10,8 @@ from apart import Apart
 from test_identity import CRAWLERS, expect_same, lockstep, of_lives
 from together import config_of
 
+from teem.runtime.remote.line import Line
+
 
 @pytest.mark.parametrize(
     ("world", "more", "steps"),
@@ -17,11 +19,9 @@ from together import config_of
         ("farm", {}, 60),
         ("farm", {"runtime__learners": 3}, 60),
         ("farm", {"learning__replay_ratio": 12.0}, 40),
-        ("farm", {"learning__replay__prioritised": True}, 40),
         ("farm", {"learning__algorithm": "ppo"}, 40),
         ("farm", {"learning__sharing": "shared"}, 24),
-        ("crawlers", CRAWLERS, 60),
-        ("crawlers", {**CRAWLERS, "learning__algorithm": "ppo", "world__control": "torque"}, 48),
+        ("crawlers", CRAWLERS, 40),
     ],
 )
 def test_an_actor_and_learners_apart_stepped_in_turn_are_lockstep(
@@ -43,3 +43,11 @@ def test_an_actor_and_learners_apart_stepped_in_turn_are_lockstep(
     whole.folder.close()
     parts.end()
     assert parts.run.totals.updates == whole.totals.updates
+
+
+def test_a_parent_whose_weights_stay_with_another_learner_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Line, "_letters", lambda self: None)
+    with pytest.raises(AssertionError):
+        test_an_actor_and_learners_apart_stepped_in_turn_are_lockstep(tmp_path, "farm", {"runtime__learners": 3}, 60)
