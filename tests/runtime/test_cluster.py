@@ -39,5 +39,8 @@ def test_who_begins_again_is_not_put_where_nobody_answers() -> None:
         cluster._settings, cluster._ray = RaySettings(), ray
         cluster.place(str, "word", again=True)
         assert ray.options_given["label_selector"] == {"ray.io/node-id": "!in(b)"}
+        ray._nodes = ray._nodes[1:]
+        cluster.place(str, "word", again=True)
+        assert ray.options_given["label_selector"] is None  # from here, none can be told from another
         cluster.place(str, "word")
         assert ray.options_given["label_selector"] is None

@@ -92,8 +92,10 @@ class Cluster:
         )  # fmt: skip
 
     def _silent(self) -> list[str]:
-        """Nodes that are gone already: Ray itself takes seconds to tell."""
-        return [node["NodeID"] for node in self._ray.nodes() if node["Alive"] and not _answers(node)]
+        """Nodes that are gone already: Ray itself takes a while to tell. None, if none can be reached from here."""
+        alive = [node for node in self._ray.nodes() if node["Alive"]]
+        silent = [node["NodeID"] for node in alive if not _answers(node)]
+        return silent if len(silent) < len(alive) else []
 
     def ready(self, waits: Iterable[Any], seconds: float, most: int = 1) -> list[Any]:
         """Those of the answers that are there within `seconds`, or `most` as soon as they are there."""
