@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -127,7 +128,7 @@ def test_who_is_killed_or_stopped_is_replaced_and_the_exit_code_tells(start: Cal
         ("Actor", signal.SIGSTOP, "no sign of life"),
     ):
         line = run.lose(role, number)
-        print(line)
+        print(line["process"], "seen after", line["after"])
         assert line["process"] == f"{role.lower()} 0"
         assert words in line["fault"]
         run.wait_for_checkpoints(2)  # it goes on
@@ -181,14 +182,16 @@ def test_a_node_is_removed_and_who_played_there_goes_on_elsewhere(two_nodes: Any
     def pull_the_plug() -> None:
         wait_for(lambda: checkpoint.steps_of(run.folder.checkpoints))
         two_nodes.cluster.remove_node(two_nodes.other, allow_graceful=False)
+        removed.append(datetime.now(UTC))
 
+    removed: list[datetime] = []
     plug = threading.Thread(target=pull_the_plug)
     plug.start()
     report = play(run, SimpleNamespace(asked=False))  # type: ignore[arg-type]
     plug.join()
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     (lost,) = [line for line in log if line["event"] == "process lost"]  # they were spread, one a node
-    print(lost)
+    print("seen after", datetime.fromisoformat(lost["time"]) - removed[0])
     assert report["ray"]["restarts"] == 1
     assert exit_code(report) == 4
     assert (report["steps"], report["reason"]) == (4000, "steps")

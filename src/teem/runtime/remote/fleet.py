@@ -25,6 +25,7 @@ from teem.version import __version__
 LOOK_S = 0.5  # how often each is looked at
 SILENT_S = 10.0  # how long one that has begun may give no sign of life
 START_S = 600.0  # how long one may take to find a node, compile its kernels and make its world
+MOST_STORE = 1 << 31  # bytes of the object store of a cluster started here; it keeps on disk what it has no room for
 _CALLS = 4  # at once, besides those of actors and learners to each other
 
 
@@ -68,7 +69,7 @@ class Fleet:
 
     def __init__(self, config: Config, folder: RunFolder, *, resume: bool) -> None:
         self.config, self.folder = config, folder
-        self._resume = resume
+        self._resume, self._stopping = resume, False
         runtime = config.runtime
         self._folders = [actor_folder(folder.path.absolute(), actor) for actor in range(runtime.actors)]
         self._room = room_of(config)
@@ -100,17 +101,16 @@ class Fleet:
         """Play to the end or until interrupted, and return the report; TeemError when it can't go on."""
         begun = time.perf_counter()
         members = (*self._learners, *self._actors)
-        under_way = 4 * len(self._actors) * len(self._learners) * max(MOST_BYTES, self._room.frame)
-        self._cluster = Cluster(self.config.ray, len(members), STORE_BYTES + under_way)
+        messages = 4 * len(self._actors) * len(self._learners)  # at once, and copies that are read
+        store = min(STORE_BYTES + messages * max(MOST_BYTES, self._room.frame), MOST_STORE)
+        self._cluster = Cluster(self.config.ray, len(members), store)
         progress = ProgressLine(self._say, headless=headless)
-        stopping = False
         try:
             for member in members:
                 self._begin(member)
             while not all(actor.report for actor in self._actors):
                 self._look(members)
-                if interrupts.asked and not stopping:
-                    stopping = True
+                if interrupts.asked and not self._stopping:
                     self._stop()
                 progress.show()
         except BaseException as error:
@@ -210,6 +210,8 @@ class Fleet:
         member.began_at = time.monotonic()
         if acts:
             member.task = member.part.play.remote([(learner.part, learner.life) for learner in self._learners])
+            if self._stopping:
+                member.part.stop.remote()
             return
         member.task = member.part.serve.remote()
         for actor in self._actors:
@@ -217,6 +219,8 @@ class Fleet:
                 actor.part.meet.remote(member.index, member.part, member.life)
 
     def _stop(self) -> None:
+        """Have the actors save and stop, those too that begin anew from now on."""
+        self._stopping = True
         for actor in self._actors:
             if actor.part is not None:
                 actor.part.stop.remote()

@@ -70,11 +70,15 @@ class Actor:
         self._run: Run | None = None
 
     def play(self, desks: Sequence[tuple[Any, int]]) -> dict[str, Any]:
-        """Play to the end or until told to stop, and return the report; `desks` are the learners and their lives."""
+        """Play to the end or until told to stop, and return the report; `desks` are the learners and their lives.
+
+        One that is None was lost: its follower is met later.
+        """
         orders = self._orders
         warmed(self._config)
         for learner, (desk, life) in enumerate(desks):
-            self.meet(learner, desk, life)
+            if desk is not None:
+                self.meet(learner, desk, life)
         folder = RunFolder.open_part(Path(orders.folders[orders.index]), Path(orders.own), LEAVE_S)
         resumed = None
         if orders.resume and checkpoint.steps_of(folder.checkpoints):
