@@ -12,6 +12,7 @@ ENERGIES = {"world.energy": 5, "world.energy_max": 20, "world.breed_energy": 10,
 
 ASYNC = {"runtime.mode": "async"}
 RAY = {"runtime.mode": "ray"}
+ACTORS = {**RAY, "ray.role": "actors"}
 
 CASES: list[tuple[dict[str, object], str]] = [
     (
@@ -65,7 +66,13 @@ CASES: list[tuple[dict[str, object], str]] = [
     ({"runtime.actors": 2}, "runtime.actors is 2 but runtime.mode is lockstep, which is one process"),
     ({**ASYNC, "learning.enabled": False}, "runtime.mode is async but learning.enabled is false"),
     ({**ASYNC, "learning.algorithm": "random"}, "runtime.mode is async but learning.algorithm is random"),
-    ({**RAY, "runtime.actors": 2}, "runtime.actors is 2 but runtime.mode is ray, where an island is one process"),
+    ({**RAY, "runtime.actors": 2}, "runtime.actors is 2 but ray.role is islands, each of which is one process"),
+    ({**ACTORS, "learning.enabled": False}, "runtime.mode is ray but learning.enabled is false"),
+    ({**ACTORS, "learning.sharing": "encoder"}, "runtime.mode is ray but learning.sharing is encoder"),
+    (
+        {**ACTORS, "learning.sharing": "shared", "runtime.actors": 2},
+        "runtime.actors is 2 but learning.sharing is shared, a single network",
+    ),
     ({**RAY, "ray.migrate_every": 50}, "ray.migrate_every is 50 but ray.slice is 100"),
     ({**RAY, "ray.migrants": 17}, "ray.migrants is 17 but population.fame is 16"),
     ({**ASYNC, "learning.sharing": "encoder"}, "runtime.mode is async but learning.sharing is encoder"),

@@ -99,6 +99,11 @@ def test_everything_wrong_with_cohorts_is_told_at_once() -> None:
         ([{"name": "base", "share": 0.1}], {}, 'learning.cohorts[0].name is "base", which is the cohort of those'),
         ([{"name": "a", "share": 0.01}], {"population__founders": 20}, "learning.cohorts[0].share is 0.01 but"),
         ([{"name": "a", "share": 0.5}], {"runtime__mode": "async"}, "runtime.mode is async but learning.cohorts has 1"),
+        (
+            [{"name": "a", "share": 0.5}],
+            {"runtime__mode": "ray", "ray__role": "actors"},
+            "ray.role is actors but learning.cohorts has 1",
+        ),
         ([{"name": "a"}], {}, "learning.cohorts[0].share is missing: give a number above 0, up to 1"),
         (3, {}, "learning.cohorts is 3: give a list of tables, 0 to 16 of them"),
         ([3], {}, "learning.cohorts[0] is 3: give a table"),

@@ -16,7 +16,10 @@ from teem.config.treasure import TreasureSettings
 WIDEST = 1024
 MOST_UPDATES = 15  # of an agent in a step
 VALUED = ("dqn", "iqn", "qrdqn")  # the algorithms that learn what actions are worth, and remember to do so
-_ONE = {"lockstep": "which is one process", "ray": "where an island is one process"}
+_ONE = {
+    "lockstep": "runtime.mode is lockstep, which is one process: give runtime.mode async, or runtime.{name} 1",
+    "ray": "ray.role is islands, each of which is one process: give ray.role actors, or runtime.{name} 1",
+}
 NETWORKS = (*VALUED, "ppo")  # those that have a network
 
 
@@ -99,15 +102,14 @@ def _learning(learning: LearningSettings) -> Iterator[Fault]:
 def _apart(config: Config) -> Iterator[Fault]:
     """What acting and learning in processes of their own need."""
     learning, runtime = config.learning, config.runtime
-    if runtime.mode == "ray":
+    if runtime.mode == "ray" and config.ray.role == "islands":
         yield from _islands(config)
-    if runtime.mode != "async":
+    if runtime.mode == "lockstep" or (runtime.mode == "ray" and config.ray.role == "islands"):
         for name in ("actors", "learners"):
             count = getattr(runtime, name)
             if count > 1:
                 yield Fault(
-                    f"runtime.{name} is {count} but runtime.mode is {runtime.mode}, {_ONE[runtime.mode]}: "
-                    f"give runtime.mode async, or runtime.{name} 1",
+                    f"runtime.{name} is {count} but {_ONE[runtime.mode].format(name=name)}",
                     f"runtime.{name}",
                     ("runtime.mode",),
                 )
@@ -117,15 +119,15 @@ def _apart(config: Config) -> Iterator[Fault]:
     if learning.algorithm not in NETWORKS or not learning.enabled:
         name, value = ("enabled", "false") if learning.algorithm in NETWORKS else ("algorithm", learning.algorithm)
         yield Fault(
-            f"runtime.mode is async but learning.{name} is {value}, so there is nothing to learn: "
+            f"runtime.mode is {runtime.mode} but learning.{name} is {value}, so there is nothing to learn: "
             "give runtime.mode lockstep",
             "runtime.mode",
             (f"learning.{name}",),
         )
     if learning.sharing == "encoder":
         yield Fault(
-            "runtime.mode is async but learning.sharing is encoder, whose parts would come to actors in different "
-            "versions: give learning.sharing own or shared, or runtime.mode lockstep",
+            f"runtime.mode is {runtime.mode} but learning.sharing is encoder, whose parts would come to actors in "
+            "different versions: give learning.sharing own or shared, or runtime.mode lockstep",
             "runtime.mode",
             ("learning.sharing",),
         )

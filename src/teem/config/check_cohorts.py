@@ -17,11 +17,12 @@ def cohort_faults(config: Config) -> Iterator[Fault]:
         return
     yield from _names([cohort.name for cohort in cohorts])
     yield from _shares(cohorts, config.population.founders)
-    if config.runtime.mode == "async":
+    apart = {"async": "runtime.mode is async", "ray": "ray.role is actors"}.get(config.runtime.mode)
+    if apart and not (config.runtime.mode == "ray" and config.ray.role == "islands"):
         yield Fault(
-            f"runtime.mode is async but {COHORTS} has {len(cohorts)}, and actors and learners in processes of their "
+            f"{apart} but {COHORTS} has {len(cohorts)}, and actors and learners in processes of their "
             "own know one: give runtime.mode lockstep, or ray for islands, or leave the cohorts out",
-            "runtime.mode",
+            apart.split()[0],
         )
 
 

@@ -198,17 +198,22 @@ class RuntimeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         Literal["lockstep", "async", "ray"],
         Meta(
             description="lockstep: one process, the same bits every time; async: actors and learners in processes; "
-            "ray: islands on a cluster"
+            "ray: islands, or actors and learners, on a cluster"
         ),
     ] = "lockstep"
     actors: Annotated[
-        int, Meta(ge=1, le=64, description="async: processes that act, each in a world of its own with its own seed")
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="async, ray with role actors: how many act, each in a world of its own with its own seed",
+        ),
     ] = 1
     learners: Annotated[
-        int, Meta(ge=1, le=6, description="async: processes that learn, the agents split among them")
+        int, Meta(ge=1, le=6, description="async, ray with role actors: how many learn, the agents split among them")
     ] = 1
     policy_lag_max: Annotated[
-        int, Meta(ge=1, le=4096, description="async: most steps that actors are ahead of what was learnt for them")
+        int, Meta(ge=1, le=4096, description="async, ray: most steps that actors are ahead of what was learnt for them")
     ] = 16
     restarts: Annotated[
         int, Meta(ge=0, le=1000, description="async, ray: how often who was lost is replaced within a minute")
@@ -218,20 +223,27 @@ class RuntimeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         Meta(
             gt=0,
             le=86400,
-            description="async: seconds that a process that lives may make no progress; ray: that a slice may take",
+            description="async, ray: seconds that who lives may make no progress; of islands, that a slice may take",
         ),
     ] = 60.0
     panel_fps: Annotated[float, Meta(gt=0, le=30, description="pictures a second of the terminal panel")] = 4.0
 
 
 class RaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Islands on a cluster, with `runtime.mode = "ray"`: worlds that play on their own and exchange migrants."""
+    """What plays on a cluster, with `runtime.mode = "ray"`."""
 
+    role: Annotated[
+        Literal["islands", "actors"],
+        Meta(
+            description="islands: worlds that play on their own and exchange migrants; "
+            "actors: worlds that act with what learners learn for them"
+        ),
+    ] = "islands"
     address: Annotated[str, Meta(description="of the cluster: auto, or host:port; empty: one on this machine")] = ""
     islands: Annotated[
         int, Meta(ge=1, le=100_000, description="worlds, each with a population and a seed of its own")
     ] = 2
-    cpus: Annotated[float, Meta(gt=0, le=256, description="CPUs that an island takes")] = 1.0
+    cpus: Annotated[float, Meta(gt=0, le=256, description="CPUs that an island, an actor or a learner takes")] = 1.0
     slice: Annotated[int, Meta(ge=1, le=1_000_000, description="steps an island plays before it is looked at")] = 100
     migrate_every: Annotated[int, Meta(ge=0, description="steps between two departures of migrants; 0: none")] = 500
     migrants: Annotated[int, Meta(ge=1, le=1024, description="of the living, how many leave copies at once")] = 4

@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.config.settings import LearningSettings, PolicySettings
+from teem.config.settings import PolicySettings
 
 SHARED_MEMBERS = 8  # members whose transitions make one update of a network that all share
 

@@ -135,6 +135,21 @@ def test_an_island_that_goes_back_to_its_checkpoint_repeats_itself_bit_for_bit(t
     again.finish("interrupted")
 
 
+def test_what_comes_last_is_saved_although_that_step_was_saved_before(tmp_path: Path) -> None:
+    letter = letter_from(tmp_path)
+    here, _ = island(tmp_path / "here", 0)
+    here.play([])
+    here.play([])
+    run = run_of(here)
+    run.checkpointer._land()
+    assert run.checkpointer.last_step == run.step == 20
+    assert here.finish("interrupted", [letter])["migration"]["waiting"] == 4
+    again, _ = island(tmp_path / "here", 0)
+    assert run_of(again).world.guests is not None
+    assert len(run_of(again).world.guests) == 4
+    again.finish("interrupted")
+
+
 def test_weights_of_another_are_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     each = Migrants.each_weights
     monkeypatch.setattr(Migrants, "each_weights", lambda self: reversed(list(each(self))))

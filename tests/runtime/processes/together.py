@@ -41,6 +41,7 @@ class Together:
 
     def __init__(self, config: Config, out: Path, resume: bool = False) -> None:
         self.links = Links(lay(config, room_of(config)))
+        self.linked()
         folder = RunFolder.open(out) if resume else RunFolder.create(out, "run")
         if not resume:
             folder.write_config(dump_config(config))
@@ -55,6 +56,9 @@ class Together:
         from teem.record import checkpoint
 
         self.run = Run(config, folder, checkpoint.latest(folder.checkpoints) if resume else None, build=build)
+
+    def linked(self) -> None:
+        """What is to be done before anybody begins."""
 
     def teaching(self, config: Config, learner: int) -> Teaching:
         """A learner that begins now."""

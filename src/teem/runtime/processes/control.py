@@ -10,6 +10,9 @@ from teem.runtime.transport.shared import Columns, Segment
 _CELL = 8  # int64 in a cache line: one fact in each
 
 
+COUNTS = ("met", "learnt", "updates", "saved", "lost")  # of an actor and a learner
+
+
 class Control:
     """Counts that only rise, and flags that are only set, of A actors and L learners.
 
@@ -25,7 +28,7 @@ class Control:
         self._writer, self._generation = cells["writer"].reshape(-1), cells["generation"].reshape(-1)
         self._idle = cells["idle"].reshape(-1)
         self._sent = cells["sent"].reshape(-1)
-        self._pairs = {name: cells[name].reshape(-1) for name in ("met", "learnt", "updates", "saved", "lost")}
+        self._pairs = {name: cells[name].reshape(-1) for name in COUNTS}
 
     @staticmethod
     def columns(actors: int, learners: int) -> Columns:
@@ -96,6 +99,10 @@ class Control:
         """The learner is started once more."""
         add(self._generation, learner * _CELL, 1)
 
+    def set_generation(self, learner: int, number: int) -> None:
+        """The learner was started so often."""
+        store(self._generation, learner * _CELL, number)
+
     def idle_s(self, learner: int) -> float:
         """Seconds that a learner has had nothing to do."""
         return int(load(self._idle, learner * _CELL)) / 1000
@@ -111,6 +118,10 @@ class Control:
     def send(self, actor: int) -> None:
         """The actor has sent a step."""
         add(self._sent, actor * _CELL, 1)
+
+    def set_sent(self, actor: int, steps: int) -> None:
+        """The actor begins to count its steps from there."""
+        store(self._sent, actor * _CELL, steps)
 
     def learnt(self, actor: int) -> int:
         """Steps of the actor that every learner has learnt from and published."""

@@ -18,6 +18,7 @@ from teem.record import checkpoint
 from teem.record.disk import write_text
 from teem.record.folder import CHECKPOINTS, CONFIG, DATABASE, HANDOVER_S, REPORT, RunFolder
 from teem.runtime.interrupt import Interrupts
+from teem.runtime.processes.acting import gathered
 from teem.runtime.processes.child import LOOK_S, Child
 from teem.runtime.processes.facts import room_of
 from teem.runtime.processes.links import Links, lay
@@ -52,7 +53,7 @@ class Supervisor:
     @classmethod
     def create(cls, config: Config, folder: RunFolder) -> Supervisor:
         """Begin a new run in a fresh folder."""
-        _write_configs(config, folder)
+        write_configs(config, folder)
         folder.log("started", version=__version__, seed=config.seed, mode="async")
         return cls(config, folder, resume=False)
 
@@ -61,7 +62,7 @@ class Supervisor:
         """Go on from the newest whole checkpoint of each actor."""
         for actor in range(config.runtime.actors):
             checkpoint.latest(actor_folder(folder.path, actor) / CHECKPOINTS)
-        _write_configs(config, folder)
+        write_configs(config, folder)
         folder.log("resumed", version=__version__, mode="async")
         return cls(config, folder, resume=True)
 
@@ -171,20 +172,16 @@ class Supervisor:
     def _report(self, wall_seconds: float) -> dict[str, Any]:
         """The first actor's report, with what happened to all, kept in the folder."""
         reports = [json.loads((folder / REPORT).read_text("utf-8")) for folder in self._folders]
-        report: dict[str, Any] = reports[0]
-        report["wall_seconds"] = wall_seconds
-        report["async"] |= {
+        learners = range(self.config.runtime.learners)
+        facts = {
             "actors": len(self._folders),
-            "learners": self.config.runtime.learners,
+            "learners": len(learners),
             "threads": self._threads,
-            "learner_idle_s": [self._control.idle_s(learner) for learner in range(self.config.runtime.learners)],
+            "learner_idle_s": [self._control.idle_s(learner) for learner in learners],
             "restarts": len(self._lost),
             "lost": self._lost,
-            "others": [
-                {name: other[name] for name in ("steps", "agent_steps", "agents", "learning", "async")}
-                for other in reports[1:]
-            ],
         }
+        report = gathered(reports, "async", wall_seconds, facts)
         self.folder.write_report(report)
         return report
 
@@ -194,7 +191,7 @@ def actor_folder(path: Path, actor: int) -> Path:
     return path if actor == 0 else path / OTHERS / str(actor)
 
 
-def _write_configs(config: Config, folder: RunFolder) -> None:
+def write_configs(config: Config, folder: RunFolder) -> None:
     """Each actor's settings: the run's, with a seed of its own."""
     for actor in range(config.runtime.actors):
         path = actor_folder(folder.path, actor)
