@@ -79,6 +79,13 @@ def _learning(learning: LearningSettings) -> Iterator[Fault]:
             "learning.epsilon.end",
             ("learning.epsilon.start",),
         )
+    if learning.algorithm == "ppo" and learning.ppo.minibatches % learning.accumulate:
+        yield Fault(
+            f"learning.accumulate is {learning.accumulate} but learning.ppo.minibatches is {learning.ppo.minibatches}: "
+            f"a step of Adam takes {learning.accumulate} of them, so give minibatches a multiple, or accumulate 1",
+            "learning.accumulate",
+            ("learning.ppo.minibatches",),
+        )
     if learning.algorithm == "ppo" and learning.ppo.minibatches > learning.ppo.horizon:
         yield Fault(
             f"learning.ppo.minibatches is {learning.ppo.minibatches} but learning.ppo.horizon is "
@@ -98,12 +105,13 @@ def _apart(config: Config) -> Iterator[Fault]:
             "learning.replay_ratio",
             ("learning.algorithm",),
         )
-    if learning.replay_ratio > MOST_UPDATES * learning.batch:
+    if learning.replay_ratio > MOST_UPDATES * learning.transitions:
+        name, size, others = _update_of(learning)
         yield Fault(
-            f"learning.replay_ratio is {learning.replay_ratio} but learning.batch is {learning.batch}: that is more "
+            f"learning.replay_ratio is {learning.replay_ratio} but {name} is {size}: that is more "
             f"than {MOST_UPDATES} updates a decision, so raise batch or lower replay_ratio",
             "learning.replay_ratio",
-            ("learning.batch",),
+            others,
         )
     if runtime.mode == "ray":
         yield from _islands(config)
@@ -236,12 +244,13 @@ def _replay(learning: LearningSettings) -> Iterator[Fault]:
             "learning.replay.warmup",
             ("learning.replay.length",),
         )
-    if learning.batch > replay.warmup:
+    if learning.transitions > replay.warmup:
+        name, size, others = _update_of(learning)
         yield Fault(
-            f"learning.batch is {learning.batch} but learning.replay.warmup is {replay.warmup}: "
-            "the first updates would draw the same few decisions, so raise warmup or lower batch",
-            "learning.batch",
-            ("learning.replay.warmup",),
+            f"{name} is {size} but learning.replay.warmup is {replay.warmup}: "
+            f"the first updates would draw the same few decisions, so raise warmup or lower {name.split('.')[-1]}",
+            others[-1],
+            ("learning.replay.warmup", *others[:-1]),
         )
     if learning.n_step >= replay.warmup:
         yield Fault(
@@ -250,6 +259,13 @@ def _replay(learning: LearningSettings) -> Iterator[Fault]:
             "learning.n_step",
             ("learning.replay.warmup",),
         )
+
+
+def _update_of(learning: LearningSettings) -> tuple[str, int, tuple[str, ...]]:
+    """What says how many transitions an update learns from, how many, and the settings concerned."""
+    if learning.accumulate == 1:
+        return "learning.batch", learning.batch, ("learning.batch",)
+    return "learning.batch x learning.accumulate", learning.transitions, ("learning.batch", "learning.accumulate")
 
 
 def _names_a_class(network: str) -> bool:

@@ -16,8 +16,8 @@ SHARED_MEMBERS = 8  # members whose transitions make one update of a network tha
 def updates_due(ids: NDArray[np.int64], step: int, settings: LearningSettings) -> NDArray[np.int64]:
     """How many updates are each one's in this step, by `learning.replay_ratio`, or by the interval where it is 0.
 
-    A ratio of r transitions a decision is r / batch updates a decision: by the decision k there have been
-    floor(k r / batch), where k is counted from another one for each id, so that neighbours learn in turn.
+    A ratio of r transitions a decision is r / m updates a decision, where m = batch x accumulate: by the decision k
+    there have been floor(k r / m), where k is counted from another one for each id, so that neighbours learn in turn.
     """
     up, down = pace(settings).as_integer_ratio()
     k = ids + step
@@ -27,7 +27,7 @@ def updates_due(ids: NDArray[np.int64], step: int, settings: LearningSettings) -
 def pace(settings: LearningSettings) -> Fraction:
     """Updates a decision."""
     if settings.replay_ratio > 0:
-        return Fraction(settings.replay_ratio).limit_denominator(1000) / settings.batch
+        return Fraction(settings.replay_ratio).limit_denominator(1000) / settings.transitions
     return Fraction(1, settings.interval)
 
 

@@ -157,7 +157,7 @@ class Collector:
         if not len(living):
             return
         updates, decisions = gauges["updates"][living], gauges["decisions"][living]
-        trained = updates.astype(np.float64) * self._config.learning.batch
+        trained = updates.astype(np.float64) * self._config.learning.transitions
         self._recorder.write(
             "learning",
             step=step,

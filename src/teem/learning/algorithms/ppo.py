@@ -169,8 +169,8 @@ class PPO(Learner):
         held = self.backend.take(rows)
         part = rows[:count]
         total, taken = np.zeros(count, np.float32), np.zeros(count, np.int64)
-        for batch in self._minibatches(rows, ids, step):
-            loss, _, every_sound = self.backend.improve(held, batch)
+        for batches in self._updates(rows, ids, step):
+            loss, _, every_sound = self.backend.improve(held, batches)
             sound = every_sound[:count]
             total += np.where(sound, loss[:count], 0.0)
             taken += sound
@@ -178,24 +178,30 @@ class PPO(Learner):
         self.backend.give(part, held)
         self.gauges.loss[part] = np.where(taken > 0, total / np.maximum(taken, 1), np.nan)
 
-    def _minibatches(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> Iterator[Minibatch]:
-        """Each pass in its own random order, every agent in its own."""
+    def _updates(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> Iterator[list[Minibatch]]:
+        """The minibatches of each step of Adam; each pass in its own random order, every agent in its own."""
         settings, rollouts, tensor = self.settings.ppo, self.rollouts, self.backend.tensor
         advantage, weight = rollouts.advantage(rows, self.settings.gamma, settings.gae_lambda)
         returns = advantage + rollouts.value[rows]
         axis = None if self.backend.all_share else 1
         for order in orders(self._seed, step, ids, settings.epochs, settings.horizon):
-            for part in np.array_split(order, settings.minibatches, axis=1):
+            for parts in minibatches(order, self.settings):
                 at, here = rows[:, None], np.arange(len(rows))[:, None]
-                yield Minibatch(
-                    tensor(rollouts.observation[at, part]),
-                    tensor(rollouts.mask[at, part]),
-                    tensor(rollouts.action[at, part]),
-                    tensor(rollouts.log_probability[at, part]),
-                    tensor(normalise(advantage[here, part], weight[here, part], axis)),
-                    tensor(returns[here, part]),
-                    tensor(weight[here, part]),
-                )
+                whole = np.concatenate(parts, axis=1)  # advantages are normalised over all that a step is by
+                normal = normalise(advantage[here, whole], weight[here, whole], axis)
+                shares = np.array_split(normal, len(parts), axis=1)
+                yield [
+                    Minibatch(
+                        tensor(rollouts.observation[at, part]),
+                        tensor(rollouts.mask[at, part]),
+                        tensor(rollouts.action[at, part]),
+                        tensor(rollouts.log_probability[at, part]),
+                        tensor(share),
+                        tensor(returns[here, part]),
+                        tensor(weight[here, part]),
+                    )
+                    for part, share in zip(parts, shares, strict=True)
+                ]
 
     def state(self, rows: NDArray[np.int32]) -> State:
         """Gauges, networks and rollouts of the rows."""
@@ -216,6 +222,13 @@ class PPO(Learner):
     def decisions(self) -> dict[str, Array]:
         """What is known of the decisions in progress, which are remembered when they end."""
         return {"head": self._head, "value": self._value, "drawn": self._drawn}
+
+
+def minibatches(order: NDArray[np.int64], settings: LearningSettings) -> Iterator[list[NDArray[np.int64]]]:
+    """Cut a rollout in its order `[..., horizon]` into minibatches: for each step of Adam, those it is by."""
+    steps = settings.ppo.minibatches // settings.accumulate
+    for step in np.array_split(order, steps, axis=-1):
+        yield np.array_split(step, settings.accumulate, axis=-1)
 
 
 def orders(seed: int, step: int, ids: NDArray[np.int64], epochs: int, horizon: int) -> Iterator[NDArray[np.int64]]:
