@@ -116,15 +116,15 @@ def _apart(config: Config) -> Iterator[Fault]:
     if runtime.mode == "ray":
         yield from _islands(config)
     if runtime.mode != "async":
-        for name in ("actors", "learners"):
-            count = getattr(runtime, name)
-            if count > 1:
-                yield Fault(
-                    f"runtime.{name} is {count} but runtime.mode is {runtime.mode}, {_ONE[runtime.mode]}: "
-                    f"give runtime.mode async, or runtime.{name} 1",
-                    f"runtime.{name}",
-                    ("runtime.mode",),
-                )
+        several = [name for name in ("runtime.actors", "runtime.learners") if getattr(runtime, name[8:]) > 1]
+        if several:
+            told = " and ".join(f"{name} is {getattr(runtime, name[8:])}" for name in several)
+            yield Fault(
+                f"{told} but runtime.mode is {runtime.mode}, {_ONE[runtime.mode]}: "
+                f"give runtime.mode async, or {' and '.join(several)} 1",
+                several[0],
+                (*several[1:], "runtime.mode"),
+            )
         return
     if learning.algorithm not in NETWORKS or not learning.enabled:
         name, value = ("enabled", "false") if learning.algorithm in NETWORKS else ("algorithm", learning.algorithm)
@@ -141,16 +141,20 @@ def _apart(config: Config) -> Iterator[Fault]:
             "runtime.mode",
             ("learning.sharing",),
         )
-    if learning.sharing == "shared":
-        for name in ("actors", "learners"):
-            count = getattr(runtime, name)
-            if count > 1:
-                yield Fault(
-                    f"runtime.{name} is {count} but learning.sharing is shared, a single network: "
-                    f"give runtime.{name} 1, or learning.sharing own",
-                    f"runtime.{name}",
-                    ("learning.sharing",),
-                )
+    if learning.sharing == "shared" and runtime.actors > 1:
+        yield Fault(
+            f"runtime.actors is {runtime.actors} but learning.sharing is shared, a single network of a single world: "
+            "give runtime.actors 1, or learning.sharing own",
+            "runtime.actors",
+            ("learning.sharing",),
+        )
+    if learning.sharing == "shared" and runtime.learners > 1 and learning.algorithm == "ppo":
+        yield Fault(
+            f"runtime.learners is {runtime.learners} and learning.sharing is shared but learning.algorithm is ppo, "
+            "which normalises over all of its agents at once: give runtime.learners 1, or learning.algorithm dqn",
+            "runtime.learners",
+            ("learning.sharing", "learning.algorithm"),
+        )
 
 
 def _islands(config: Config) -> Iterator[Fault]:

@@ -202,7 +202,12 @@ class RuntimeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         int, Meta(ge=1, le=64, description="async: processes that act, each in a world of its own with its own seed")
     ] = 1
     learners: Annotated[
-        int, Meta(ge=1, le=6, description="async: processes that learn, the agents split among them")
+        int,
+        Meta(
+            ge=1,
+            le=6,
+            description="async: processes that learn, the agents split among them; one shared network together",
+        ),
     ] = 1
     policy_lag_max: Annotated[
         int, Meta(ge=1, le=4096, description="async: most steps that actors are ahead of what was learnt for them")

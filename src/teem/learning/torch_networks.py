@@ -15,6 +15,7 @@ from torch.func import vmap
 
 from teem.config.settings import LearningSettings
 from teem.learning.sharing import THE_ROW, Networks
+from teem.learning.torch_group import digest_of
 from teem.learning.torch_stack import Loss, Pace, Rows, TorchStack, adam, flat, keep, named, stacked_gradient
 
 Call = Callable[..., Any]
@@ -25,6 +26,7 @@ Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 _CPU_BLOCK = 128  # agents in one call: their weights and moments together stay near the caches
 _CUDA_BLOCK = 1 << 20
 _COMPILED_BLOCK = 64
+COMPARED_EVERY = 64  # updates of what a group holds after which its members compare their weights
 
 
 @dataclass(slots=True)
@@ -69,6 +71,7 @@ class TorchNetworks:
         self._pad = 0
         self.all_share = not networks.own.layout.size
         self._settings = settings
+        self._networks = networks
         self._gradient = stacked_gradient(loss)
         self._step: Callable[..., Improved] = self._improve
         self._call = vmap(lambda own, common, given: call({**own, **common}, *given), in_dims=(0, None, 0))
@@ -91,9 +94,12 @@ class TorchNetworks:
     ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64], int]]:
         """Rows and ids cut into blocks to be improved together, and how many of a block count.
 
-        What is beyond the count fills a compiled block up. Who shares weights is in one block.
+        What is beyond the count fills a compiled block up. Who shares weights is in one block, even if it is nobody.
         """
-        block = max(1, len(rows)) if self.common.layout.size else self._pad or self.block
+        if self.common.layout.size:
+            yield rows, ids, len(rows)
+            return
+        block = self._pad or self.block
         for start in range(0, len(rows), block):
             some, their = rows[start : start + block], ids[start : start + block]
             missing = (0, max(0, self._pad - len(some)))
@@ -173,6 +179,8 @@ class TorchNetworks:
         What is not finite stays with its agent: its own weights are left alone, and where weights are shared
         the step is taken again without it.
         """
+        if self._networks.group.size > 1:
+            return self._improve_together(held, batches)
         new = self._step(held.own, held.common, *self._paces(held), tuple(batches))
         sound = new.sound.cpu().numpy()
         loss, extra = new.loss.cpu().numpy(), tuple(each.cpu().numpy() for each in new.extra)
@@ -186,6 +194,33 @@ class TorchNetworks:
         held.own_updates = held.own_updates + sound
         held.common_updates = held.common_updates + 1
         return loss, extra, sound
+
+    def _improve_together(
+        self, held: Held, batches: Sequence[Batch]
+    ) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], ...], NDArray[np.bool_]]:
+        """The same step of what all share by the mean over the members of all the group, of whom these are some."""
+        slope = self._slope_of(held.own, held.common, batches)
+        sound = slope.loss.isfinite()
+        loss, extra = slope.loss.cpu().numpy(), tuple(each.cpu().numpy() for each in slope.extra)
+        part, at = held, sound.nonzero()[:, 0]
+        if len(at) < len(loss):
+            part = Held(Rows(*(each[at] for each in held.own)), held.common, held.own_updates, held.common_updates)
+            slope = self._slope_of(part.own, part.common, [of_agents(one, lambda each: each[at]) for one in batches])
+        joint = torch.cat([slope.common[0], slope.common.new_tensor([len(at)])])
+        self._networks.group.add_up(joint)
+        members, every_sound = int(joint[-1]), sound.cpu().numpy()
+        if not members:
+            return loss, extra, every_sound
+        everyone = torch.ones(1, dtype=torch.bool, device=self.device)
+        new, common_sound = adam(
+            held.common, joint[None, :-1] / members, self._paces(held)[1], everyone, self._settings
+        )
+        if not bool(common_sound.all()):
+            return loss, extra, np.zeros_like(every_sound)
+        held.common, held.common_updates = new, held.common_updates + 1
+        if held.common_updates[0] % COMPARED_EVERY == 0:
+            self._networks.group.compare(digest_of(new, int(held.common_updates[0])))
+        return loss, extra, every_sound
 
     def _improve_some(self, held: Held, batches: Sequence[Batch], some: NDArray[np.int64]) -> None:
         """Take the step with some of the agents held only; the others keep their weights."""
@@ -206,7 +241,7 @@ class TorchNetworks:
         self, own: Rows, common: Rows, own_pace: Pace, common_pace: Pace, batches: tuple[Batch, ...]
     ) -> Improved:
         """The gradient step as a pure function of tensors."""
-        slope = mean_slope([(batch[0].shape[1], partial(self._slope, own, common, batch)) for batch in batches])
+        slope = self._slope_of(own, common, batches)
         count = len(slope.loss)
         sound = slope.loss.isfinite()
         new_own, sound = adam(own, slope.own, own_pace, sound, self._settings)
@@ -214,8 +249,15 @@ class TorchNetworks:
         new_common, common_sound = adam(common, slope.common / count, common_pace, everyone, self._settings)
         return Improved(new_own, new_common, slope.loss, slope.extra, sound, common_sound)
 
+    def _slope_of(self, own: Rows, common: Rows, batches: Sequence[Batch]) -> Slope:
+        """The gradients of the mean over all of the batches' transitions."""
+        return mean_slope([(batch[0].shape[1], partial(self._slope, own, common, batch)) for batch in batches])
+
     def _slope(self, own: Rows, common: Rows, batch: Batch) -> Slope:
-        """The gradients of one batch."""
+        """The gradients of one batch, 0 where it is nobody's."""
+        if not len(batch[0]):
+            nobody = own.weights.new_zeros(0, batch[0].shape[1])
+            return Slope(own.weights, torch.zeros_like(common.weights), nobody.sum(1), (nobody,))
         mine, ours = self.own.layout, self.common.layout
         (own_gradient, common_gradient), (loss, extra) = self._gradient(
             named(mine, own.weights),

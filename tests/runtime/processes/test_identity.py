@@ -111,13 +111,13 @@ def test_an_update_that_is_not_published_or_made_twice_is_told_from_lockstep(
     right = Pupils.publish if fault == "forgotten" else Pupils.follow
     calls: list[int] = []
 
-    def wrong(self: Pupils, *frame: Any) -> int:
+    def wrong(self: Pupils, *frame: Any) -> Any:
         calls.append(1)
         if fault == "forgotten":
             return 0 if len(calls) % 5 == 4 else right(self, *frame)
-        made = right(self, *frame)
+        made, batches = right(self, *frame)
         living = self.policies._decided
-        return made + self.cohort.learn(living, self.policies._world.population.id[living], 2)
+        return made + self.cohort.learn(living, self.policies._world.population.id[living], 2), batches
 
     monkeypatch.setattr(Pupils, right.__name__, wrong)
     config = config_of(runtime__mode="async")

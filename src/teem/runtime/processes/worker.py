@@ -51,6 +51,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     lock: int  # the lock of the run's folder
     resume: bool
     headless: bool
+    meeting: str  # the file where learners of one network meet; "": they learn apart
 
     @property
     def process(self) -> int:
@@ -104,7 +105,14 @@ def config_of(folder: Path, threads: int) -> Config:
 def _learn(orders: Orders, links: Links) -> None:
     configs = [config_of(Path(folder), orders.threads) for folder in orders.folders]
     threads = Threads(orders.threads)
-    Teaching(configs, links, orders.index, threads).serve()
+    group = None
+    if orders.meeting:
+        from teem.learning.torch_group import join
+        from teem.learning.torch_network import pick_device
+
+        device = pick_device(configs[0].learning.device, orders.threads)
+        group = join(Path(orders.meeting), orders.index, orders.wiring.learners, device, configs[0].runtime.patience)
+    Teaching(configs, links, orders.index, threads, group).serve()
     threads.close()
 
 
