@@ -44,13 +44,15 @@ def within_budget(
     return np.asarray(due[np.sort(first)])
 
 
-def decisions_to_be_trained(settings: LearningSettings, agents: int) -> int:
-    """After how many decisions an agent must have been updated, among so many others.
+def decisions_to_be_trained(settings: LearningSettings, agents: int, learners: int = 1) -> int:
+    """After how many decisions an agent must have been updated, among so many others, split among the learners.
 
     A warm-up, the window of n steps and the wait for its turn; where a budget or sharing lets only some learn at
     once, the least trained come first, so that nobody waits for longer than one round of all.
     """
-    budget = SHARED_MEMBERS if settings.sharing == "shared" and settings.algorithm != "ppo" else settings.budget
+    budget = settings.budget
+    if settings.sharing == "shared" and settings.algorithm != "ppo":  # of each learner, the smallest part of an update
+        budget, agents = SHARED_MEMBERS // learners, -(-agents // learners)
     rounds = 1 + (-(-agents // budget) if budget else 0)
     if settings.algorithm == "ppo":
         return (2 * settings.ppo.horizon + 2) * rounds

@@ -107,7 +107,11 @@ class TorchNetworks:
 
     def tensor(self, array: NDArray[Any]) -> Tensor:
         """An array on the device."""
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+        here = torch.from_numpy(np.ascontiguousarray(array))
+        if self.device.type != "cuda":
+            return here.to(self.device)
+        # nobody waits: torch records an event with the copy, and hands the pinned memory out again only after it
+        return here.pin_memory().to(self.device, non_blocking=True)
 
     def run(
         self,

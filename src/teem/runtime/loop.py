@@ -212,7 +212,7 @@ class Run:
 def least_trained(run: Run) -> int | None:
     """The fewest updates among the living who are old enough to have had one; None when nobody is."""
     living, gauges = run.world.population.living, run.policies.gauges
-    needed = decisions_to_be_trained(run.config.learning, len(living))
+    needed = decisions_to_be_trained(run.config.learning, len(living), run.config.runtime.learners)
     old = living[gauges.decisions[living] >= needed]
     return int(np.min(gauges.updates[old])) if len(old) else None
 

@@ -214,7 +214,9 @@ def the_record_shows_everyone_old_enough_trained(record: Record) -> Verdict:
     ).reshape(-1, 3)
     if not len(rows):
         return unknown("learning has not been recorded yet")
-    return old_enough_are_trained(rows[:, 0], rows[:, 1], rows[:, 2], record.config.learning)
+    return old_enough_are_trained(
+        rows[:, 0], rows[:, 1], rows[:, 2], record.config.learning, record.config.runtime.learners
+    )
 
 
 def why_nothing_is_learnt(settings: LearningSettings) -> str:
@@ -225,10 +227,14 @@ def why_nothing_is_learnt(settings: LearningSettings) -> str:
 
 
 def old_enough_are_trained(
-    ids: NDArray[np.int64], updates: NDArray[np.int64], decisions: NDArray[np.int64], settings: LearningSettings
+    ids: NDArray[np.int64],
+    updates: NDArray[np.int64],
+    decisions: NDArray[np.int64],
+    settings: LearningSettings,
+    learners: int = 1,
 ) -> Verdict:
     """Everyone with enough decisions has been updated; arrays by agent."""
-    needed = decisions_to_be_trained(settings, len(ids))
+    needed = decisions_to_be_trained(settings, len(ids), learners)
     old = decisions >= needed
     if not old.any():
         return unknown(f"nobody has made the {needed} decisions yet after which an agent must have learnt")

@@ -161,6 +161,7 @@ class PPO(Learner):
         for some, their, count in self.backend.blocks(rows, ids):
             self._update(some, their, count, step)
         gauges.updates[rows] += 1
+        self.batches += len(rows)
         self.rollouts.forget(rows)
         return 1 if settings.sharing == "shared" else len(rows)
 

@@ -6,15 +6,16 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from teem.config.dump import dump_config
-from teem.config.settings import Config
+from teem.config.settings import Config, LearningSettings
 from teem.errors import TeemError
+from teem.learning.build import uses_kernels
 from teem.record import checkpoint
 from teem.record.disk import write_text
 from teem.record.folder import CHECKPOINTS, CONFIG, DATABASE, HANDOVER_S, REPORT, RunFolder
@@ -22,6 +23,7 @@ from teem.runtime.interrupt import Interrupts
 from teem.runtime.processes.child import LOOK_S, Child
 from teem.runtime.processes.facts import room_of
 from teem.runtime.processes.links import Links, lay
+from teem.runtime.processes.placing import place
 from teem.runtime.processes.worker import Orders
 from teem.version import __version__
 
@@ -52,6 +54,9 @@ class Supervisor:
         self._learners: list[Child] = []
         self._together = config.learning.sharing == "shared" and runtime.learners > 1  # learners of one network
         self._meetings = 0  # of theirs
+        self._gpus = gpus_for(config.learning)
+        self._places = [-1] * runtime.learners  # the GPU of each learner
+        self._since = [(time.monotonic(), 0)] * runtime.learners  # when it was started, and batches learnt from by then
 
     @classmethod
     def create(cls, config: Config, folder: RunFolder) -> Supervisor:
@@ -136,15 +141,33 @@ class Supervisor:
                 f"runtime.restarts is {self.config.runtime.restarts}: remove the cause, then resume the run"
             )
 
-    def _start_learners(self, indices: Iterable[int]) -> list[Child]:
+    def _start_learners(self, indices: Sequence[int]) -> list[Child]:
         self._clear_meetings()
         self._meetings += 1
+        self._place(set(indices))
         for index in indices:
             self._control.begin_generation(index)
         children = [Child(self._orders("learner", index, resume=False), self._control) for index in indices]
         for bell in self._links.actor_bells:
             bell.ring()  # whoever waits for the ones before meets these
         return children
+
+    def _place(self, beginning: set[int]) -> None:
+        """Choose a GPU for each learner that is about to begin, by what all have been measured to do."""
+        now = time.monotonic()
+        batches = [
+            sum(self._control.count("batches", actor, learner) for actor in range(len(self._folders)))
+            for learner in range(len(self._places))
+        ]
+        if self._gpus:
+            rates = [
+                (done - before) / max(now - then, 1.0)
+                for done, (then, before) in zip(batches, self._since, strict=True)
+            ]
+            staying = {one: gpu for one, gpu in enumerate(self._places) if one not in beginning}
+            self._places = place(rates, staying, self._gpus)
+        for learner in beginning:
+            self._since[learner] = (now, batches[learner])
 
     def _clear_meetings(self) -> None:
         for file in self.folder.path.glob(f"{MEETING}*"):
@@ -185,6 +208,7 @@ class Supervisor:
             lock=self.folder.lock,
             resume=resume,
             headless=self._headless,
+            gpu=self._places[index] if role == "learner" else -1,
             meeting=str(self.folder.path / f"{MEETING}{self._meetings}") if self._together else "",
         )
 
@@ -216,8 +240,19 @@ class Supervisor:
         if self._together:
             compared = [self._control.compared(learner) for learner in range(self.config.runtime.learners)]
             report["async"]["weights_compared"] = min(compared)  # and equal, each time, in all learners
+        if self._gpus:
+            report["async"]["learner_gpu"] = self._places
         self.folder.write_report(report)
         return report
+
+
+def gpus_for(learning: LearningSettings) -> int:
+    """How many GPUs there are for networks that would live on one."""
+    if learning.device == "cpu" or uses_kernels(learning):
+        return 0
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def actor_folder(path: Path, actor: int) -> Path:

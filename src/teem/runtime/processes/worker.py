@@ -52,6 +52,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     resume: bool
     headless: bool
     meeting: str  # the file where learners of one network meet; "": they learn apart
+    gpu: int  # that a learner's networks live on, where they live on one; -1: none
 
     @property
     def process(self) -> int:
@@ -106,6 +107,10 @@ def _learn(orders: Orders, links: Links) -> None:
     configs = [config_of(Path(folder), orders.threads) for folder in orders.folders]
     threads = Threads(orders.threads)
     group = None
+    if orders.gpu >= 0:
+        import torch
+
+        torch.cuda.set_device(orders.gpu)
     if orders.meeting:
         from teem.learning.torch_group import join
         from teem.learning.torch_network import pick_device
