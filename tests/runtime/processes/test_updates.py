@@ -11,6 +11,7 @@ from together import Together, config_of
 
 from teem.errors import TeemError
 from teem.learning.algorithms import dqn
+from teem.runtime.processes import actor
 from teem.runtime.processes.teaching import Teaching
 
 RATIO, BATCH = 24.0, 8  # three updates a decision
@@ -98,3 +99,16 @@ def test_a_run_of_another_shape_is_refused_by_name(tmp_path: Path) -> None:
     config = config_of(runtime__mode="async", learning__replay_ratio=RATIO, learning__hidden=(16, 4))
     with pytest.raises(TeemError, match=r"stack\.weights: saved float32"):
         Together(config, tmp_path / "run", resume=True)
+
+
+def test_patience_counts_only_what_it_was_awake_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(actor.time, "monotonic", lambda: clock[0])
+    patience = actor.Patience(3.0)
+    clock[0] = 1000.0  # held up
+    assert not patience.is_over()
+    for _ in range(4):
+        clock[0] += 0.5
+        assert not patience.is_over()
+    clock[0] += 0.5
+    assert patience.is_over()

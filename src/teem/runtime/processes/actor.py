@@ -40,6 +40,20 @@ def acting_config(config: Config) -> Config:
     return msgspec.structs.replace(config, learning=learning)
 
 
+class Patience:
+    """For how long something is waited for; time in which this process was held up itself doesn't count."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left, self._looked = seconds, time.monotonic()
+
+    def is_over(self) -> bool:
+        """Asked about every `WAKE_S`: whether it has been waited long enough."""
+        now = time.monotonic()
+        self._left -= min(now - self._looked, 2 * WAKE_S)
+        self._looked = now
+        return self._left < 0
+
+
 class ActingPolicies(Policies):
     """Policies that are learnt elsewhere: same calls, same order, so the same loop drives them."""
 
@@ -121,11 +135,11 @@ class ActingPolicies(Policies):
         """Sleep until `done()`, and greet learners that begin meanwhile; TeemError when nothing happens for long."""
         if done():
             return
-        begun = time.monotonic()
+        begun, patience = time.monotonic(), Patience(self._patience)
         while not done():
             self._links.actor_bells[self._actor].wait(WAKE_S)
             self._control.get_on(self._actor)
-            if time.monotonic() - begun > self._patience:
+            if patience.is_over():
                 raise TeemError(
                     f"no learner has taken anything for {self._patience:g} s: "
                     "raise runtime.patience, or look for its fault in the log"
@@ -180,13 +194,13 @@ class ActingPolicies(Policies):
             "facts": msgspec.to_builtins(Facts.of(world)),
         }
         columns: dict[str, NDArray[Any]] = {"living": living, "id": people.id[living]}
-        begun = time.monotonic()
+        patience = Patience(self._patience)
         while not self._ring.put(ROLL, constants, columns):
             self._links.actor_bells[self._actor].wait(WAKE_S)
             self._control.get_on(self._actor)
             if self._control.generation(learner) != self._met[learner]:
                 return  # lost again: whoever comes next is greeted in turn
-            if time.monotonic() - begun > self._patience:
+            if patience.is_over():
                 raise TeemError(f"learner {learner} has taken nothing for {self._patience:g} s")
         self._ring_all()
 
