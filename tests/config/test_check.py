@@ -78,10 +78,6 @@ CASES: list[tuple[dict[str, object], str]] = [
         {**ASYNC, "learning.sharing": "shared", "runtime.actors": 2, "runtime.learners": 2},
         "runtime.actors is 2 but learning.sharing is shared, a single network of a single world",
     ),
-    (
-        {**ASYNC, "learning.sharing": "shared", "runtime.learners": 2, "learning.algorithm": "ppo"},
-        "runtime.learners is 2 and learning.sharing is shared but learning.algorithm is ppo",
-    ),
     ({**ENERGIES, "world.energy": 21}, "world.energy is 21.0 but world.energy_max is 20.0"),
     ({**ENERGIES, "world.breed_energy": 21}, "world.breed_energy is 21.0 but world.energy_max is 20.0"),
     ({**ENERGIES, "world.birth_energy": 10}, "world.birth_energy is 10.0 but world.breed_energy is 10.0"),

@@ -13,9 +13,10 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from teem.config.settings import ReplaySettings
+from teem.config.settings import PpoSettings, ReplaySettings
 from teem.errors import GroupError, TeemError
 from teem.learning import torch_networks
+from teem.learning.algorithms.ppo import PPO
 from teem.learning.group import Alone, part_of
 from teem.learning.torch_group import LOOPBACK, TorchGroup
 
@@ -73,7 +74,11 @@ def expect_close(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> No
         np.testing.assert_allclose(value, other[name], rtol=2e-3, atol=3e-6, err_msg=name)
 
 
-SHARES = {"evenly": lambda rank: np.arange(rank, 8, 2), "all by one": lambda rank: np.arange(8 if rank else 0)}
+SHARES = {
+    "evenly": lambda rank: np.arange(rank, 8, 2),
+    "unevenly": lambda rank: np.arange(0, 2) if rank else np.arange(2, 8),
+    "all by one": lambda rank: np.arange(8 if rank else 0),
+}
 
 
 def learn_apart(settle, live, everybody, shares: Any, poison: int = -1, **learning: Any) -> Any:
@@ -99,6 +104,7 @@ def learn_apart(settle, live, everybody, shares: Any, poison: int = -1, **learni
     ("learning", "shares", "poison"),
     [
         ({}, "evenly", -1),
+        ({}, "unevenly", -1),
         ({}, "all by one", -1),
         ({"accumulate": 2}, "evenly", -1),
         ({"algorithm": "iqn"}, "evenly", -1),
@@ -137,8 +143,7 @@ ADD_UP = TorchGroup.add_up
 @pytest.mark.parametrize("fault", [twice, with_a_mean_of_means])
 def test_a_planted_fault_is_seen(settle, live, everybody, monkeypatch, fault: Any) -> None:
     monkeypatch.setattr(TorchGroup, "add_up", fault)
-    uneven = lambda rank: np.arange(0, 2) if rank else np.arange(2, 8)  # noqa: E731
-    whole, _, joined = learn_apart(settle, live, everybody, uneven, grad_clip=0.0)
+    whole, _, joined = learn_apart(settle, live, everybody, SHARES["unevenly"], grad_clip=0.0)
     with pytest.raises(AssertionError):
         expect_close(whole, joined)
 
@@ -159,6 +164,47 @@ def test_weights_that_drift_apart_are_told(settle, live, everybody, monkeypatch)
 
     one, other = everybody(part)
     assert one == other
+
+
+def rollouts_of(settle, **ppo: Any) -> tuple[Any, np.ndarray, np.ndarray]:
+    """A cohort of eight with full rollouts; rows and ids."""
+    world, policies = settle(algorithm="ppo", sharing="shared", grad_clip=0.5, ppo=PpoSettings(horizon=32, **ppo))
+    cohort = policies.cohorts[0]
+    while not cohort.rollouts.ready.all():
+        observation = world.observe()
+        policies.remember(observation, world.step(policies.act(observation)))
+    cohort.rollouts.reward += np.sin(np.arange(32 * 8, dtype=np.float32)).reshape(8, 32)  # not alike in all
+    return cohort, world.population.living.copy(), world.population.id.copy()
+
+
+@pytest.mark.parametrize("shares", SHARES)
+@pytest.mark.parametrize("fault", [False, True])
+def test_a_policy_of_two_learners_is_one_of_all_their_members(
+    settle, everybody, monkeypatch, shares: str, fault: bool
+) -> None:
+    """Planted: each normalises advantages over its own members."""
+    alone, rows, ids = rollouts_of(settle)
+    assert alone.learn(rows, ids, 99) == 1
+    if fault:
+        monkeypatch.setattr(PPO, "_add_up", lambda self, sums: sums)
+
+    def part(group: TorchGroup) -> Any:
+        cohort, rows, ids = sides[group.rank]
+        cohort.networks.group = group
+        mine = SHARES[shares](group.rank)
+        assert cohort.learn(rows[mine], ids[mine], 99) == (group.rank == 0)
+        assert (cohort.gauges.updates[rows[mine]] == 1).all()
+        return cohort.networks.common
+
+    sides = [rollouts_of(settle) for _ in range(SIZE)]
+    one, other = everybody(part)
+    for name in ("moment1", "moment2", "weights"):
+        assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
+    assert one.updates == alone.networks.common.updates == 8
+    close = np.allclose(one.moment1, alone.networks.common.moment1, rtol=2e-3, atol=3e-6)
+    assert close == (not fault or shares == "all by one")
+    if not fault:
+        np.testing.assert_allclose(one.weights, alone.networks.common.weights, rtol=2e-3, atol=1e-5)
 
 
 def test_counts_are_added_up_however_many_each_has(everybody) -> None:

@@ -148,13 +148,6 @@ def _apart(config: Config) -> Iterator[Fault]:
             "runtime.actors",
             ("learning.sharing",),
         )
-    if learning.sharing == "shared" and runtime.learners > 1 and learning.algorithm == "ppo":
-        yield Fault(
-            f"runtime.learners is {runtime.learners} and learning.sharing is shared but learning.algorithm is ppo, "
-            "which normalises over all of its agents at once: give runtime.learners 1, or learning.algorithm dqn",
-            "runtime.learners",
-            ("learning.sharing", "learning.algorithm"),
-        )
 
 
 def _islands(config: Config) -> Iterator[Fault]:

@@ -12,6 +12,7 @@ from teem.config.settings import LearningSettings
 from teem.learning.acting import Acting
 from teem.learning.cohort import load_rows
 from teem.learning.distribution import distribution_of
+from teem.learning.group import part_of
 from teem.learning.learner import Learner
 from teem.learning.rollout import Rollouts
 from teem.learning.schedule import within_budget
@@ -60,11 +61,23 @@ def ppo_loss(
     return (batch.weight * (value * error - surrogate - entropy * spread)).mean()
 
 
-def normalise(advantage: NDArray[np.float32], weight: NDArray[np.float32], axis: int | None) -> NDArray[np.float32]:
-    """Advantages of mean 0 and deviation 1 where `weight` is 1, along the axis; None: over all agents."""
-    count = weight.sum(axis=axis, keepdims=True)
-    mean = (advantage * weight).sum(axis=axis, keepdims=True) / np.maximum(count, 1)
-    squares = (weight * (advantage - mean) ** 2).sum(axis=axis, keepdims=True)
+def _alone(sums: NDArray[np.float32]) -> NDArray[np.float32]:
+    return sums
+
+
+def normalise(
+    advantage: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    axis: int | None,
+    add_up: Callable[[NDArray[np.float32]], NDArray[np.float32]] = _alone,
+) -> NDArray[np.float32]:
+    """Advantages of mean 0 and deviation 1 where `weight` is 1, along the axis; None: over all agents.
+
+    Where other processes have some of these agents, `add_up` gives the sums over all of them.
+    """
+    count = add_up(weight.sum(axis=axis, keepdims=True))
+    mean = add_up((advantage * weight).sum(axis=axis, keepdims=True)) / np.maximum(count, 1)
+    squares = add_up((weight * (advantage - mean) ** 2).sum(axis=axis, keepdims=True))
     deviation = np.sqrt(squares / np.maximum(count - 1, 1))
     return np.asarray((advantage - mean) * weight / (deviation + np.float32(1e-8)), np.float32)
 
@@ -151,19 +164,21 @@ class PPO(Learner):
             return 0
         settings, gauges = self.settings, self.gauges
         ready = np.flatnonzero(self.rollouts.ready[rows])
-        due = within_budget(ready, ids, gauges.updates[rows], settings.budget)
+        group = self.networks.group
+        budget = settings.budget and max(1, part_of(settings.budget, group))
+        due = within_budget(ready, ids, gauges.updates[rows], budget)
         rows, ids = rows[due], ids[due]
         if settings.sharing != "own":
             rows, ids = np.concatenate([rows, self._dead[0]]), np.concatenate([ids, self._dead[1]])
             self._dead = rows[:0], ids[:0]
-        if not len(rows):
+        if not group.totals([len(rows)])[0]:
             return 0
         for some, their, count in self.backend.blocks(rows, ids):
             self._update(some, their, count, step)
         gauges.updates[rows] += 1
         self.batches += len(rows)
         self.rollouts.forget(rows)
-        return 1 if settings.sharing == "shared" else len(rows)
+        return int(group.rank == 0) if settings.sharing == "shared" else len(rows)
 
     def _update(self, rows: NDArray[np.int32], ids: NDArray[np.int64], count: int, step: int) -> None:
         """Several passes over the rows' rollouts, by minibatches; the first `count` rows are improved."""
@@ -189,7 +204,7 @@ class PPO(Learner):
             for parts in minibatches(order, self.settings):
                 at, here = rows[:, None], np.arange(len(rows))[:, None]
                 whole = np.concatenate(parts, axis=1)  # advantages are normalised over all that a step is by
-                normal = normalise(advantage[here, whole], weight[here, whole], axis)
+                normal = normalise(advantage[here, whole], weight[here, whole], axis, self._add_up)
                 shares = np.array_split(normal, len(parts), axis=1)
                 yield [
                     Minibatch(
@@ -203,6 +218,14 @@ class PPO(Learner):
                     )
                     for part, share in zip(parts, shares, strict=True)
                 ]
+
+    def _add_up(self, sums: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Sums over all who learn this network together."""
+        if self.networks.group.size == 1:
+            return sums
+        joint = self.backend.tensor(sums).clone()
+        self.networks.group.add_up(joint)
+        return np.asarray(joint.cpu().numpy())
 
     def state(self, rows: NDArray[np.int32]) -> State:
         """Gauges, networks and rollouts of the rows."""
