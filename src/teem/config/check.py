@@ -17,8 +17,8 @@ WIDEST = 1024
 MOST_UPDATES = 15  # of an agent in a step
 VALUED = ("dqn", "iqn", "qrdqn")  # the algorithms that learn what actions are worth, and remember to do so
 _ONE = {
-    "lockstep": "runtime.mode is lockstep, which is one process: give runtime.mode async, or runtime.{name} 1",
-    "ray": "ray.role is islands, each of which is one process: give ray.role actors, or runtime.{name} 1",
+    "lockstep": "runtime.mode is lockstep, which is one process: give runtime.mode async",
+    "ray": "ray.role is islands, each of which is one process: give ray.role actors",
 }
 NETWORKS = (*VALUED, "ppo")  # those that have a network
 
@@ -90,6 +90,13 @@ def _learning(learning: LearningSettings) -> Iterator[Fault]:
             "learning.epsilon.end",
             ("learning.epsilon.start",),
         )
+    if learning.algorithm == "ppo" and learning.ppo.minibatches % learning.accumulate:
+        yield Fault(
+            f"learning.accumulate is {learning.accumulate} but learning.ppo.minibatches is {learning.ppo.minibatches}: "
+            f"a step of Adam takes {learning.accumulate} of them, so give minibatches a multiple, or accumulate 1",
+            "learning.accumulate",
+            ("learning.ppo.minibatches",),
+        )
     if learning.algorithm == "ppo" and learning.ppo.minibatches > learning.ppo.horizon:
         yield Fault(
             f"learning.ppo.minibatches is {learning.ppo.minibatches} but learning.ppo.horizon is "
@@ -105,14 +112,14 @@ def _apart(config: Config) -> Iterator[Fault]:
     if runtime.mode == "ray" and config.ray.role == "islands":
         yield from _islands(config)
     if runtime.mode == "lockstep" or (runtime.mode == "ray" and config.ray.role == "islands"):
-        for name in ("actors", "learners"):
-            count = getattr(runtime, name)
-            if count > 1:
-                yield Fault(
-                    f"runtime.{name} is {count} but {_ONE[runtime.mode].format(name=name)}",
-                    f"runtime.{name}",
-                    ("runtime.mode",),
-                )
+        several = [name for name in ("runtime.actors", "runtime.learners") if getattr(runtime, name[8:]) > 1]
+        if several:
+            told = " and ".join(f"{name} is {getattr(runtime, name[8:])}" for name in several)
+            yield Fault(
+                f"{told} but {_ONE[runtime.mode]}, or {' and '.join(several)} 1",
+                several[0],
+                (*several[1:], "runtime.mode"),
+            )
         return
     if learning.cohorts:
         return
@@ -131,16 +138,20 @@ def _apart(config: Config) -> Iterator[Fault]:
             "runtime.mode",
             ("learning.sharing",),
         )
-    if learning.sharing == "shared":
-        for name in ("actors", "learners"):
-            count = getattr(runtime, name)
-            if count > 1:
-                yield Fault(
-                    f"runtime.{name} is {count} but learning.sharing is shared, a single network: "
-                    f"give runtime.{name} 1, or learning.sharing own",
-                    f"runtime.{name}",
-                    ("learning.sharing",),
-                )
+    if learning.sharing == "shared" and runtime.actors > 1:
+        yield Fault(
+            f"runtime.actors is {runtime.actors} but learning.sharing is shared, a single network of a single world: "
+            "give runtime.actors 1, or learning.sharing own",
+            "runtime.actors",
+            ("learning.sharing",),
+        )
+    if learning.sharing == "shared" and runtime.learners > 1 and runtime.mode == "ray":
+        yield Fault(
+            f"runtime.learners is {runtime.learners} but learning.sharing is shared, and learners of one network are "
+            "processes of one machine: give runtime.mode async, or runtime.learners 1",
+            "runtime.learners",
+            ("learning.sharing", "runtime.mode"),
+        )
 
 
 def _islands(config: Config) -> Iterator[Fault]:
@@ -234,12 +245,13 @@ def _replay(learning: LearningSettings) -> Iterator[Fault]:
             "learning.replay.warmup",
             ("learning.replay.length",),
         )
-    if learning.batch > replay.warmup:
+    if learning.transitions > replay.warmup:
+        name, size, others = _update_of(learning)
         yield Fault(
-            f"learning.batch is {learning.batch} but learning.replay.warmup is {replay.warmup}: "
-            "the first updates would draw the same few decisions, so raise warmup or lower batch",
-            "learning.batch",
-            ("learning.replay.warmup",),
+            f"{name} is {size} but learning.replay.warmup is {replay.warmup}: "
+            f"the first updates would draw the same few decisions, so raise warmup or lower {name.split('.')[-1]}",
+            others[-1],
+            ("learning.replay.warmup", *others[:-1]),
         )
     if learning.n_step >= replay.warmup:
         yield Fault(
@@ -258,13 +270,21 @@ def _replay_ratio(learning: LearningSettings) -> Iterator[Fault]:
             "learning.replay_ratio",
             ("learning.algorithm",),
         )
-    if learning.replay_ratio > MOST_UPDATES * learning.batch:
+    if learning.replay_ratio > MOST_UPDATES * learning.transitions:
+        name, size, others = _update_of(learning)
         yield Fault(
-            f"learning.replay_ratio is {learning.replay_ratio} but learning.batch is {learning.batch}: that is more "
+            f"learning.replay_ratio is {learning.replay_ratio} but {name} is {size}: that is more "
             f"than {MOST_UPDATES} updates a decision, so raise batch or lower replay_ratio",
             "learning.replay_ratio",
-            ("learning.batch",),
+            others,
         )
+
+
+def _update_of(learning: LearningSettings) -> tuple[str, int, tuple[str, ...]]:
+    """What says how many transitions an update learns from, how many, and the settings concerned."""
+    if learning.accumulate == 1:
+        return "learning.batch", learning.batch, ("learning.batch",)
+    return "learning.batch x learning.accumulate", learning.transitions, ("learning.batch", "learning.accumulate")
 
 
 def _names_a_class(network: str) -> bool:

@@ -128,7 +128,15 @@ class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     lr: Annotated[float, Meta(gt=0, le=1, description="Adam's learning rate")] = 1e-3
     gamma: Annotated[float, Meta(ge=0, le=1, description="discount a decision")] = 0.95
     n_step: Annotated[int, Meta(ge=1, le=16, description="rewards summed before bootstrapping")] = 3
-    batch: Annotated[int, Meta(ge=1, le=4096, description="transitions an update")] = 32
+    batch: Annotated[int, Meta(ge=1, le=4096, description="transitions a gradient is computed of at once")] = 32
+    accumulate: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1024,
+            description="batches, of ppo minibatches, whose gradients are averaged before one step of Adam",
+        ),
+    ] = 1
     interval: Annotated[int, Meta(ge=1, description="an agent's decisions between two of its updates")] = 4
     replay_ratio: Annotated[
         float,
@@ -147,6 +155,11 @@ class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ppo: PpoSettings = PpoSettings()
     quantiles: QuantileSettings = QuantileSettings()
     attention: AttentionSettings = AttentionSettings()
+
+    @property
+    def transitions(self) -> int:
+        """What an update from a replay learns from, in all its batches."""
+        return self.batch * self.accumulate
 
 
 class CohortSettings(PolicySettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -210,7 +223,13 @@ class RuntimeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         ),
     ] = 1
     learners: Annotated[
-        int, Meta(ge=1, le=6, description="async, ray with role actors: how many learn, the agents split among them")
+        int,
+        Meta(
+            ge=1,
+            le=6,
+            description="async, ray with role actors: how many learn, the agents split among them; of one shared "
+            "network (async) all together",
+        ),
     ] = 1
     policy_lag_max: Annotated[
         int, Meta(ge=1, le=4096, description="async, ray: most steps that actors are ahead of what was learnt for them")

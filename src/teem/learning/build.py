@@ -91,6 +91,11 @@ def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, world: 
             f"learning.ppo.minibatches is {settings.ppo.minibatches} but learning.ppo.horizon is "
             f"{settings.ppo.horizon}: choose fewer minibatches"
         )
+    if algorithm == "ppo" and settings.ppo.minibatches % settings.accumulate:
+        faults.append(
+            f"learning.accumulate is {settings.accumulate} but learning.ppo.minibatches is "
+            f"{settings.ppo.minibatches}: give a multiple of it"
+        )
     if settings.backend == "kernel":
         needs = {
             "algorithm": (algorithm if algorithm in VALUED else "dqn", algorithm),

@@ -191,8 +191,8 @@ class Collector:
     def _batch(self, living: NDArray[np.int32]) -> int | NDArray[np.int64]:
         """How many transitions an update of each of the living is made of."""
         if self._cohort_of is None:
-            return self._config.learning.batch
-        return np.array([cohort.batch for cohort in self._cohorts])[self._cohort_of[living]]
+            return self._config.learning.transitions
+        return np.array([cohort.transitions for cohort in self._cohorts])[self._cohort_of[living]]
 
 
 def flat_settings(config: Config) -> Iterator[tuple[str, str | int | float | None]]:

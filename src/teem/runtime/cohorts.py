@@ -33,12 +33,13 @@ def least_trained(run: Run) -> int | None:
     """
     gauges, cohorts = run.policies.gauges, run.policies.cohorts
     counts = [len(cohorts) == 1 or cohort.learns for cohort in cohorts]
-    each = (_least(rows, settings, gauges) for index, settings, rows in members(run) if counts[index])
+    learners = run.config.runtime.learners
+    each = (_least(rows, settings, gauges, learners) for index, settings, rows in members(run) if counts[index])
     return min((least for least in each if least is not None), default=None)
 
 
-def _least(rows: Rows, settings: PolicySettings, gauges: Gauges) -> int | None:
-    needed = decisions_to_be_trained(settings, len(rows))
+def _least(rows: Rows, settings: PolicySettings, gauges: Gauges, learners: int) -> int | None:
+    needed = decisions_to_be_trained(settings, len(rows), learners)
     old = rows[gauges.decisions[rows] >= needed]
     return int(np.min(gauges.updates[old])) if len(old) else None
 
@@ -56,7 +57,7 @@ def standings(run: Run) -> dict[str, dict[str, Any]]:
             "share": settings.share,
             "alive": len(rows),
             "updates_median": float(np.median(gauges.updates[rows])) if learns and len(rows) else None,
-            "least_trained_updates": _least(rows, settings, gauges) if learns else None,
+            "least_trained_updates": _least(rows, settings, gauges, run.config.runtime.learners) if learns else None,
             "feats_mean": float(feats[rows].mean()) if len(rows) else None,
             "feats_most": float(feats[rows].max()) if len(rows) else None,
         }

@@ -217,7 +217,9 @@ def the_record_shows_everyone_old_enough_trained(record: Record) -> Verdict:
     if not rows:
         return unknown("learning has not been recorded yet")
     ids, updates, decisions = np.array(rows, np.int64).T
-    return everyone_trained(cohorts, _cohort_of(record, ids, cohorts), ids, updates, decisions)
+    return everyone_trained(
+        cohorts, _cohort_of(record, ids, cohorts), ids, updates, decisions, record.config.runtime.learners
+    )
 
 
 def _cohort_of(record: Record, ids: NDArray[np.int64], cohorts: Sequence[CohortSettings]) -> NDArray[np.int64]:
@@ -235,15 +237,15 @@ def everyone_trained(
     ids: NDArray[np.int64],
     updates: NDArray[np.int64],
     decisions: NDArray[np.int64],
+    learners: int = 1,
 ) -> Verdict:
     """In each cohort that learns, everyone with enough decisions has been updated; arrays by agent."""
     verdicts = []
     for index, cohort in enumerate(cohorts):
         mine = number == index
         reason = why_nothing_is_learnt(cohort)
-        verdict = (
-            unknown(reason) if reason else old_enough_are_trained(ids[mine], updates[mine], decisions[mine], cohort)
-        )
+        of_mine = (ids[mine], updates[mine], decisions[mine])
+        verdict = unknown(reason) if reason else old_enough_are_trained(*of_mine, cohort, learners)
         verdicts.append(verdict if len(cohorts) == 1 else verdict._replace(detail=f"{cohort.name}: {verdict.detail}"))
     wrong = [verdict for verdict in verdicts if verdict.ok is False]
     told = wrong or [verdict for verdict in verdicts if verdict.ok] or verdicts
@@ -259,10 +261,14 @@ def why_nothing_is_learnt(settings: PolicySettings) -> str:
 
 
 def old_enough_are_trained(
-    ids: NDArray[np.int64], updates: NDArray[np.int64], decisions: NDArray[np.int64], settings: PolicySettings
+    ids: NDArray[np.int64],
+    updates: NDArray[np.int64],
+    decisions: NDArray[np.int64],
+    settings: PolicySettings,
+    learners: int = 1,
 ) -> Verdict:
     """Everyone with enough decisions has been updated; arrays by agent."""
-    needed = decisions_to_be_trained(settings, len(ids))
+    needed = decisions_to_be_trained(settings, len(ids), learners)
     old = decisions >= needed
     if not old.any():
         return unknown(f"nobody has made the {needed} decisions yet after which an agent must have learnt")

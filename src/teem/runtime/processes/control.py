@@ -10,7 +10,7 @@ from teem.runtime.transport.shared import Columns, Segment
 _CELL = 8  # int64 in a cache line: one fact in each
 
 
-COUNTS = ("met", "learnt", "updates", "saved", "lost")  # of an actor and a learner
+COUNTS = ("met", "learnt", "updates", "batches", "saved", "lost")  # of an actor and a learner
 
 
 class Control:
@@ -26,7 +26,7 @@ class Control:
         self._ending = cells["ending"].reshape(-1)
         self._beats, self._progress = cells["beats"].reshape(-1), cells["progress"].reshape(-1)
         self._writer, self._generation = cells["writer"].reshape(-1), cells["generation"].reshape(-1)
-        self._idle = cells["idle"].reshape(-1)
+        self._idle, self._compared = cells["idle"].reshape(-1), cells["compared"].reshape(-1)
         self._sent = cells["sent"].reshape(-1)
         self._pairs = {name: cells[name].reshape(-1) for name in COUNTS}
 
@@ -44,11 +44,13 @@ class Control:
             "progress": everybody,  # by its main thread: it gets on
             "writer": cells(actors),  # by the actor: the process that writes its record
             "idle": cells(learners),  # by the learner: milliseconds without anything to do
+            "compared": cells(learners),  # by the learner: how often its weights were its group's, bit for bit
             "generation": cells(learners),  # by the supervisor: how often the learner was started
             "sent": cells(actors),  # by the actor: steps
             "met": pairs,  # by the learner: its generation, once it knows who lives
             "learnt": pairs,  # by the learner: steps it has learnt from, and published
             "updates": pairs,
+            "batches": pairs,  # by the learner: batches it has learnt from, an agent's each
             "saved": pairs,  # by the learner: number of the newest state it has handed over
             "lost": pairs,  # by the learner: steps that came for one that was lost before it
         }
@@ -110,6 +112,14 @@ class Control:
     def set_idle(self, learner: int, seconds: float) -> None:
         """So long a learner has had nothing to do."""
         store(self._idle, learner * _CELL, int(1000 * seconds))
+
+    def compared(self, learner: int) -> int:
+        """How often a learner has found its weights to be its group's."""
+        return int(load(self._compared, learner * _CELL))
+
+    def compare(self, learner: int, times: int) -> None:
+        """So many times more a learner has found its weights to be its group's."""
+        add(self._compared, learner * _CELL, times)
 
     def sent(self, actor: int) -> int:
         """Steps that the actor has sent."""

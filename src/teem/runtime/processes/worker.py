@@ -48,6 +48,8 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     lock: int  # the lock of the run's folder
     resume: bool
     headless: bool
+    meeting: str  # the file where learners of one network meet; "": they learn apart
+    gpu: int  # that a learner's networks live on, where they live on one; -1: none
 
     @property
     def process(self) -> int:
@@ -101,7 +103,18 @@ def config_of(folder: Path, threads: int) -> Config:
 def _learn(orders: Orders, links: Links) -> None:
     configs = [config_of(Path(folder), orders.threads) for folder in orders.folders]
     threads = Threads(orders.threads)
-    Teaching(configs, links, orders.index, threads).serve()
+    group = None
+    if orders.gpu >= 0:
+        import torch
+
+        torch.cuda.set_device(orders.gpu)
+    if orders.meeting:
+        from teem.learning.torch_group import join
+        from teem.learning.torch_network import pick_device
+
+        device = pick_device(configs[0].learning.device, orders.threads)
+        group = join(Path(orders.meeting), orders.index, orders.wiring.learners, device, configs[0].runtime.patience)
+    Teaching(configs, links, orders.index, threads, group).serve()
     threads.close()
 
 
