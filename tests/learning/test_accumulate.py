@@ -184,7 +184,7 @@ def test_a_step_of_ppo_is_by_several_minibatches(settle, sharing: str) -> None:
 def test_the_replay_ratio_counts_all_batches_of_an_update(config_of, ratio: float, interval: int) -> None:
     settings = config_of(batch=4, accumulate=PARTS, replay_ratio=ratio, interval=interval).learning
     ids, decisions = np.arange(5), 840
-    updates = sum(updates_due(ids, step, settings) for step in range(decisions))
+    updates = sum(updates_due(ids, step, pace_of(settings)) for step in range(decisions))
     wanted = ratio or PARTS * 4 / interval
     assert (abs(updates * settings.transitions - wanted * decisions) <= settings.transitions).all()
     assert float(pace_of(settings)) * settings.transitions == pytest.approx(wanted)
