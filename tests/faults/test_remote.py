@@ -25,6 +25,7 @@ from teem.config.load import load_config
 from teem.evaluate.saved import open_saved
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
+from teem.runtime.cluster import Cluster
 from teem.runtime.remote.fleet import Fleet
 from teem.runtime.session import exit_code, play
 
@@ -168,7 +169,20 @@ def test_a_learner_that_is_lost_again_and_again_ends_the_run_loudly(start: Calla
     assert "runtime.restarts is 1" in errors
 
 
-def test_a_node_is_removed_and_who_played_there_goes_on_elsewhere(two_nodes: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("role", ["Actor", "Learner"])
+def test_a_node_is_removed_and_who_played_there_goes_on_elsewhere(
+    two_nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    """At first, who has that role is put on the node that will be removed, the other one is not."""
+    place, nodes = Cluster.place, (two_nodes.cluster.head_node.node_id, two_nodes.other.node_id)
+
+    def put(self: Cluster, part: type, *words: Any, calls: int = 1, again: bool = False) -> Any:
+        with monkeypatch.context() as patch:
+            if not again:
+                patch.setattr(Cluster, "_silent", lambda self: [nodes[part.__name__ != role]])
+            return place(self, part, *words, calls=calls, again=True)
+
+    monkeypatch.setattr(Cluster, "place", put)
     config = load_config(
         "farm",
         {
@@ -190,7 +204,8 @@ def test_a_node_is_removed_and_who_played_there_goes_on_elsewhere(two_nodes: Any
     report = play(run, SimpleNamespace(asked=False))  # type: ignore[arg-type]
     plug.join()
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    (lost,) = [line for line in log if line["event"] == "process lost"]  # they were spread, one a node
+    (lost,) = [line for line in log if line["event"] == "process lost"]
+    assert lost["process"] == f"{role.lower()} 0"
     print("seen after", datetime.fromisoformat(lost["time"]) - removed[0])
     assert report["ray"]["restarts"] == 1
     assert exit_code(report) == 4

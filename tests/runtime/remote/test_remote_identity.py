@@ -12,6 +12,12 @@ from together import config_of
 
 from teem.runtime.remote.line import Line
 
+EPISODES = {
+    "population__founders": 12, "population__capacity": 0, "learning__sharing": "own",
+    "world__worlds": 6, "world__episode": 9,
+    "world__height": 9, "world__width": 9, "runtime__learners": 2,
+}  # fmt: skip
+
 
 @pytest.mark.parametrize(
     ("world", "more", "steps"),
@@ -22,6 +28,7 @@ from teem.runtime.remote.line import Line
         ("farm", {"learning__algorithm": "ppo"}, 40),
         ("farm", {"learning__sharing": "shared"}, 24),
         ("crawlers", CRAWLERS, 40),
+        ("treasure", EPISODES, 40),
     ],
 )
 def test_an_actor_and_learners_apart_stepped_in_turn_are_lockstep(
