@@ -98,18 +98,26 @@ def evaluate(given: Namespace) -> int:
     """Compare what runs have learnt with random, resting and scripted agents; exit 1 unless it is proven."""
     from rich.console import Console
 
+    from teem.evaluate.cohorts import evaluate_cohorts, learning_cohorts
+    from teem.evaluate.cohorts import render as render_cohorts
     from teem.evaluate.proof import evaluate as prove
     from teem.evaluate.show import render
 
     def progress(what: str, done: int, of: int) -> None:
         print(f"world {done} of {of}: {what}", file=sys.stderr, flush=True)
 
-    evidence = prove(given.runs, seeds=given.seeds, steps=given.steps, agents=given.agents, progress=progress)
-    if given.json:
-        print(json.dumps(evidence.as_dict()))
+    asked = {"seeds": given.seeds, "steps": given.steps, "agents": given.agents, "progress": progress}
+    if learning_cohorts(given.runs):
+        found = evaluate_cohorts(given.runs, **asked)
+        shown, text, code = render_cohorts(found), found.as_dict(), found.exit_code
     else:
-        Console().print(render(evidence))
-    return evidence.exit_code
+        evidence = prove(given.runs, **asked)
+        shown, text, code = render(evidence), evidence.as_dict(), evidence.exit_code
+    if given.json:
+        print(json.dumps(text))
+    else:
+        Console().print(shown)
+    return code
 
 
 def doctor(given: Namespace) -> int:

@@ -25,3 +25,9 @@ class InUseError(TeemError):
     """Another process holds the run folder."""
 
     exit_code = 3
+
+
+class GroupError(TeemError):
+    """A learner was left alone by those with whom it holds a network; who started them begins all of them anew."""
+
+    exit_code = 5

@@ -35,8 +35,9 @@ class Stream(IntEnum):
     GROWTH = 22
     FRACTION = 23  # tau, the fractions at which an implicit quantile network is asked for its quantiles
     NOISE = 24  # of noisy layers, in an update
-    MIGRATION = 26  # to which island migrants go
     NOISY_ACT = 25  # of noisy layers, in a decision
+    MIGRATION = 26  # to which island migrants go
+    COHORT = 27  # to which cohort founders, and others without parents, belong
 
 
 _M0 = np.uint64(0xD2511F53)

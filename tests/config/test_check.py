@@ -12,6 +12,7 @@ ENERGIES = {"world.energy": 5, "world.energy_max": 20, "world.breed_energy": 10,
 
 ASYNC = {"runtime.mode": "async"}
 RAY = {"runtime.mode": "ray"}
+ACTORS = {**RAY, "ray.role": "actors"}
 
 CASES: list[tuple[dict[str, object], str]] = [
     (
@@ -65,13 +66,28 @@ CASES: list[tuple[dict[str, object], str]] = [
     ({"runtime.actors": 2}, "runtime.actors is 2 but runtime.mode is lockstep, which is one process"),
     ({**ASYNC, "learning.enabled": False}, "runtime.mode is async but learning.enabled is false"),
     ({**ASYNC, "learning.algorithm": "random"}, "runtime.mode is async but learning.algorithm is random"),
-    ({**RAY, "runtime.actors": 2}, "runtime.actors is 2 but runtime.mode is ray, where an island is one process"),
+    ({**RAY, "runtime.actors": 2}, "runtime.actors is 2 but ray.role is islands, each of which is one process"),
+    ({**ACTORS, "learning.enabled": False}, "runtime.mode is ray but learning.enabled is false"),
+    ({**ACTORS, "learning.sharing": "encoder"}, "runtime.mode is ray but learning.sharing is encoder"),
+    (
+        {**ACTORS, "learning.sharing": "shared", "runtime.actors": 2},
+        "runtime.actors is 2 but learning.sharing is shared, a single network",
+    ),
+    (
+        {**ACTORS, "learning.sharing": "shared", "runtime.learners": 2},
+        "runtime.learners is 2 but learning.sharing is shared, and learners of one network are processes",
+    ),
     ({**RAY, "ray.migrate_every": 50}, "ray.migrate_every is 50 but ray.slice is 100"),
     ({**RAY, "ray.migrants": 17}, "ray.migrants is 17 but population.fame is 16"),
     ({**ASYNC, "learning.sharing": "encoder"}, "runtime.mode is async but learning.sharing is encoder"),
     (
-        {**ASYNC, "learning.sharing": "shared", "runtime.learners": 2},
-        "runtime.learners is 2 but learning.sharing is shared, a single network",
+        {"runtime.actors": 2, "runtime.learners": 3},
+        "runtime.actors is 2 and runtime.learners is 3 but runtime.mode is lockstep, which is one process: "
+        "give runtime.mode async, or runtime.actors and runtime.learners 1",
+    ),
+    (
+        {**ASYNC, "learning.sharing": "shared", "runtime.actors": 2, "runtime.learners": 2},
+        "runtime.actors is 2 but learning.sharing is shared, a single network of a single world",
     ),
     ({**ENERGIES, "world.energy": 21}, "world.energy is 21.0 but world.energy_max is 20.0"),
     ({**ENERGIES, "world.breed_energy": 21}, "world.breed_energy is 21.0 but world.energy_max is 20.0"),
@@ -157,6 +173,7 @@ def test_a_contradiction_is_refused(world: str, overrides: dict[str, object], to
         {"world.size": 11, "world.sight": 4},
         {"learning.algorithm": "random", "learning.batch": 4096},
         {"learning.algorithm": "random", "learning.network": "attention"},
+        {**ASYNC, "learning.sharing": "shared", "runtime.learners": 2},
     ],
 )
 def test_the_last_good_value_is_accepted(overrides: dict[str, object]) -> None:

@@ -26,11 +26,11 @@ SHM = Path("/dev/shm")
 class Running:
     """`teem run --runtime async`, and the processes it has started."""
 
-    def __init__(self, out: Path, *more: str, steps: int = 0) -> None:
+    def __init__(self, out: Path, *more: str, steps: int = 0, agents: int = 40, every: int = 200) -> None:
         self.out = out
         options = {
-            "agents": 40, "steps": steps, "runtime": "async", "learning.hidden": "16,8", "out": out, "record.every": 50,
-            "checkpoint.every": 200, "learning.replay.length": 64,
+            "agents": agents, "steps": steps, "runtime": "async", "learning.hidden": "16,8", "out": out,
+            "record.every": 50, "checkpoint.every": every, "learning.replay.length": 64,
         }  # fmt: skip
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         self.process = subprocess.Popen(
@@ -188,3 +188,45 @@ def test_a_run_that_is_interrupted_is_saved_and_goes_on(tmp_path: Path) -> None:
     assert again["steps"] == report["steps"] + 30
     assert again["learning"]["updates"] > report["learning"]["updates"]
     assert not list((running.out / "checkpoints").glob("*partial*"))
+
+
+TOGETHER = ("--learning.sharing", "shared", "--runtime.learners", "2", "--runtime.threads", "1")
+
+
+def listening(pid: int) -> set[str]:
+    """The addresses that a process listens on, as the system writes them."""
+    table = [
+        line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/{pid}/net/{name}").read_text().split("\n")[1:]
+    ]
+    open_at = {line[9]: line[1].partition(":")[0] for line in table if len(line) > 9 and line[3] == "0A"}
+    held = {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir() if file.is_symlink()}
+    return {address for inode, address in open_at.items() if f"socket:[{inode}]" in held}
+
+
+def test_learners_of_one_network_begin_anew_together_when_one_is_lost(tmp_path: Path) -> None:
+    running = Running(tmp_path / "run", *TOGETHER, agents=16, every=120)
+    try:
+        running.wait_for_checkpoint()
+        (second,) = [
+            pid for pid in running.children()
+            if '"role":"learner","index":1' in Path(f"/proc/{pid}/cmdline").read_text()
+        ]  # fmt: skip
+        assert listening(second) <= {"0100007F"}  # 127.0.0.1
+        os.kill(second, signal.SIGKILL)
+        (lost,) = running.wait(running.lost)
+        assert lost["process"] == "learner 1"
+        assert "killed by signal 9" in lost["fault"]
+        running.wait_for_checkpoint()  # it goes on
+        code, report = running.end()
+    finally:
+        running.process.kill()
+        running.process.communicate()
+    assert code == 4
+    assert report["async"]["restarts"] == 1  # the other one's end is no loss of its own
+    assert report["async"]["weights_compared"] > 0
+    assert not list(running.out.glob(".learners-*"))
+    (cohort,) = open_saved(running.out).state["policies"]["cohorts"].values()
+    common = cohort["networks"]["common"]
+    assert np.isfinite(common["weights"]).all()
+    assert common["updates"][0] > 0
+    assert report["async"]["policy_lag_steps"]["max"] <= report["async"]["policy_lag_steps"]["cap"]

@@ -190,20 +190,22 @@ def test_an_own_module_learns_what_each_joint_is_told() -> None:
 
 
 def test_a_step_is_compiled_for_the_batches_that_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings, seen = _rule(network="mlp"), []
+    settings, seen = _rule(network="mlp", accumulate=2), []
     crawlers = Crawlers(settings, bins=BINS)
     monkeypatch.setattr(TorchNetworks, "compile", lambda _, examples, at_once: seen.extend(examples))
     improve = TorchNetworks.improve
 
-    def note(self: TorchNetworks, held: Any, batch: Any) -> Any:
-        seen.append(type(batch)(*(each[0] for each in batch)))
-        return improve(self, held, batch)
+    def note(self: TorchNetworks, held: Any, batches: Any) -> Any:
+        seen.append([type(batch)(*(each[0] for each in batch)) for batch in batches])
+        return improve(self, held, batches)
 
     monkeypatch.setattr(TorchNetworks, "improve", note)
     network = q_network(TOKENS.size, BINS, settings, TOKENS.branches, TOKENS)
     networks = Networks(network.layout, "own", ROWS, SEED)
     learner = TorchQ(network, networks, settings, TOKENS.size, compiled=True)
     learner.update(crawlers.rows, crawlers.ids, crawlers.replay, SEED, 0, crawlers.loss, crawlers.faults)
-    example, batch = seen
-    assert isinstance(example, BranchTransitions) and isinstance(batch, BranchTransitions)
-    assert [(each.shape, each.dtype) for each in example] == [(each.shape, each.dtype) for each in batch]
+    examples, batches = seen
+    assert len(examples) == len(batches) == 2
+    for example, batch in zip(examples, batches, strict=True):
+        assert isinstance(example, BranchTransitions) and isinstance(batch, BranchTransitions)
+        assert [(each.shape, each.dtype) for each in example] == [(each.shape, each.dtype) for each in batch]

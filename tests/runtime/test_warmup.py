@@ -46,7 +46,7 @@ recorder = SimpleNamespace(
 )
 world = make_world(config, threads, Spans())
 policies = build_policies(config, world, threads)
-collector = Collector(world, config, recorder)
+collector = Collector(world, config, recorder, policies.cohort_of)
 collector.start()
 for _ in range(100):
     observation = world.observe()
@@ -63,7 +63,7 @@ print(sorted(name for name, count in compiled().items() if count != before.get(n
 """
 
 
-@pytest.mark.parametrize("world", ["farm", "crawlers", "treasure"])
+@pytest.mark.parametrize("world", ["farm", "farm-cohorts", "crawlers", "treasure"])
 def test_a_run_that_was_warmed_up_compiles_nothing_more(world: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PLAY, world], cwd=tmp_path, capture_output=True, text=True, timeout=400, check=False
@@ -85,3 +85,14 @@ def test_being_warm_is_known_of_each_world_by_itself(tmp_path: Path, monkeypatch
     warm(crawlers, lambda what, done, of: None)
     assert is_warm(crawlers)
     assert is_warm(load_config("crawlers", {"learning.algorithm": "random", "world.terrain.style": "hills"}))
+
+
+def test_a_run_of_cohorts_is_warm_when_each_of_them_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    cohorts = [{"name": "idle", "share": 0.5, "algorithm": "resting"}]
+    mixed = load_config("farm", {"learning.algorithm": "random", "learning.cohorts": cohorts})
+    warm(load_config("farm", {"learning.algorithm": "random"}), lambda what, done, of: None)
+    assert not is_warm(mixed)
+    warm(mixed, lambda what, done, of: None)
+    assert is_warm(mixed)
+    assert is_warm(load_config("farm", {"learning.algorithm": "resting"}))

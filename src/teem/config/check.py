@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
+from teem.config.check_cohorts import cohort_faults, faults_of_each
 from teem.config.check_treasure import treasure_faults
 from teem.config.crawlers import BIOMES, CrawlersSettings
 from teem.config.farm import CHANNELS, FarmSettings, own_channels
@@ -15,19 +16,19 @@ from teem.config.treasure import TreasureSettings
 WIDEST = 1024
 MOST_UPDATES = 15  # of an agent in a step
 VALUED = ("dqn", "iqn", "qrdqn")  # the algorithms that learn what actions are worth, and remember to do so
-_ONE = {"lockstep": "which is one process", "ray": "where an island is one process"}
+_ONE = {
+    "lockstep": "runtime.mode is lockstep, which is one process: give runtime.mode async",
+    "ray": "ray.role is islands, each of which is one process: give ray.role actors",
+}
 NETWORKS = (*VALUED, "ppo")  # those that have a network
 
 
 def contradictions(config: Config) -> Iterator[Fault]:
     """Yield every contradiction between settings that are each in range."""
     yield from _population(config)
-    yield from _learning(config.learning)
-    yield from _attention(config)
-    if config.learning.algorithm in VALUED:
-        yield from _replay(config.learning)
+    yield from cohort_faults(config)
+    yield from faults_of_each(config, _policy)
     yield from _apart(config)
-    yield from _control(config)
     if isinstance(config.world, TreasureSettings):
         yield from treasure_faults(config.world, config.population.founders)
         return
@@ -36,6 +37,16 @@ def contradictions(config: Config) -> Iterator[Fault]:
         yield from _farm(config.world)
     else:
         yield from _crawlers(config.world)
+
+
+def _policy(config: Config) -> Iterator[Fault]:
+    """What is wrong with how agents decide and learn, where all do so alike."""
+    yield from _learning(config.learning)
+    yield from _attention(config)
+    if config.learning.algorithm in VALUED:
+        yield from _replay(config.learning)
+    yield from _replay_ratio(config.learning)
+    yield from _control(config)
 
 
 def _population(config: Config) -> Iterator[Fault]:
@@ -79,6 +90,13 @@ def _learning(learning: LearningSettings) -> Iterator[Fault]:
             "learning.epsilon.end",
             ("learning.epsilon.start",),
         )
+    if learning.algorithm == "ppo" and learning.ppo.minibatches % learning.accumulate:
+        yield Fault(
+            f"learning.accumulate is {learning.accumulate} but learning.ppo.minibatches is {learning.ppo.minibatches}: "
+            f"a step of Adam takes {learning.accumulate} of them, so give minibatches a multiple, or accumulate 1",
+            "learning.accumulate",
+            ("learning.ppo.minibatches",),
+        )
     if learning.algorithm == "ppo" and learning.ppo.minibatches > learning.ppo.horizon:
         yield Fault(
             f"learning.ppo.minibatches is {learning.ppo.minibatches} but learning.ppo.horizon is "
@@ -91,58 +109,49 @@ def _learning(learning: LearningSettings) -> Iterator[Fault]:
 def _apart(config: Config) -> Iterator[Fault]:
     """What acting and learning in processes of their own need."""
     learning, runtime = config.learning, config.runtime
-    if learning.replay_ratio > 0 and learning.algorithm == "ppo":
-        yield Fault(
-            f"learning.replay_ratio is {learning.replay_ratio} but learning.algorithm is ppo, which trains "
-            "learning.ppo.epochs times on each rollout: give learning.replay_ratio 0",
-            "learning.replay_ratio",
-            ("learning.algorithm",),
-        )
-    if learning.replay_ratio > MOST_UPDATES * learning.batch:
-        yield Fault(
-            f"learning.replay_ratio is {learning.replay_ratio} but learning.batch is {learning.batch}: that is more "
-            f"than {MOST_UPDATES} updates a decision, so raise batch or lower replay_ratio",
-            "learning.replay_ratio",
-            ("learning.batch",),
-        )
-    if runtime.mode == "ray":
+    if runtime.mode == "ray" and config.ray.role == "islands":
         yield from _islands(config)
-    if runtime.mode != "async":
-        for name in ("actors", "learners"):
-            count = getattr(runtime, name)
-            if count > 1:
-                yield Fault(
-                    f"runtime.{name} is {count} but runtime.mode is {runtime.mode}, {_ONE[runtime.mode]}: "
-                    f"give runtime.mode async, or runtime.{name} 1",
-                    f"runtime.{name}",
-                    ("runtime.mode",),
-                )
+    if runtime.mode == "lockstep" or (runtime.mode == "ray" and config.ray.role == "islands"):
+        several = [name for name in ("runtime.actors", "runtime.learners") if getattr(runtime, name[8:]) > 1]
+        if several:
+            told = " and ".join(f"{name} is {getattr(runtime, name[8:])}" for name in several)
+            yield Fault(
+                f"{told} but {_ONE[runtime.mode]}, or {' and '.join(several)} 1",
+                several[0],
+                (*several[1:], "runtime.mode"),
+            )
+        return
+    if learning.cohorts:
         return
     if learning.algorithm not in NETWORKS or not learning.enabled:
         name, value = ("enabled", "false") if learning.algorithm in NETWORKS else ("algorithm", learning.algorithm)
         yield Fault(
-            f"runtime.mode is async but learning.{name} is {value}, so there is nothing to learn: "
+            f"runtime.mode is {runtime.mode} but learning.{name} is {value}, so there is nothing to learn: "
             "give runtime.mode lockstep",
             "runtime.mode",
             (f"learning.{name}",),
         )
     if learning.sharing == "encoder":
         yield Fault(
-            "runtime.mode is async but learning.sharing is encoder, whose parts would come to actors in different "
-            "versions: give learning.sharing own or shared, or runtime.mode lockstep",
+            f"runtime.mode is {runtime.mode} but learning.sharing is encoder, whose parts would come to actors in "
+            "different versions: give learning.sharing own or shared, or runtime.mode lockstep",
             "runtime.mode",
             ("learning.sharing",),
         )
-    if learning.sharing == "shared":
-        for name in ("actors", "learners"):
-            count = getattr(runtime, name)
-            if count > 1:
-                yield Fault(
-                    f"runtime.{name} is {count} but learning.sharing is shared, a single network: "
-                    f"give runtime.{name} 1, or learning.sharing own",
-                    f"runtime.{name}",
-                    ("learning.sharing",),
-                )
+    if learning.sharing == "shared" and runtime.actors > 1:
+        yield Fault(
+            f"runtime.actors is {runtime.actors} but learning.sharing is shared, a single network of a single world: "
+            "give runtime.actors 1, or learning.sharing own",
+            "runtime.actors",
+            ("learning.sharing",),
+        )
+    if learning.sharing == "shared" and runtime.learners > 1 and runtime.mode == "ray":
+        yield Fault(
+            f"runtime.learners is {runtime.learners} but learning.sharing is shared, and learners of one network are "
+            "processes of one machine: give runtime.mode async, or runtime.learners 1",
+            "runtime.learners",
+            ("learning.sharing", "runtime.mode"),
+        )
 
 
 def _islands(config: Config) -> Iterator[Fault]:
@@ -236,12 +245,13 @@ def _replay(learning: LearningSettings) -> Iterator[Fault]:
             "learning.replay.warmup",
             ("learning.replay.length",),
         )
-    if learning.batch > replay.warmup:
+    if learning.transitions > replay.warmup:
+        name, size, others = _update_of(learning)
         yield Fault(
-            f"learning.batch is {learning.batch} but learning.replay.warmup is {replay.warmup}: "
-            "the first updates would draw the same few decisions, so raise warmup or lower batch",
-            "learning.batch",
-            ("learning.replay.warmup",),
+            f"{name} is {size} but learning.replay.warmup is {replay.warmup}: "
+            f"the first updates would draw the same few decisions, so raise warmup or lower {name.split('.')[-1]}",
+            others[-1],
+            ("learning.replay.warmup", *others[:-1]),
         )
     if learning.n_step >= replay.warmup:
         yield Fault(
@@ -250,6 +260,31 @@ def _replay(learning: LearningSettings) -> Iterator[Fault]:
             "learning.n_step",
             ("learning.replay.warmup",),
         )
+
+
+def _replay_ratio(learning: LearningSettings) -> Iterator[Fault]:
+    if learning.replay_ratio > 0 and learning.algorithm == "ppo":
+        yield Fault(
+            f"learning.replay_ratio is {learning.replay_ratio} but learning.algorithm is ppo, which trains "
+            "learning.ppo.epochs times on each rollout: give learning.replay_ratio 0",
+            "learning.replay_ratio",
+            ("learning.algorithm",),
+        )
+    if learning.replay_ratio > MOST_UPDATES * learning.transitions:
+        name, size, others = _update_of(learning)
+        yield Fault(
+            f"learning.replay_ratio is {learning.replay_ratio} but {name} is {size}: that is more "
+            f"than {MOST_UPDATES} updates a decision, so raise batch or lower replay_ratio",
+            "learning.replay_ratio",
+            others,
+        )
+
+
+def _update_of(learning: LearningSettings) -> tuple[str, int, tuple[str, ...]]:
+    """What says how many transitions an update learns from, how many, and the settings concerned."""
+    if learning.accumulate == 1:
+        return "learning.batch", learning.batch, ("learning.batch",)
+    return "learning.batch x learning.accumulate", learning.transitions, ("learning.batch", "learning.accumulate")
 
 
 def _names_a_class(network: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from teem.config.cohorts import COHORTS
 from teem.config.describe import Setting, config_type, fields_of, table_meaning, worlds
 from teem.config.settings import Config
 
@@ -43,6 +44,8 @@ def _table(kind: inspect.StructType, values: dict[str, Any], path: str) -> Itera
         inner = f"{path}.{name}" if path else name
         if inner == "world":
             yield from _table(worlds()[values["world"]["name"]], values["world"], "world")
+        elif inner == COHORTS:
+            yield from _cohorts(row, values, inner)
         elif isinstance(row.type, inspect.StructType):
             yield from _table(row.type, values[name], inner)
         else:
@@ -60,6 +63,26 @@ def _tables(row: Setting, items: list[dict[str, Any]], path: str) -> Iterator[st
                 yield from _line(field, item[name])
             else:
                 yield f"{name} = {_value(item[name])}"
+
+
+def _cohorts(row: Setting, learning: dict[str, Any], path: str) -> Iterator[str]:
+    """Each cohort with its name, its share, and what it has otherwise than `[learning]`."""
+    assert isinstance(row.type, inspect.VarTupleType)
+    assert isinstance(row.type.item_type, inspect.StructType)
+    for cohort in learning[row.path]:
+        yield from ("", f"[[{path}]]", *_otherwise(row.type.item_type, cohort, learning, path))
+
+
+def _otherwise(kind: inspect.StructType, values: dict[str, Any], base: dict[str, Any], path: str) -> Iterator[str]:
+    """The lines of those values that the base has otherwise, or doesn't have; then the tables within."""
+    rows = fields_of(kind)
+    differing = {name: row for name, row in rows.items() if name not in base or values[name] != base[name]}
+    tables = {name: row.type for name, row in differing.items() if isinstance(row.type, inspect.StructType)}
+    for name in sorted(differing.keys() - tables, key=lambda name: (name in base, list(rows).index(name))):
+        yield from _line(differing[name], values[name])
+    for name, table in tables.items():
+        inner = f"{path}.{name}"
+        yield from ("", f"[{inner}]", *_otherwise(table, values[name], base[name], inner))
 
 
 def _line(row: Setting, value: Any) -> Iterator[str]:

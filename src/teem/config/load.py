@@ -9,9 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import inspect
 
 from teem.config.check import contradictions
+from teem.config.cohorts import COHORTS, completed
 from teem.config.describe import (
     FLOAT_LIMIT,
     INT_LIMIT,
@@ -27,7 +29,7 @@ from teem.config.describe import (
 from teem.config.fault import Fault
 from teem.config.names import alike, nearest
 from teem.config.ready import ready_worlds
-from teem.config.settings import Config
+from teem.config.settings import Config, LearningSettings
 from teem.errors import UsageError
 
 Table = dict[str, Any]
@@ -192,22 +194,35 @@ def _build(table: Table, world: str, faults: list[Fault]) -> Config:
     rows = {name: row for name, row in fields_of(config_type()).items() if name != "world"}
     values = _read_fields(table, rows, "", faults, world, ["world"])
     values["world"] = _read_struct(worlds()[world], table.get("world", {}), "world", faults, world)
+    if "learning" in values and values["learning"].cohorts:
+        values["learning"] = _complete_cohorts(values["learning"], table["learning"]["cohorts"])
     return Config(**values)
+
+
+def _complete_cohorts(learning: LearningSettings, tables: list[Table]) -> LearningSettings:
+    """What a cohort's table leaves out is as `[learning]` has it."""
+    cohorts = (completed(cohort, said, learning) for cohort, said in zip(learning.cohorts, tables, strict=True))
+    return msgspec.structs.replace(learning, cohorts=tuple(cohorts))
 
 
 def _read_struct(kind: inspect.StructType, table: Any, path: str, faults: list[Fault], world: str) -> Any:
     """The Struct a table describes."""
     if not isinstance(table, dict):
         faults.append(Fault(f"{path} is {show(table)}: give a table, [{path}]", path))
-        return kind.cls(**{name: "" for name, row in fields_of(kind).items() if is_required(row)})
+        return kind.cls(**{name: _blank(row) for name, row in fields_of(kind).items() if is_required(row)})
     known = fields_of(kind)
     values = _read_fields(table, known, path + ".", faults, world, ["name"] if path == "world" else [])
     for name, setting in known.items():
         if is_required(setting) and name not in values:
             if name not in table:
                 faults.append(Fault(f"{path}.{name} is missing: give {setting.allowed}", f"{path}.{name}"))
-            values[name] = ""  # only names are required; the fault keeps this from being used
+            values[name] = _blank(setting)  # the fault keeps this from being used
     return kind.cls(**values)
+
+
+def _blank(setting: Setting) -> Any:
+    """What stands where a required value is missing."""
+    return 0.0 if isinstance(setting.type, inspect.FloatType) else ""
 
 
 def _read_fields(
@@ -220,7 +235,8 @@ def _read_fields(
         if name in known:
             before = len(faults)
             read = _read(known[name].type, value, path, faults, world)
-            if len(faults) == before or isinstance(known[name].type, inspect.StructType):
+            whole = isinstance(known[name].type, inspect.StructType) or (path == COHORTS and isinstance(read, tuple))
+            if len(faults) == before or whole:  # what is sound in a table is looked at together with the rest
                 values[name] = read
             elif known[name].meaning:
                 faults[before:] = [_explained(fault, path, known[name]) for fault in faults[before:]]

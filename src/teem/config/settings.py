@@ -95,8 +95,8 @@ class AttentionSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     ] = (64,)
 
 
-class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Networks, algorithm and schedule."""
+class PolicySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How agents decide and learn: networks, algorithm and schedule."""
 
     enabled: Annotated[bool, Meta(description="update networks at all; false: act only")] = True
     algorithm: Annotated[
@@ -128,7 +128,15 @@ class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     lr: Annotated[float, Meta(gt=0, le=1, description="Adam's learning rate")] = 1e-3
     gamma: Annotated[float, Meta(ge=0, le=1, description="discount a decision")] = 0.95
     n_step: Annotated[int, Meta(ge=1, le=16, description="rewards summed before bootstrapping")] = 3
-    batch: Annotated[int, Meta(ge=1, le=4096, description="transitions an update")] = 32
+    batch: Annotated[int, Meta(ge=1, le=4096, description="transitions a gradient is computed of at once")] = 32
+    accumulate: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1024,
+            description="batches, of ppo minibatches, whose gradients are averaged before one step of Adam",
+        ),
+    ] = 1
     interval: Annotated[int, Meta(ge=1, description="an agent's decisions between two of its updates")] = 4
     replay_ratio: Annotated[
         float,
@@ -147,6 +155,27 @@ class LearningSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ppo: PpoSettings = PpoSettings()
     quantiles: QuantileSettings = QuantileSettings()
     attention: AttentionSettings = AttentionSettings()
+
+    @property
+    def transitions(self) -> int:
+        """What an update from a replay learns from, in all its batches."""
+        return self.batch * self.accumulate
+
+
+class CohortSettings(PolicySettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of the agents that decides and learns in a way of its own; in a file, what it leaves out is as above."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=32, description="the cohort's name")]
+    share: Annotated[float, Meta(gt=0, le=1, description="its part of the founders; a child joins its parent's")]
+
+
+class LearningSettings(PolicySettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Networks, algorithm and schedule; [[learning.cohorts]] tables in a file give parts of the agents others."""
+
+    cohorts: Annotated[
+        tuple[CohortSettings, ...],
+        Meta(max_length=16, description="parts of the agents with settings of their own; all else are as [learning]"),
+    ] = ()
 
 
 class RecordSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -182,17 +211,28 @@ class RuntimeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         Literal["lockstep", "async", "ray"],
         Meta(
             description="lockstep: one process, the same bits every time; async: actors and learners in processes; "
-            "ray: islands on a cluster"
+            "ray: islands, or actors and learners, on a cluster"
         ),
     ] = "lockstep"
     actors: Annotated[
-        int, Meta(ge=1, le=64, description="async: processes that act, each in a world of its own with its own seed")
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="async, ray with role actors: how many act, each in a world of its own with its own seed",
+        ),
     ] = 1
     learners: Annotated[
-        int, Meta(ge=1, le=6, description="async: processes that learn, the agents split among them")
+        int,
+        Meta(
+            ge=1,
+            le=6,
+            description="async, ray with role actors: how many learn, the agents split among them; of one shared "
+            "network (async) all together",
+        ),
     ] = 1
     policy_lag_max: Annotated[
-        int, Meta(ge=1, le=4096, description="async: most steps that actors are ahead of what was learnt for them")
+        int, Meta(ge=1, le=4096, description="async, ray: most steps that actors are ahead of what was learnt for them")
     ] = 16
     restarts: Annotated[
         int, Meta(ge=0, le=1000, description="async, ray: how often who was lost is replaced within a minute")
@@ -202,20 +242,27 @@ class RuntimeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         Meta(
             gt=0,
             le=86400,
-            description="async: seconds that a process that lives may make no progress; ray: that a slice may take",
+            description="async, ray: seconds that who lives may make no progress; of islands, that a slice may take",
         ),
     ] = 60.0
     panel_fps: Annotated[float, Meta(gt=0, le=30, description="pictures a second of the terminal panel")] = 4.0
 
 
 class RaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Islands on a cluster, with `runtime.mode = "ray"`: worlds that play on their own and exchange migrants."""
+    """What plays on a cluster, with `runtime.mode = "ray"`."""
 
+    role: Annotated[
+        Literal["islands", "actors"],
+        Meta(
+            description="islands: worlds that play on their own and exchange migrants; "
+            "actors: worlds that act with what learners learn for them"
+        ),
+    ] = "islands"
     address: Annotated[str, Meta(description="of the cluster: auto, or host:port; empty: one on this machine")] = ""
     islands: Annotated[
         int, Meta(ge=1, le=100_000, description="worlds, each with a population and a seed of its own")
     ] = 2
-    cpus: Annotated[float, Meta(gt=0, le=256, description="CPUs that an island takes")] = 1.0
+    cpus: Annotated[float, Meta(gt=0, le=256, description="CPUs that an island, an actor or a learner takes")] = 1.0
     slice: Annotated[int, Meta(ge=1, le=1_000_000, description="steps an island plays before it is looked at")] = 100
     migrate_every: Annotated[int, Meta(ge=0, description="steps between two departures of migrants; 0: none")] = 500
     migrants: Annotated[int, Meta(ge=1, le=1024, description="of the living, how many leave copies at once")] = 4

@@ -23,6 +23,7 @@ class Gauged:
     """Who had learnt how much in the end: arrays by agent, all of the living."""
 
     id: NDArray[np.int64]
+    cohort: NDArray[np.int8]  # number of
     updates: NDArray[np.int64]
     decisions: NDArray[np.int64]
 
@@ -102,5 +103,7 @@ def _again(saved: Saved, steps: int, threads: Threads) -> dict[str, str]:
 
 
 def _gauged(run: Rehearsal) -> Gauged:
-    living, gauges = run.world.population.living, run.policies.gauges
-    return Gauged(run.world.population.id[living], gauges.updates[living], gauges.decisions[living])
+    living, policies = run.world.population.living, run.policies
+    gauges = policies.gauges
+    ids = run.world.population.id[living]
+    return Gauged(ids, policies.cohort_of[living], gauges.updates[living], gauges.decisions[living])

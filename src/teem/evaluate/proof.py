@@ -18,7 +18,7 @@ from teem.evaluate.compare import Comparison, compare
 from teem.evaluate.contest import GAITS, TO_BEAT, Contest, Kind, contest_of
 from teem.evaluate.episodes import MEASURES, Contestants, evaluation_config, play_gaits, play_world, world_seed
 from teem.evaluate.keep import keep
-from teem.evaluate.saved import Saved, open_saved
+from teem.evaluate.saved import Saved, of_cohort, open_saved
 from teem.evaluate.statistics import CLUSTERED_FROM, CONFIDENCE, replicates
 from teem.evaluate.trained import Trained, trained_of
 from teem.learning.build import Algorithm
@@ -35,11 +35,12 @@ class Taught:
     """How much a run had learnt when it was saved."""
 
     run: str
+    cohort: str  # "": the run has none
     seed: int
     algorithm: str
     step: int  # steps made
     agent_steps: int
-    updates: int  # of all agents together
+    updates: int  # of all agents of the run together
     networks: int  # of the living: those that were put to the test
     updates_median: float  # in the lives of the living; what they inherited comes on top
     updates_least: int
@@ -123,9 +124,25 @@ def evaluate(
 
     What is compared depends on the world, see `contest.py`; without `steps`, as many are played as it says. The
     evidence goes into each run's folder, as far as it can be written to. Raises UsageError naming everything that is
-    wrong.
+    wrong. Runs of cohorts are what `cohorts.evaluate_cohorts` is for.
     """
-    saved, trained = _open(runs, seeds, steps, agents)
+    evidence = prove(runs, seeds=seeds, steps=steps, agents=agents, threads=threads, progress=progress)
+    text = evidence.as_dict()
+    return replace(evidence, kept=tuple(keep(run, text) for run in runs))
+
+
+def prove(
+    runs: Sequence[Path],
+    *,
+    cohort: str = "",
+    seeds: int = 5,
+    steps: int | None = None,
+    agents: int | None = None,
+    threads: int = 0,
+    progress: Progress | None = None,
+) -> Evidence:
+    """The evidence of runs, or of one cohort of each, without keeping it."""
+    saved, trained = _open(runs, cohort, seeds, steps, agents)
     begun = perf_counter()
     contest = contest_of(saved[0].config)
     steps = steps or contest.steps
@@ -143,7 +160,7 @@ def evaluate(
         }  # [runs, seeds, policies, measures]
     finally:
         workers.close()
-    evidence = Evidence(
+    return Evidence(
         tuple(_taught(one, what) for one, what in zip(saved, trained, strict=True)),
         contest,
         seeds,
@@ -153,8 +170,6 @@ def evaluate(
         values,
         perf_counter() - begun,
     )
-    text = evidence.as_dict()
-    return replace(evidence, kept=tuple(keep(one.path, text) for one in saved))
 
 
 class _Teller:
@@ -176,7 +191,9 @@ class _Teller:
             self._progress(what, self._done, self._total)
 
 
-def _open(runs: Sequence[Path], seeds: int, steps: int | None, agents: int | None) -> tuple[list[Saved], list[Trained]]:
+def _open(
+    runs: Sequence[Path], cohort: str, seeds: int, steps: int | None, agents: int | None
+) -> tuple[list[Saved], list[Trained]]:
     """Read every run; UsageError with everything that is wrong with runs and options."""
     faults = [
         f"{name} is {given}: give at least {least}"
@@ -191,7 +208,7 @@ def _open(runs: Sequence[Path], seeds: int, steps: int | None, agents: int | Non
     saved, trained = [], []
     for path in runs:
         try:
-            one = open_saved(path)
+            one = of_cohort(open_saved(path), cohort)
             trained.append(trained_of(one))
         except UsageError as error:
             faults += error.faults
@@ -238,7 +255,8 @@ def _play(
     """The worlds of one kind and one seed, `[policies, measures]`."""
     seed = world_seed(saved.config.seed, index)
     config = evaluation_config(saved.config, seed, agents)
-    where = f"{saved.path.name}, {kind.name} world {seed}"
+    whose = f"{saved.path.name}, {saved.cohort}" if saved.cohort else saved.path.name
+    where = f"{whose}, {kind.name} world {seed}"
     if kind.together:
         mixed = play_world(config, _sides(saved, kind.policies), trained, steps, threads, newborn=kind.newborn)
         tell.played(where)
@@ -272,6 +290,7 @@ def _taught(saved: Saved, trained: Trained) -> Taught:
         notes.append("this run has not learnt anything yet: its networks are as they began")
     return Taught(
         run=str(saved.path),
+        cohort=saved.cohort,
         seed=saved.config.seed,
         algorithm=saved.config.learning.algorithm,
         step=saved.step,

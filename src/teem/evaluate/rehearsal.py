@@ -19,6 +19,7 @@ from teem.evaluate.trained import Networked
 from teem.learning.acting import acting_of
 from teem.learning.build import build_policies
 from teem.learning.cohort import Cohort
+from teem.learning.policies import Policies
 from teem.measure.spans import Spans
 from teem.record.archive import pack
 from teem.state import State
@@ -64,7 +65,9 @@ class Learnt:
     """Networks of some agents at one time, and how often each had been updated and held back."""
 
     id: NDArray[np.int64]  # [k]
-    weights: NDArray[np.float32]  # [k, size], what is shared included
+    cohort: NDArray[np.int8]  # [k] number of
+    weights: NDArray[np.float32]  # [k, size] of the largest network, what is shared included; zeros beyond an own one
+    size: NDArray[np.int64]  # [k] of the own one; 0: none
     updates: NDArray[np.int64]  # [k]
     faults: NDArray[np.int64]  # [k]
     loss: NDArray[np.float32]  # [k] NaN before the first update
@@ -92,7 +95,7 @@ class Rehearsal:
         action = policies.act(observation)
         self._decisions.choose(observation.living, action)
         outcome = world.step(action)
-        held = decisions_held(self._cohort, outcome.acted).copy()
+        held = decisions_held(policies, outcome.acted)
         policies.remember(observation, outcome)
         moment = self._moment(before, outcome, held, again)
         for entry, slot in outcome.honours:
@@ -118,7 +121,7 @@ class Rehearsal:
             action[living] = np.where(mask, draws.random(mask.shape), -1).argmax(axis=1)
         self._decisions.choose(living, action)
         outcome = world.step(action)
-        return self._moment(before, outcome, decisions_held(self._cohort, outcome.acted).copy(), None)
+        return self._moment(before, outcome, decisions_held(self.policies, outcome.acted), None)
 
     def _moment(self, before: _Before, outcome: Outcome, held: NDArray[np.int64], look: Look | None) -> Moment:
         """The moment, now that the step was made, and remembered if it is at all; `held` before that, by who acted."""
@@ -142,7 +145,7 @@ class Rehearsal:
             unsound=before.unsound,
             watched=watched,
             seen=decisions.end(rows, watched),
-            remembered=remembered(self._cohort, rows, held[known], watched, outcome),
+            remembered=remembered(self.policies, rows, held[known], watched, outcome, decisions.width),
             joules=before.joules,
             joules_after=joules(world),
             ledger=dict(outcome.ledger),
@@ -157,7 +160,9 @@ class Rehearsal:
         rows = living[_watched(self.world.population.id[living], self.stride)]
         gauges = self.policies.gauges
         ids = self.world.population.id[rows]
-        return Learnt(ids, weights_of(self._cohort, rows), gauges.updates[rows], gauges.faults[rows], gauges.loss[rows])
+        weights, size = weights_of(self.policies, rows)
+        cohort, updates, faults = self.policies.cohort_of[rows], gauges.updates[rows], gauges.faults[rows]
+        return Learnt(ids, cohort, weights, size, updates, faults, gauges.loss[rows])
 
     def doom(self) -> int:
         """Take all health from the oldest of the living, so that it dies in the next step; returns its id."""
@@ -169,11 +174,6 @@ class Rehearsal:
     def digest(self) -> dict[str, str]:
         """A hash of each array and number that a later step depends on, by path."""
         return digest({"world": self.world.state(), "policies": self.policies.state()})
-
-    @property
-    def _cohort(self) -> Cohort:
-        """A run has one cohort."""
-        return self.policies.cohorts[0]
 
 
 class _Before:
@@ -201,7 +201,7 @@ class _Decisions:
         self.chosen = acting.nothing(capacity)
         self.place = np.zeros((capacity, 2), np.float32)
         self._seen: dict[int, NDArray[np.float32]] = {}  # of the watched
-        self._width = int(np.prod(world.observation_shape))
+        self.width = int(np.prod(world.observation_shape))  # numbers in an observation
 
     def begin(self, observation: Observation) -> None:
         """Those who look now are about to decide."""
@@ -221,7 +221,7 @@ class _Decisions:
         """The decisions of these rows are over; what the watched among them saw, `[m, D]`."""
         self.id[rows] = -1
         seen = [self._seen.pop(int(row)) for row in rows[watched]]
-        return np.stack(seen) if seen else np.empty((0, self._width), np.float32)
+        return np.stack(seen) if seen else np.empty((0, self.width), np.float32)
 
 
 def _watched(ids: NDArray[np.int64], stride: int) -> NDArray[np.bool_]:
@@ -265,8 +265,19 @@ def ripe(world: World, config: Config, rows: NDArray[np.int32]) -> int:
     return int((old & (people.energy[rows] >= settings.breed_energy)).sum())
 
 
-def weights_of(cohort: Cohort, rows: NDArray[np.int32]) -> NDArray[np.float32]:
-    """The weights that each row decides by, `[n, size]`; size 0 where there are no networks."""
+def weights_of(policies: Policies, rows: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The weights that each row decides by, `[n, size]` of the largest, zeros beyond its own; and sizes `[n]`."""
+    sizes = [_weights_of(cohort, rows[:0]).shape[1] for cohort in policies.cohorts]
+    weights, size = np.zeros((len(rows), max(sizes)), np.float32), np.zeros(len(rows), np.int64)
+    for cohort, places in policies.parts(rows):
+        own = _weights_of(cohort, rows[places])
+        weights[places, : own.shape[1]] = own
+        size[places] = own.shape[1]
+    return weights, size
+
+
+def _weights_of(cohort: Cohort, rows: NDArray[np.int32]) -> NDArray[np.float32]:
+    """The weights of rows of one cohort, `[n, size]`; size 0 where there are no networks."""
     if not isinstance(cohort, Networked):
         return np.empty((len(rows), 0), np.float32)
     state = cohort.networks.state(rows)

@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from teem.evaluate.compare import Contrast
-from teem.evaluate.contest import Contest, Kind
+from teem.evaluate.compare import Comparison, Contrast
+from teem.evaluate.contest import Contest
 from teem.evaluate.proof import Evidence, Taught
 from teem.evaluate.statistics import Estimate
 from teem.runtime.words import count, number, percent
@@ -19,7 +19,8 @@ Show = Callable[[float | None], str]
 
 def render(evidence: Evidence) -> RenderableType:
     """What was put to the test, a table for each kind of world, and the conclusion."""
-    tables = [_table(kind, evidence) for kind in evidence.contest.kinds]
+    contest = evidence.contest
+    tables = [table(kind.title, evidence.comparisons[kind.name], contest, "trained") for kind in contest.kinds]
     return Group(*_how(evidence), "", *tables, *_conclusion(evidence))
 
 
@@ -55,28 +56,30 @@ def _replicates(evidence: Evidence) -> str:
 
 def _taught(one: Taught) -> str:
     notes = "".join(f"; {note}" for note in one.notes)
+    whose = f", {one.cohort}" if one.cohort else ""
     return (
-        f"{one.run}: {one.algorithm}, seed {one.seed}, trained for {count(one.step)} steps "
+        f"{one.run}{whose}: {one.algorithm}, seed {one.seed}, trained for {count(one.step)} steps "
         f"({count(one.agent_steps)} agent-steps, {count(one.updates)} updates); {count(one.networks)} "
         f"networks of the living, updated {number(one.updates_median)} times in their owners' lives (median; least "
         f"{count(one.updates_least)}), played greedily and learning nothing{notes}"
     )
 
 
-def _table(kind: Kind, evidence: Evidence) -> Table:
-    comparison, columns = evidence.comparisons[kind.name], _columns(evidence.contest)
-    table = Table(title=kind.title, title_justify="left", title_style="bold")
-    table.add_column("policy")
+def table(title: str, comparison: Comparison, contest: Contest, first: str) -> Table:
+    """The means of all, and how the first differs from each other one."""
+    columns = _columns(contest)
+    shown = Table(title=title, title_justify="left", title_style="bold")
+    shown.add_column("policy")
     for heading, _ in columns.values():
-        table.add_column(heading)
+        shown.add_column(heading)
     for name, measures in comparison.means.items():
         cells = [_estimate(measures[measure], show) for measure, (_, show) in columns.items()]
-        table.add_row(name, *cells)
-    table.add_section()
+        shown.add_row(name, *cells)
+    shown.add_section()
     for name, contrasts in comparison.against.items():
         cells = [_contrast(contrasts[measure], show) for measure, (_, show) in columns.items()]
-        table.add_row(f"trained - {name}", *cells)
-    return table
+        shown.add_row(f"{first} - {name}", *cells)
+    return shown
 
 
 def _estimate(one: Estimate, show: Show) -> str:

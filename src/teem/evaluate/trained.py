@@ -75,14 +75,15 @@ def _networks(saved: Saved) -> Trained:
     population, policies = saved.state["world"]["population"], saved.state["policies"]
     if not len(population["living"]):
         raise UsageError(f"{saved.path}: nobody was alive at step {saved.step}, when it was saved")
-    for name, cohort in policies["cohorts"].items():
-        index, _, held = name.partition("-")
-        if held == algorithm:
-            members = population["living"][policies["cohort_of"] == int(index)]
-            networks, updates = cohort["networks"], cohort["gauges"]["updates"]
-            bodies = (population[column][members] for column in ("genome", "x"))
-            return Trained(population["kind"][members], networks["own"], networks["common"], updates, *bodies)
-    raise UsageError(f"{saved.path}: no network of {algorithm} was saved at step {saved.step}")
+    cohort = policies["cohorts"].get(f"{saved.number}-{algorithm}")
+    if cohort is None:
+        raise UsageError(f"{saved.path}: no network of {algorithm} was saved at step {saved.step}")
+    members = saved.members
+    if not len(members):
+        raise UsageError(f"{saved.path}: nobody of the cohort {saved.cohort} was alive at step {saved.step}")
+    networks, updates = cohort["networks"], cohort["gauges"]["updates"]
+    bodies = (population[column][members] for column in ("genome", "x"))
+    return Trained(population["kind"][members], networks["own"], networks["common"], updates, *bodies)
 
 
 def draw_of_kind(trained: Trained, kinds: NDArray[np.int32], ids: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from teem.config.cohorts import alone, cohorts_of
 from teem.config.settings import Config, LearningSettings
 from teem.errors import UsageError
 from teem.learning.acting import Acting, acting_of
@@ -21,6 +22,8 @@ from teem.learning.cohort import Cohort
 from teem.learning.kernel_attention import KernelAttention
 from teem.learning.kernel_q import KernelQ
 from teem.learning.kernel_quantiles import KernelQuantiles
+from teem.learning.membership import Membership
+from teem.learning.memory import by_small_pages
 from teem.learning.policies import Policies
 from teem.learning.quantile_layout import first_weights, quantile_layout, widths_of
 from teem.learning.replay import MOST_ACTIONS
@@ -35,9 +38,22 @@ VALUED = ("dqn", "iqn", "qrdqn")  # they learn what actions are worth, and choos
 
 
 def build_policies(config: Config, world: World, threads: Threads) -> Policies:
-    """One cohort, as `config.learning` says, with all the living in it; UsageError if settings disagree."""
-    cohort = build_cohort(config, world, threads, config.learning.algorithm)
-    return Policies(world, [cohort], threads, config.population.fame)
+    """The cohorts that `config.learning` says, with all the living in them; UsageError if settings disagree."""
+    settings = cohorts_of(config.learning)
+    if len(settings) == 1:
+        cohort = build_cohort(alone(config, settings[0]), world, threads, settings[0].algorithm)
+        return Policies(world, [cohort], threads, config.population.fame)
+    cohorts, faults = [], []
+    for one in settings:
+        try:
+            with by_small_pages():  # each has room for everybody, and few of them
+                cohorts.append(build_cohort(alone(config, one), world, threads, one.algorithm))
+        except UsageError as error:
+            faults += [f'in the cohort "{one.name}": {fault}' for fault in error.faults]
+    if faults:
+        raise UsageError(faults)
+    membership = Membership(tuple(one.share for one in settings), config.seed)
+    return Policies(world, cohorts, threads, config.population.fame, membership=membership)
 
 
 def build_cohort(config: Config, world: World, threads: Threads, algorithm: Algorithm) -> Cohort:
@@ -74,6 +90,11 @@ def _expect_consistent(settings: LearningSettings, algorithm: Algorithm, world: 
         faults.append(
             f"learning.ppo.minibatches is {settings.ppo.minibatches} but learning.ppo.horizon is "
             f"{settings.ppo.horizon}: choose fewer minibatches"
+        )
+    if algorithm == "ppo" and settings.ppo.minibatches % settings.accumulate:
+        faults.append(
+            f"learning.accumulate is {settings.accumulate} but learning.ppo.minibatches is "
+            f"{settings.ppo.minibatches}: give a multiple of it"
         )
     if settings.backend == "kernel":
         needs = {

@@ -40,7 +40,7 @@ class KernelAttention:
         self._shape = attention_shape(tokens, widths, bins)
         self._block = 1 if stack.rows > 1 else SHARED_BLOCK
         self._acting = places_of(self._shape, self._block)
-        self._learning = places_of(self._shape, settings.batch)
+        self._learning = places_of(self._shape, settings.transitions)
 
     def values(self, observation: Floats, rows: Rows, out: Floats) -> None:
         """Write each row's values into `out[capacity, branches, bins]`, 0 for branches it hasn't got."""

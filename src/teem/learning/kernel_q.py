@@ -128,7 +128,7 @@ def _expect_drawable(replay: Replay, rows: Rows, n_step: int) -> None:
 def _rule_of(settings: LearningSettings, replay: Replay) -> Rule:
     """What an update is, for the kernels."""
     return Rule(
-        batch=settings.batch,
+        batch=settings.transitions,  # all at once: the gradient of their mean, as averaged over batches
         n_step=settings.n_step,
         gamma=float(settings.gamma),
         double=settings.double,

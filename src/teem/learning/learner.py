@@ -20,6 +20,7 @@ class Learner(ABC):
         self.learns = settings.enabled
         self.gauges = Gauges.of(capacity)
         self.networks = networks
+        self.batches = 0  # of experience learnt from so far, an agent's each
         self.settings = settings
 
     @abstractmethod

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from teem.learning.acting import acting_of
 from teem.learning.cohort import Cohort, Gauges
 from teem.learning.legacy import Legacies
+from teem.learning.membership import Membership
 from teem.learning.selector import find_unsound
 from teem.state import State
 from teem.threads import Threads
@@ -34,12 +35,17 @@ class Policies:
         threads: Threads,
         fame: int = 1,
         cohort_of: NDArray[np.int8] | None = None,
+        membership: Membership | None = None,
     ) -> None:
         self.cohorts = list(cohorts)
         self._world = world
         self._threads = threads
         capacity = world.population.capacity
         self.cohort_of = np.zeros(capacity, np.int8) if cohort_of is None else cohort_of.copy()
+        self._membership = membership  # None: who comes after nobody joins the first cohort
+        if membership:
+            founders = world.population.living
+            self.cohort_of[founders] = membership.of_founders(world.population.id[founders])
         self.legacies = Legacies(2 * fame)  # the famous, then as many guests
         self._famous = fame
         self._action = acting_of(world).nothing(capacity)
@@ -58,6 +64,13 @@ class Policies:
             members = rows[self.cohort_of[rows] == index]
             if len(members):
                 yield cohort, members, ids[members]
+
+    def parts(self, rows: Rows) -> Iterator[tuple[Cohort, NDArray[np.int64]]]:
+        """Each cohort with the places in `rows` of those that belong to it, if any do."""
+        for index, cohort in enumerate(self.cohorts):
+            places = np.flatnonzero(self.cohort_of[rows] == index)
+            if len(places):
+                yield cohort, places
 
     def act(self, observation: Observation, *, greedy: bool = False) -> Action:
         """What each of those who decide does, `[capacity]` or `[capacity, branches]`; the next call reuses the array.
@@ -113,7 +126,7 @@ class Policies:
         row = np.array([slot], np.int32)
         ids = self._world.population.id[row]
         famed = self.legacies.entry(entry)
-        self.cohort_of[row] = famed.cohort if famed else 0
+        self.cohort_of[row] = famed.cohort if famed else self._membership.of_newcomers(ids) if self._membership else 0
         cohort = self.cohorts[self.cohort_of[slot]]
         if famed and famed.weights is not None:
             cohort.inherit_weights(row, famed.weights[None], ids, step, exact=entry >= self._famous)

@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.config.settings import LearningSettings
+from teem.config.settings import PolicySettings
 
 SHARED_MEMBERS = 8  # members whose transitions make one update of a network that all share
 
@@ -24,13 +24,13 @@ def updates_due(ids: NDArray[np.int64], step: int, pace: Fraction) -> NDArray[np
     return np.asarray(k * up // down - (k - 1) * up // down)
 
 
-def pace_of(settings: LearningSettings) -> Fraction:
+def pace_of(settings: PolicySettings) -> Fraction:
     """Updates a decision, by `learning.replay_ratio`, or by the interval where it is 0.
 
-    A ratio of r transitions a decision is r / batch updates a decision.
+    A ratio of r transitions a decision is r / (batch x accumulate) updates a decision.
     """
     if settings.replay_ratio > 0:
-        return Fraction(settings.replay_ratio).limit_denominator(1000) / settings.batch
+        return Fraction(settings.replay_ratio).limit_denominator(1000) / settings.transitions
     return Fraction(1, settings.interval)
 
 
@@ -47,13 +47,15 @@ def within_budget(
     return np.asarray(due[np.sort(first)])
 
 
-def decisions_to_be_trained(settings: LearningSettings, agents: int) -> int:
-    """After how many decisions an agent must have been updated, among so many others.
+def decisions_to_be_trained(settings: PolicySettings, agents: int, learners: int = 1) -> int:
+    """After how many decisions an agent must have been updated, among so many others, split among the learners.
 
     A warm-up, the window of n steps and the wait for its turn; where a budget or sharing lets only some learn at
     once, the least trained come first, so that nobody waits for longer than one round of all.
     """
-    budget = SHARED_MEMBERS if settings.sharing == "shared" and settings.algorithm != "ppo" else settings.budget
+    budget = settings.budget
+    if settings.sharing == "shared" and settings.algorithm != "ppo":  # of each learner, the smallest part of an update
+        budget, agents = SHARED_MEMBERS // learners, -(-agents // learners)
     rounds = 1 + (-(-agents // budget) if budget else 0)
     if settings.algorithm == "ppo":
         return (2 * settings.ppo.horizon + 2) * rounds

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.learning.group import Alone, Group
 from teem.learning.stack import Layout, Stack
 from teem.state import State
 
@@ -71,6 +72,7 @@ class Networks:
         names = shared_names(layout, sharing, heads)
         self.own = Stack(part_of(layout, tuple(name for name in layout.names if name not in names)), capacity)
         self.common = Stack(part_of(layout, names), 1)
+        self.group: Group = Alone()  # with whom the common weights are learnt
         self.own_copy: DeviceCopy | None = None
         self.common_copy: DeviceCopy | None = None
         self._seed = seed

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch.func import vmap
 
 from teem.config.settings import LearningSettings
 from teem.learning.sharing import THE_ROW, Networks
+from teem.learning.torch_group import digest_of
 from teem.learning.torch_stack import Loss, Pace, Rows, TorchStack, adam, flat, keep, named, stacked_gradient
 
 Call = Callable[..., Any]
@@ -24,6 +26,7 @@ Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 _CPU_BLOCK = 128  # agents in one call: their weights and moments together stay near the caches
 _CUDA_BLOCK = 1 << 20
 _COMPILED_BLOCK = 64
+COMPARED_EVERY = 64  # updates of what a group holds after which its members compare their weights
 
 
 @dataclass(slots=True)
@@ -36,13 +39,22 @@ class Held:
     common_updates: NDArray[np.int64]  # [1]
 
 
+class Slope(NamedTuple):
+    """Which way the losses of some agents rise."""
+
+    own: Tensor  # [n, size] of each agent's loss
+    common: Tensor  # [1, size] of the sum of their losses
+    loss: Tensor  # [n]
+    extra: tuple[Tensor, ...]  # each [n, transitions], handed back by the loss
+
+
 class Improved(NamedTuple):
     """What a gradient step gave."""
 
     own: Rows
     common: Rows
     loss: Tensor  # [n]
-    extra: tuple[Tensor, ...]  # each [n, ...], handed back by the loss
+    extra: tuple[Tensor, ...]  # each [n, transitions]
     sound: Tensor  # [n] bool: everything was finite, so the row was updated
     common_sound: Tensor  # [1]
 
@@ -59,12 +71,13 @@ class TorchNetworks:
         self._pad = 0
         self.all_share = not networks.own.layout.size
         self._settings = settings
+        self._networks = networks
         self._gradient = stacked_gradient(loss)
         self._step: Callable[..., Improved] = self._improve
         self._call = vmap(lambda own, common, given: call({**own, **common}, *given), in_dims=(0, None, 0))
 
-    def compile(self, examples: Iterable[tuple[Tensor, ...]], at_once: int = _COMPILED_BLOCK) -> None:
-        """Let torch compile the gradient step now, for batches shaped as one agent's `examples`.
+    def compile(self, examples: Iterable[Sequence[Batch]], at_once: int = _COMPILED_BLOCK) -> None:
+        """Let torch compile the gradient step now, for updates of batches shaped as one agent's `examples`.
 
         Its shapes are fixed, so every block of agents is filled up to the same size from here on: about as many as
         learn `at_once`, since what fills a block up costs as much as who learns.
@@ -73,17 +86,20 @@ class TorchNetworks:
         self._step = torch.compile(self._improve, dynamic=False)
         nobody = np.zeros(self._pad, np.int32)
         for example in examples:
-            batch = type(example)(*(each.expand(self._pad, *each.shape).contiguous() for each in example))
-            self.improve(self.take(nobody), batch)
+            batches = [of_agents(one, lambda each: each.expand(self._pad, *each.shape).contiguous()) for one in example]
+            self.improve(self.take(nobody), batches)
 
     def blocks(
         self, rows: NDArray[np.int32], ids: NDArray[np.int64]
     ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64], int]]:
         """Rows and ids cut into blocks to be improved together, and how many of a block count.
 
-        What is beyond the count fills a compiled block up. Who shares weights is in one block.
+        What is beyond the count fills a compiled block up. Who shares weights is in one block, even if it is nobody.
         """
-        block = max(1, len(rows)) if self.common.layout.size else self._pad or self.block
+        if self.common.layout.size:
+            yield rows, ids, len(rows)
+            return
+        block = self._pad or self.block
         for start in range(0, len(rows), block):
             some, their = rows[start : start + block], ids[start : start + block]
             missing = (0, max(0, self._pad - len(some)))
@@ -91,7 +107,11 @@ class TorchNetworks:
 
     def tensor(self, array: NDArray[Any]) -> Tensor:
         """An array on the device."""
-        return torch.from_numpy(array).to(self.device)
+        here = torch.from_numpy(np.ascontiguousarray(array))
+        if self.device.type != "cuda":
+            return here.to(self.device)
+        # nobody waits: torch records an event with the copy, and hands the pinned memory out again only after it
+        return here.pin_memory().to(self.device, non_blocking=True)
 
     def run(
         self,
@@ -153,18 +173,23 @@ class TorchNetworks:
         self.common.stack.updates[:] = held.common_updates
 
     def improve(
-        self, held: Held, batch: Batch
+        self, held: Held, batches: Sequence[Batch]
     ) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], ...], NDArray[np.bool_]]:
         """One gradient step of everything held; each agent's loss, what came along, and who was updated.
+
+        The step is by the gradient of the mean over all transitions `[n, m, ...]` of the batches, which is computed
+        a batch after the other, so that no more memory is taken than for the largest.
 
         What is not finite stays with its agent: its own weights are left alone, and where weights are shared
         the step is taken again without it.
         """
-        new = self._step(held.own, held.common, *self._paces(held), batch)
+        if self._networks.group.size > 1:
+            return self._improve_together(held, batches)
+        new = self._step(held.own, held.common, *self._paces(held), tuple(batches))
         sound = new.sound.cpu().numpy()
         loss, extra = new.loss.cpu().numpy(), tuple(each.cpu().numpy() for each in new.extra)
         if self.common.layout.size and not sound.all():
-            self._improve_some(held, batch, np.flatnonzero(sound))
+            self._improve_some(held, batches, np.flatnonzero(sound))
             return loss, extra, sound
         if self.common.layout.size and not bool(new.common_sound.all()):
             return loss, extra, np.zeros_like(sound)
@@ -174,13 +199,40 @@ class TorchNetworks:
         held.common_updates = held.common_updates + 1
         return loss, extra, sound
 
-    def _improve_some(self, held: Held, batch: Batch, some: NDArray[np.int64]) -> None:
+    def _improve_together(
+        self, held: Held, batches: Sequence[Batch]
+    ) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], ...], NDArray[np.bool_]]:
+        """The same step of what all share by the mean over the members of all the group, of whom these are some."""
+        slope = self._slope_of(held.own, held.common, batches)
+        sound = slope.loss.isfinite()
+        loss, extra = slope.loss.cpu().numpy(), tuple(each.cpu().numpy() for each in slope.extra)
+        part, at = held, sound.nonzero()[:, 0]
+        if len(at) < len(loss):
+            part = Held(Rows(*(each[at] for each in held.own)), held.common, held.own_updates, held.common_updates)
+            slope = self._slope_of(part.own, part.common, [of_agents(one, lambda each: each[at]) for one in batches])
+        joint = torch.cat([slope.common[0], slope.common.new_tensor([len(at)])])
+        self._networks.group.add_up(joint)
+        members, every_sound = int(joint[-1]), sound.cpu().numpy()
+        if not members:
+            return loss, extra, every_sound
+        everyone = torch.ones(1, dtype=torch.bool, device=self.device)
+        new, common_sound = adam(
+            held.common, joint[None, :-1] / members, self._paces(held)[1], everyone, self._settings
+        )
+        if not bool(common_sound.all()):
+            return loss, extra, np.zeros_like(every_sound)
+        held.common, held.common_updates = new, held.common_updates + 1
+        if held.common_updates[0] % COMPARED_EVERY == 0:
+            self._networks.group.compare(digest_of(new, int(held.common_updates[0])))
+        return loss, extra, every_sound
+
+    def _improve_some(self, held: Held, batches: Sequence[Batch], some: NDArray[np.int64]) -> None:
         """Take the step with some of the agents held only; the others keep their weights."""
         if not len(some):
             return
         at = self.tensor(some)
         part = Held(Rows(*(each[at] for each in held.own)), held.common, held.own_updates[some], held.common_updates)
-        self.improve(part, type(batch)(*(each[at] for each in batch)))
+        self.improve(part, [of_agents(batch, lambda each: each[at]) for batch in batches])
         held.own = Rows(*(whole.index_copy(0, at, new) for whole, new in zip(held.own, part.own, strict=True)))
         held.own_updates[some] = part.own_updates
         held.common, held.common_updates = part.common, part.common_updates
@@ -189,8 +241,27 @@ class TorchNetworks:
         lr = self._settings.lr
         return self.own.pace(held.own_updates, lr), self.common.pace(held.common_updates, lr)
 
-    def _improve(self, own: Rows, common: Rows, own_pace: Pace, common_pace: Pace, batch: Batch) -> Improved:
+    def _improve(
+        self, own: Rows, common: Rows, own_pace: Pace, common_pace: Pace, batches: tuple[Batch, ...]
+    ) -> Improved:
         """The gradient step as a pure function of tensors."""
+        slope = self._slope_of(own, common, batches)
+        count = len(slope.loss)
+        sound = slope.loss.isfinite()
+        new_own, sound = adam(own, slope.own, own_pace, sound, self._settings)
+        everyone = torch.ones(1, dtype=torch.bool, device=sound.device)
+        new_common, common_sound = adam(common, slope.common / count, common_pace, everyone, self._settings)
+        return Improved(new_own, new_common, slope.loss, slope.extra, sound, common_sound)
+
+    def _slope_of(self, own: Rows, common: Rows, batches: Sequence[Batch]) -> Slope:
+        """The gradients of the mean over all of the batches' transitions."""
+        return mean_slope([(batch[0].shape[1], partial(self._slope, own, common, batch)) for batch in batches])
+
+    def _slope(self, own: Rows, common: Rows, batch: Batch) -> Slope:
+        """The gradients of one batch, 0 where it is nobody's."""
+        if not len(batch[0]):
+            nobody = own.weights.new_zeros(0, batch[0].shape[1])
+            return Slope(own.weights, torch.zeros_like(common.weights), nobody.sum(1), (nobody,))
         mine, ours = self.own.layout, self.common.layout
         (own_gradient, common_gradient), (loss, extra) = self._gradient(
             named(mine, own.weights),
@@ -199,10 +270,26 @@ class TorchNetworks:
             named(ours, common.target[0]),
             batch,
         )
-        count = len(loss)
-        sound = loss.isfinite()
-        new_own, sound = adam(own, flat(mine, own_gradient, own.weights), own_pace, sound, self._settings)
-        mean = flat(ours, common_gradient, common.weights[0])[None] / count
-        everyone = torch.ones(1, dtype=torch.bool, device=loss.device)
-        new_common, common_sound = adam(common, mean, common_pace, everyone, self._settings)
-        return Improved(new_own, new_common, loss, extra, sound, common_sound)
+        ours_flat = flat(ours, common_gradient, common.weights[0])[None]
+        return Slope(flat(mine, own_gradient, own.weights), ours_flat, loss, extra)
+
+
+def of_agents(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    """The batch with each of its tensors `[n, ...]` changed."""
+    return type(batch)(*map(change, batch))
+
+
+def mean_slope(batches: Sequence[tuple[int, Callable[[], Slope]]]) -> Slope:
+    """The slope of the mean over several batches, given how many transitions each has, computed one by one."""
+    if len(batches) == 1:
+        return batches[0][1]()
+    transitions = sum(count for count, _ in batches)
+    (first, slope), *others = batches
+    total = slope()
+    own, common, loss = (each * (first / transitions) for each in total[:3])
+    extras = [total.extra]
+    for count, slope in others:
+        more, share = slope(), count / transitions
+        own, common, loss = own + share * more.own, common + share * more.common, loss + share * more.loss
+        extras.append(more.extra)
+    return Slope(own, common, loss, tuple(torch.cat(parts, 1) for parts in zip(*extras, strict=True)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from teem.config.settings import LearningSettings
 from teem.learning.acting import Acting
-from teem.learning.algorithms.ppo import Minibatch, ppo_loss
+from teem.learning.algorithms.ppo import Minibatch, minibatches, ppo_loss
 from teem.learning.distribution import distribution_of
 from teem.learning.sharing import Networks
 from teem.learning.torch_network import Network
@@ -35,8 +36,8 @@ def torch_policy(
 
     backend = TorchNetworks(networks, network.policy, loss, settings, device)
     if compiled:
-        sizes = {ppo.horizon // ppo.minibatches, -(-ppo.horizon // ppo.minibatches)}
-        backend.compile(_example(size, inputs, acting, backend.device) for size in sorted(sizes))
+        sizes = {tuple(map(len, parts)) for parts in minibatches(np.arange(ppo.horizon), settings)}
+        backend.compile([_example(m, inputs, acting, backend.device) for m in one] for one in sorted(sizes))
     return backend
 
 

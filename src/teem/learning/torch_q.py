@@ -52,7 +52,7 @@ class TorchQ:
         self._settings = settings
         if compiled:
             at_once = ceil(networks.own.rows * min(1.0, float(pace_of(settings))) / decision)
-            self.networks.compile([self._example(inputs)], at_once)
+            self.networks.compile([[self._example(inputs)] * settings.accumulate], at_once)
 
     def _example(self, inputs: int) -> Transitions | BranchTransitions:
         """A batch of nothing, of the right shapes."""
@@ -86,10 +86,18 @@ class TorchQ:
         """Learn from a batch of each row's; write `loss[row]`, count what was held back in `faults`."""
         kind, tensor = self._transitions, self.networks.tensor
 
-        def batch_of(drawn: Batch, ids: NDArray[np.int64]) -> Any:
-            return kind(*(tensor(getattr(drawn, name)) for name in kind._fields))
+        def batches_of(drawn: Batch, ids: NDArray[np.int64]) -> list[Any]:
+            return [
+                kind(*(tensor(getattr(drawn, name)[:, part]) for name in kind._fields))
+                for part in batches_in(self._settings)
+            ]
 
-        learn_from(replay, rows, ids, self.networks, self._settings, batch_of, seed, step, loss, faults)
+        learn_from(replay, rows, ids, self.networks, self._settings, batches_of, seed, step, loss, faults)
+
+
+def batches_in(settings: LearningSettings) -> list[slice]:
+    """Where the batches lie among the transitions of an update."""
+    return [slice(start, start + settings.batch) for start in range(0, settings.transitions, settings.batch)]
 
 
 def learn_from(
@@ -98,17 +106,21 @@ def learn_from(
     ids: NDArray[np.int64],
     networks: TorchNetworks,
     settings: LearningSettings,
-    batch_of: Callable[[Batch, NDArray[np.int64]], Any],
+    batches_of: Callable[[Batch, NDArray[np.int64]], list[Any]],
     seed: int,
     step: int,
     loss: NDArray[np.float32],
     faults: NDArray[np.int64],
 ) -> None:
-    """Improve the rows' networks by a batch of each; `batch_of(drawn, ids)` is what the loss takes."""
+    """Improve the rows' networks by transitions of each; `batches_of(drawn, ids)` are what the loss takes.
+
+    All of an update's transitions are one draw, in parts by priority and weighed together, however many batches
+    their gradient is computed in.
+    """
     for some, their, count in networks.blocks(rows, ids):
-        drawn = replay.sample(some, their, step, seed, settings.batch, settings.n_step, settings.gamma)
+        drawn = replay.sample(some, their, step, seed, settings.transitions, settings.n_step, settings.gamma)
         held = networks.take(some)
-        losses, (sizes,), every_sound = networks.improve(held, batch_of(drawn, their))
+        losses, (sizes,), every_sound = networks.improve(held, batches_of(drawn, their))
         part, all_right = some[:count], every_sound[:count]
         networks.give(part, held)
         faults[part[~all_right]] += 1

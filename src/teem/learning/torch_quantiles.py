@@ -21,7 +21,7 @@ from teem.learning.replay import Batch, Replay
 from teem.learning.sharing import Networks
 from teem.learning.torch_network import Network, users_network
 from teem.learning.torch_networks import TorchNetworks
-from teem.learning.torch_q import learn_from
+from teem.learning.torch_q import batches_in, learn_from
 from teem.learning.torch_stack import Extra, Parameters
 from teem.rng import Stream
 
@@ -84,7 +84,7 @@ class TorchQuantiles:
         self._noise = np.zeros((networks.own.rows, self._widths.noise), np.float32)  # of the last decision, by slot
         if compiled:
             at_once = ceil(networks.own.rows / (settings.interval * decision))
-            self.networks.compile([self._example()], at_once)
+            self.networks.compile([[self._example()] * settings.accumulate], at_once)
 
     def _example(self) -> QuantileTransitions:
         """A batch of nothing, of the right shapes."""
@@ -135,12 +135,12 @@ class TorchQuantiles:
     ) -> None:
         """Learn from a batch of each row's; write `loss[row]`, count what was held back in `faults`."""
 
-        def batch_of(drawn: Batch, ids: NDArray[np.int64]) -> QuantileTransitions:
-            return self._batch(drawn, ids, seed, step)
+        def batches_of(drawn: Batch, ids: NDArray[np.int64]) -> list[QuantileTransitions]:
+            return self._batches(drawn, ids, seed, step)
 
-        learn_from(replay, rows, ids, self.networks, self._settings, batch_of, seed, step, loss, faults)
+        learn_from(replay, rows, ids, self.networks, self._settings, batches_of, seed, step, loss, faults)
 
-    def _batch(self, drawn: Batch, ids: NDArray[np.int64], seed: int, step: int) -> QuantileTransitions:
+    def _batches(self, drawn: Batch, ids: NDArray[np.int64], seed: int, step: int) -> list[QuantileTransitions]:
         """What was drawn, as tensors, [n, batch, ...] each, with fractions and noise."""
         widths, tensor = self._widths, self.networks.tensor
         shape = (*drawn.reward.shape, widths.branches)
@@ -150,23 +150,27 @@ class TorchQuantiles:
             there, legal = np.ones(shape, np.bool_), drawn.next_mask[:, :, None]
         tau, next_tau = self._fractions(ids, seed, step)
         disturbance = noise(seed, Stream.NOISE, step, ids, 3 * widths.noise).reshape(len(ids), 3, widths.noise)
-        return QuantileTransitions(
-            observation=tensor(drawn.observation),
-            action=tensor(drawn.action.reshape(shape)),
-            there=tensor(there),
-            reward=tensor(drawn.reward),
-            next_observation=tensor(drawn.next_observation),
-            next_legal=tensor(legal),
-            discount=tensor(drawn.discount),
-            weight=tensor(drawn.weight),
-            tau=tensor(tau),
-            next_tau=tensor(next_tau),
-            noise=tensor(disturbance),
-        )
+        action, noisy = drawn.action.reshape(shape), tensor(disturbance)
+        return [
+            QuantileTransitions(
+                observation=tensor(drawn.observation[:, part]),
+                action=tensor(action[:, part]),
+                there=tensor(there[:, part]),
+                reward=tensor(drawn.reward[:, part]),
+                next_observation=tensor(drawn.next_observation[:, part]),
+                next_legal=tensor(legal[:, part]),
+                discount=tensor(drawn.discount[:, part]),
+                weight=tensor(drawn.weight[:, part]),
+                tau=tensor(tau[:, part]),
+                next_tau=tensor(next_tau[:, part]),
+                noise=noisy,
+            )
+            for part in batches_in(self._settings)
+        ]
 
     def _fractions(self, ids: NDArray[np.int64], seed: int, step: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The fractions [n, batch, N] and [n, batch, N'] of an update: drawn, or where quantiles stand still theirs."""
-        quantiles, some = self._settings.quantiles, self._settings.batch
+        """The fractions [n, m, N] and [n, m, N'] of an update: drawn, or where quantiles stand still theirs."""
+        quantiles, some = self._settings.quantiles, self._settings.transitions
         if not self._widths.cosines:
             fixed = np.tile(midpoints(self._widths.quantiles).numpy(), (len(ids), some, 1))
             return fixed, fixed

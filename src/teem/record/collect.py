@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.cohorts import cohorts_of
 from teem.config.settings import Config
 from teem.population.variation import diversity
 from teem.record.client import Recorder
@@ -36,13 +37,18 @@ class Collector:
     `step % record.every == 0`, and with them what was noted, likewise `resources` and `learning`.
     """
 
-    def __init__(self, world: World, config: Config, recorder: Recorder) -> None:
+    def __init__(
+        self, world: World, config: Config, recorder: Recorder, cohort_of: NDArray[np.int8] | None = None
+    ) -> None:
         self._world = world
         self._config = config
         self._recorder = recorder
         self._births = 0  # since the last row of steps
         self._deaths = 0
         self._notes = Notes(world.population)
+        self._cohorts = cohorts_of(config.learning)
+        self._cohort_of = cohort_of if config.learning.cohorts else None  # [capacity]; None: there are no cohorts
+        self._joined: list[tuple[NDArray[np.int64], NDArray[np.int8]]] = []  # ids and their cohorts, not yet written
         self._rows = AgentRows(world.population.capacity, len(world.branches), continuous=world.continuous)
 
     def start(self, *, resumed: bool = False) -> None:
@@ -66,8 +72,11 @@ class Collector:
             incidents=INCIDENTS,
             branches=world.branches,
         )
+        if self._cohort_of is not None:
+            self._recorder.write_names(cohorts=[cohort.name for cohort in self._cohorts])
         if not resumed:
             self._notes.note(0, world.population.living, _NO_DEATHS)
+            self._note_cohorts(world.population.living)
             self.hand_over()
         self._notes.remember()
 
@@ -81,6 +90,7 @@ class Collector:
         self._births += len(outcome.births.slot)
         self._deaths += len(outcome.deaths.id)
         self._notes.note(outcome.step, outcome.births.slot, outcome.deaths)
+        self._note_cohorts(outcome.births.slot)
         if outcome.step % record.every == 0:
             self.hand_over()
             self._write_step(outcome)
@@ -95,6 +105,14 @@ class Collector:
         """Write what was noted since the last recorded step; to be called before a checkpoint and at the end."""
         for statement, columns in self._notes.take():
             self._recorder.write(statement, **columns)
+            if statement == "births" and self._joined:
+                ids, cohorts = (np.concatenate(parts) for parts in zip(*self._joined, strict=True))
+                self._recorder.write("cohorts", agent_id=ids, cohort=cohorts)
+                self._joined.clear()
+
+    def _note_cohorts(self, born: NDArray[np.int32]) -> None:
+        if self._cohort_of is not None and len(born):
+            self._joined.append((self._world.population.id[born], self._cohort_of[born]))
 
     def state(self) -> State:
         """What the next rows depend on."""
@@ -157,7 +175,7 @@ class Collector:
         if not len(living):
             return
         updates, decisions = gauges["updates"][living], gauges["decisions"][living]
-        trained = updates.astype(np.float64) * self._config.learning.batch
+        trained = updates.astype(np.float64) * self._batch(living)
         self._recorder.write(
             "learning",
             step=step,
@@ -169,6 +187,12 @@ class Collector:
             replay_ratio=np.divide(trained, decisions, out=np.full(len(living), np.nan), where=decisions > 0),
             faults=gauges["faults"][living],
         )
+
+    def _batch(self, living: NDArray[np.int32]) -> int | NDArray[np.int64]:
+        """How many transitions an update of each of the living is made of."""
+        if self._cohort_of is None:
+            return self._config.learning.transitions
+        return np.array([cohort.transitions for cohort in self._cohorts])[self._cohort_of[living]]
 
 
 def flat_settings(config: Config) -> Iterator[tuple[str, str | int | float | None]]:

@@ -27,10 +27,11 @@ NUMBERS = 10_000  # most runs of one name side by side
 class RunFolder:
     """A run's folder, held by this process until `close`."""
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, path: Path, lock: int, log: Path | None = None) -> None:
+        """Of a folder whose lock is held; `log` is the folder of its log, unless it is its own."""
         self.path = path
         self.lock = lock  # the lock's file; it holds as long as any process keeps this open
-        self._log = (path / LOG).open("a", encoding="utf-8", buffering=1)
+        self._log = ((log or path) / LOG).open("a", encoding="utf-8", buffering=1)
 
     @classmethod
     def create(cls, out: Path | None, name: str, runs: Path = Path("runs")) -> RunFolder:
@@ -76,6 +77,24 @@ class RunFolder:
             os.close(lock)
             raise
         return cls(path, lock)
+
+    @classmethod
+    def open_part(cls, path: Path, own: Path, patience_s: float) -> RunFolder:
+        """Take hold of a part of a run, whose lock and log are in `own`; who held it may take so long to let go."""
+        own.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                return cls(path, _acquire(own), own)
+            except InUseError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
+
+    def clear_record(self) -> None:
+        """Remove the record of a run that begins anew."""
+        for file in self.path.glob(f"{DATABASE}*"):
+            file.unlink()
 
     @property
     def config(self) -> Path:

@@ -82,13 +82,15 @@ class Run:
         return self._sampled("steps", None, None, as_frame)
 
     def agents(self, *, as_frame: bool = False) -> Any:
-        """Every life by rising id; the genome comes as a column a trait."""
+        """Every life by rising id; the genome comes as a column a trait; no cohort where the run has none."""
         traits = self.names.get("traits", [])
         genome = "".join(f", json_extract(genome, ?) AS {_quoted(trait)}" for trait in traits)
-        lives = "agent_id, kind, born_step, died_step, cause, parent_id, generation"
+        declared = self._types("agents")
+        cohort = "cohort" if "cohort" in declared else "NULL AS cohort"  # a run from before there were any
+        lives = f"agent_id, kind, born_step, died_step, cause, parent_id, generation, {cohort}"
         paths = [f'$."{trait}"' for trait in traits]
         query = f"SELECT {lives}{genome} FROM agents ORDER BY agent_id"
-        types = {**self._types("agents"), **dict.fromkeys(traits, "TRAIT")}
+        types = {"cohort": "TEXT", **declared, **dict.fromkeys(traits, "TRAIT")}
         build = as_polars if as_frame else as_arrays
         return self._query(query, paths, lambda cursor: build(cursor, types))
 

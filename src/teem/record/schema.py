@@ -26,7 +26,7 @@ CREATE TABLE runs(
     run_id TEXT PRIMARY KEY, world TEXT NOT NULL, seed INTEGER NOT NULL, version TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE config(key TEXT PRIMARY KEY, value) WITHOUT ROWID;         -- 'world.size', 512
-CREATE TABLE names(                                     -- every kind, cause, action, branch and trait there can be
+CREATE TABLE names(                                     -- every kind, cause, action, branch, trait, cohort there can be
     list TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY(list, number)
 ) WITHOUT ROWID;
 CREATE TABLE agents(
@@ -34,7 +34,8 @@ CREATE TABLE agents(
     born_step INTEGER NOT NULL, died_step INTEGER, cause TEXT,          -- NULL: alive
     parent_id INTEGER,                                                  -- NULL: a founder
     generation INTEGER NOT NULL,
-    genome TEXT NOT NULL                                                -- JSON, so genome->>'speed'
+    genome TEXT NOT NULL,                                               -- JSON, so genome->>'speed'
+    cohort TEXT                                                         -- NULL: the run has no cohorts
 );
 CREATE INDEX agents_by_parent ON agents(parent_id);
 CREATE TABLE agent_steps(                               -- who acted in a step, or lives at its end
@@ -77,7 +78,7 @@ VIEWS = ("agent_states", "actions")
 INCIDENTS = ("wounded", "starving")
 """How an agent begins to lose health: with energy left, or without."""
 
-Kind = Literal["int", "real", "text", "any", "natural", "kinds", "causes", "actions", "incidents", "genome"]
+Kind = Literal["int", "real", "text", "any", "natural", "kinds", "causes", "actions", "incidents", "cohorts", "genome"]
 """What a column takes: a `natural` of -1 becomes NULL, a list's number its name (-1: NULL), a row of traits JSON."""
 
 PROFILES: Mapping[str, tuple[str, ...]] = {
@@ -122,6 +123,12 @@ STATEMENTS: Mapping[str, Statement] = {
     "births": _insert(
         "agents", agent_id="int", kind="kinds", born_step="int", parent_id="natural", generation="int",
         genome="genome", essential=True,
+    ),
+    "cohorts": Statement(
+        "UPDATE agents SET cohort = ? WHERE agent_id = ?",
+        "",
+        {"cohort": "cohorts", "agent_id": "int"},
+        essential=True,
     ),
     "deaths": Statement(
         "UPDATE agents SET died_step = ?, cause = ? WHERE agent_id = ?",

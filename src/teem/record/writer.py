@@ -220,7 +220,7 @@ class Database:
     def _meaning(self, kind: schema.Kind, values: list[Any]) -> list[Any]:
         if kind == "actions" and (measured := _measured(values)) is not None:
             return measured
-        if kind in ("kinds", "causes", "actions", "incidents"):
+        if kind in ("kinds", "causes", "actions", "incidents", "cohorts"):
             names = self._names[kind]
             if values and isinstance(values[0], list):  # one a branch
                 return [" ".join([names[value] for value in row]) if row[0] >= 0 else None for row in values]

@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import Any
 
 import msgspec
-import numpy as np
 from numpy.typing import NDArray
 
 from teem.config.dump import dump_config
@@ -17,7 +16,6 @@ from teem.config.settings import Config
 from teem.errors import TeemError
 from teem.learning.build import build_policies
 from teem.learning.policies import Policies
-from teem.learning.schedule import decisions_to_be_trained
 from teem.measure.spans import Spans
 from teem.record import checkpoint
 from teem.record.checkpoint import Checkpoint, Checkpointer
@@ -25,6 +23,7 @@ from teem.record.client import Recorder
 from teem.record.collect import Collector
 from teem.record.folder import RunFolder
 from teem.record.schema import rewind
+from teem.runtime.cohorts import least_trained, standings
 from teem.state import State
 from teem.threads import Threads
 from teem.version import __version__
@@ -69,7 +68,8 @@ class Run:
         self.recorder = (
             Recorder(folder.database, config.record, self.spans, [folder.lock]) if config.record.enabled else None
         )
-        self.collector = Collector(self.world, config, self.recorder) if self.recorder else None
+        cohort_of = self.policies.cohort_of
+        self.collector = Collector(self.world, config, self.recorder, cohort_of) if self.recorder else None
         if resumed:
             self._go_on_from(resumed)
         if self.collector:
@@ -209,14 +209,6 @@ class Run:
             self.collector.load_state(state["record"])
 
 
-def least_trained(run: Run) -> int | None:
-    """The fewest updates among the living who are old enough to have had one; None when nobody is."""
-    living, gauges = run.world.population.living, run.policies.gauges
-    needed = decisions_to_be_trained(run.config.learning, len(living))
-    old = living[gauges.decisions[living] >= needed]
-    return int(np.min(gauges.updates[old])) if len(old) else None
-
-
 def summary(run: Run) -> dict[str, Any]:
     """Counts of agents and of learning, for the report and the panel."""
     totals = run.totals
@@ -228,4 +220,5 @@ def summary(run: Run) -> dict[str, Any]:
             "updates_per_s": rate,
             "least_trained_updates": least_trained(run),
         },
+        "cohorts": standings(run),
     }

@@ -22,6 +22,7 @@ from teem.measure.spans import Spans
 from teem.population.slots import Population
 from teem.runtime import landscape, picture, words
 from teem.runtime.board import Board
+from teem.runtime.cohorts import least_trained, members
 from teem.runtime.report import achieved, step_ms
 from teem.runtime.vitals import Trace, Vitals
 
@@ -90,6 +91,9 @@ class Panel:
         rows = [row("alive", f"{words.count(len(living))}   born {born}   died {died}")]
         for index, kind in enumerate(world.kinds[:6]):
             rows.append(swatch(picture.FIRST_KIND + index, f"{kind[:20]} {words.count(int(kinds[index]))}"))
+        if self.run.config.learning.cohorts:
+            parts = [f"{cohort.name[:12]} {words.count(len(rows))}" for _, cohort, rows in members(self.run)]
+            rows.append(row("cohorts", "   ".join(parts)))
         mean, best = achieved(world)
         joules = [] if isinstance(self.run.config.world, TreasureSettings) else [f"{words.number(energy)} J an agent"]
         return [
@@ -114,8 +118,6 @@ class Panel:
         run = self.run
         if not any(cohort.learns for cohort in run.policies.cohorts):
             return [row("learning", "off")]
-        from teem.runtime.loop import least_trained
-
         gauges, living = run.policies.gauges, run.world.population.living
         loss = gauges.loss[living]
         loss = loss[np.isfinite(loss)]

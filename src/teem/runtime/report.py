@@ -111,10 +111,18 @@ def in_words(report: dict[str, Any], folder: str) -> str:
             f"{words.count(learning['updates'])} updates, {words.number(learning['updates_per_s'])}/s; "
             f"least trained {words.count(learning['least_trained_updates'])}",
         ),
+        *(("cohort", _cohort(name, told, feats["unit"])) for name, told in report["cohorts"].items()),
         ("memory", f"{words.number(report['rss_mb_peak'])} MB at most"),
         ("kept in", folder),
     ]
     return "\n".join(f"{name:9} {text}" for name, text in lines)
+
+
+def _cohort(name: str, told: dict[str, Any], unit: str) -> str:
+    """How a cohort stands."""
+    learnt = "" if told["updates_median"] is None else f", {words.number(told['updates_median'])} updates (median)"
+    life = f"{words.number(told['feats_mean'])} {unit} a life so far"
+    return f"{name} ({told['algorithm']}): {words.count(told['alive'])} alive{learnt}, {life}"
 
 
 _REASONS = {"steps": "done", "interrupted": "interrupted", "extinct": "nobody is left:"}

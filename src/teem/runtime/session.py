@@ -12,19 +12,21 @@ from teem.config.settings import Config
 from teem.errors import UsageError
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
+from teem.runtime.cluster import load_ray
 from teem.runtime.interrupt import Interrupts
 from teem.runtime.islands.archipelago import Archipelago, islands_saved
-from teem.runtime.islands.cluster import load_ray
 from teem.runtime.loop import Run
 from teem.runtime.present import Compiling, LayingOut, choose_view
 from teem.runtime.processes.supervise import RECOVERED, Supervisor
+from teem.runtime.remote.fleet import Fleet
 from teem.runtime.report import build_report
 from teem.runtime.warmup import is_warm, warm
 
+Apart = Supervisor | Archipelago | Fleet  # a run whose parts play elsewhere
 RUNS = Path("runs")  # where runs lie that were given no folder
 
 
-def begin(config: Config, name: str, out: Path | None) -> Run | Supervisor | Archipelago:
+def begin(config: Config, name: str, out: Path | None) -> Run | Apart:
     """Start a new run in its own folder; one that can't start leaves nothing behind."""
     if config.runtime.mode == "ray":
         load_ray(config.ray.address)  # or say how to install it, before anything is written
@@ -32,10 +34,8 @@ def begin(config: Config, name: str, out: Path | None) -> Run | Supervisor | Arc
     there_before = [path for path in (RUNS, out) if path is not None and path.exists()]
     folder = RunFolder.create(out, f"{name}-{config.seed}", RUNS)
     try:
-        if config.runtime.mode == "async":
-            return Supervisor.create(config, folder)
-        if config.runtime.mode == "ray":
-            return Archipelago.create(config, folder)
+        if apart := _apart(config):
+            return apart.create(config, folder)
         return Run.create(config, folder, LayingOut())
     except BaseException:
         folder.close()
@@ -43,7 +43,7 @@ def begin(config: Config, name: str, out: Path | None) -> Run | Supervisor | Arc
         raise
 
 
-def go_on(path: Path, steps: str | None = None) -> Run | Supervisor | Archipelago:
+def go_on(path: Path, steps: str | None = None) -> Run | Apart:
     """Take a run up where its newest checkpoint left it, until `steps` in all if they are given."""
     folder = RunFolder.open(path)
     try:
@@ -52,14 +52,19 @@ def go_on(path: Path, steps: str | None = None) -> Run | Supervisor | Archipelag
         _compile(config)
         if steps is not None:
             folder.write_config(dump_config(config))
-        if config.runtime.mode == "async":
-            return Supervisor.go_on(config, folder)
-        if config.runtime.mode == "ray":
-            return Archipelago.go_on(config, folder)
+        if apart := _apart(config):
+            return apart.go_on(config, folder)
         return Run.resume(config, folder, LayingOut())
     except BaseException:
         folder.close()
         raise
+
+
+def _apart(config: Config) -> type[Apart] | None:
+    """What such a run is, seen from this process; None where it is played here."""
+    if config.runtime.mode == "ray":
+        return Archipelago if config.ray.role == "islands" else Fleet
+    return Supervisor if config.runtime.mode == "async" else None
 
 
 def _compile(config: Config) -> None:
@@ -69,7 +74,7 @@ def _compile(config: Config) -> None:
 
 
 def _expect_steps_left(config: Config, folder: RunFolder) -> None:
-    if config.runtime.mode == "ray":
+    if _apart(config) is Archipelago:
         done = islands_saved(folder.path, config.ray.islands)
     else:
         done = max(checkpoint.steps_of(folder.checkpoints), default=0)
@@ -80,9 +85,9 @@ def _expect_steps_left(config: Config, folder: RunFolder) -> None:
         )
 
 
-def play(run: Run | Supervisor | Archipelago, interrupts: Interrupts, *, headless: bool = False) -> dict[str, Any]:
+def play(run: Run | Apart, interrupts: Interrupts, *, headless: bool = False) -> dict[str, Any]:
     """Play a run until it is done or interrupted, save it, and return its report, kept in its folder too."""
-    if isinstance(run, (Supervisor, Archipelago)):
+    if isinstance(run, Apart):
         report = run.play(interrupts, headless=headless)
         run.folder.close()
         return report

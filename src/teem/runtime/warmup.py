@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from teem.config.cohorts import alone, cohorts_of
 from teem.config.farm import FarmSettings
 from teem.config.settings import Config, WorldSettings
 from teem.config.treasure import TreasureSettings
@@ -31,11 +32,21 @@ _STEPS = 12  # enough for every agent of the small world to learn at least once
 
 def is_warm(config: Config) -> bool:
     """Whether a run like this one has compiled its kernels before."""
-    return _marker(config).exists()
+    return all(_marker(one).exists() for one in _each(config))
 
 
 def warm(config: Config, progress: Progress) -> None:
-    """Play a few steps of a small world with the same kernels; seconds to a minute when nothing is compiled."""
+    """Play a few steps of small worlds with the same kernels; seconds to a minute when nothing is compiled."""
+    for one in _each(config):
+        _warm(one, progress)
+
+
+def _each(config: Config) -> Iterator[Config]:
+    """The settings of each cohort alone."""
+    return (alone(config, cohort) for cohort in cohorts_of(config.learning))
+
+
+def _warm(config: Config, progress: Progress) -> None:
     like = small(config)
     threads, spans = Threads(1), Spans()
     progress("the world and its networks", 0, 4)

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small import assert_same, config_of, island, run_of
+from small import FARM, assert_same, config_of, island, run_of
 
 from teem.config.dump import dump_config
+from teem.config.load import load_config
 from teem.learning.sharing import Networks
 from teem.record.folder import RunFolder
 from teem.runtime.islands.migrants import Migrants, emigrants, immigrate
+from teem.runtime.islands.show import merged
 from teem.runtime.loop import Run
 from teem.worlds.farm import farm
 
@@ -133,6 +135,21 @@ def test_an_island_that_goes_back_to_its_checkpoint_repeats_itself_bit_for_bit(t
     again.finish("interrupted")
 
 
+def test_what_comes_last_is_saved_although_that_step_was_saved_before(tmp_path: Path) -> None:
+    letter = letter_from(tmp_path)
+    here, _ = island(tmp_path / "here", 0)
+    here.play([])
+    here.play([])
+    run = run_of(here)
+    run.checkpointer._land()
+    assert run.checkpointer.last_step == run.step == 20
+    assert here.finish("interrupted", [letter])["migration"]["waiting"] == 4
+    again, _ = island(tmp_path / "here", 0)
+    assert run_of(again).world.guests is not None
+    assert len(run_of(again).world.guests) == 4
+    again.finish("interrupted")
+
+
 def test_weights_of_another_are_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     each = Migrants.each_weights
     monkeypatch.setattr(Migrants, "each_weights", lambda self: reversed(list(each(self))))
@@ -158,3 +175,37 @@ def test_joules_out_of_nothing_are_found_out(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(farm, "welcome", generous)
     with pytest.raises(AssertionError):
         test_joules_balance_when_migrants_settle(tmp_path)
+
+
+def test_a_migrant_belongs_to_the_cohort_that_it_left(tmp_path: Path) -> None:
+    cohorts = [{"name": "wide", "share": 0.5, "algorithm": "iqn", "hidden": [24]}]
+    settings = load_config("farm", {**FARM, "learning.cohorts": cohorts})
+    other, standing = island(tmp_path / "other", 1, settings)
+    while standing.emigrants is None:
+        standing = other.play([])
+    report = other.finish("steps")
+    letter = standing.emigrants
+    assert set(letter.cohort.tolist()) == {0, 1}
+    here, _ = island(tmp_path / "here", 0, settings)
+    run = run_of(here)
+    assert immigrate(run, letter) == len(letter.id)
+    assert [run.policies.legacies.entry(16 + place).cohort for place in range(4)] == letter.cohort.tolist()
+    before = run.world.population.next_id
+    came: dict[int, int] = {}
+    weights = list(letter.each_weights())
+    while len(came) < 4:
+        outcome = run.advance()
+        for slot, fame in zip(outcome.births.slot, outcome.births.fame, strict=True):
+            if fame >= 16:
+                place = int(fame) - 16
+                index = int(run.policies.cohort_of[slot])
+                assert index == letter.cohort[place]
+                assert run.policies.cohorts[index].weights_of(int(slot)).tobytes() == weights[place].tobytes()
+                came[int(run.world.population.id[slot])] = index
+    assert min(came) >= before
+    mine = here.finish("steps")
+    both = merged([mine, report], 1.0)
+    assert both["cohorts"]["wide"]["alive"] == sum(one["cohorts"]["wide"]["alive"] for one in (mine, report))
+    assert [one["cohorts"]["base"]["alive"] for one in both["each"]] == [
+        one["cohorts"]["base"]["alive"] for one in (mine, report)
+    ]

@@ -14,6 +14,10 @@ from teem.record.folder import RunFolder
 from teem.runtime.loop import Run
 from teem.runtime.processes.pupils import Pupils
 
+TREASURE = {  # two views at once, and episodes that end
+    "population__founders": 8, "population__capacity": 8, "world__worlds": 4, "world__height": 9, "world__width": 9,
+    "world__frames": 2, "world__episode": 13,
+}  # fmt: skip
 CRAWLERS = {"population__founders": 8, "population__capacity": 10, "world__decision": 2}
 
 
@@ -64,6 +68,8 @@ def of_lives(state: Any) -> Any:
         ("farm", {"learning__replay__prioritised": True}, 40),
         ("farm", {"learning__algorithm": "ppo"}, 40),
         ("farm", {"learning__sharing": "shared"}, 24),
+        ("farm", {"learning__backend": "torch", "learning__batch": 4, "learning__accumulate": 2}, 30),
+        ("treasure", TREASURE, 40),
         ("crawlers", CRAWLERS, 60),
         ("crawlers", {**CRAWLERS, "learning__algorithm": "ppo", "world__control": "torque"}, 48),
     ],
@@ -103,21 +109,31 @@ def test_what_is_acted_by_is_what_was_published_and_epsilon_is_the_agents_own(tm
     together.end()
 
 
-@pytest.mark.parametrize("fault", ["forgotten", "twice"])
+@pytest.mark.parametrize("fault", ["forgotten", "twice", "softened twice", "stale"])
 def test_an_update_that_is_not_published_or_made_twice_is_told_from_lockstep(
     tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Planted: what the identity above would miss if it could not fail."""
     right = Pupils.publish if fault == "forgotten" else Pupils.follow
     calls: list[int] = []
+    held: list[Any] = [np.zeros(1, np.float32)]
 
-    def wrong(self: Pupils, *frame: Any) -> int:
+    def wrong(self: Pupils, *frame: Any) -> Any:
         calls.append(1)
         if fault == "forgotten":
             return 0 if len(calls) % 5 == 4 else right(self, *frame)
-        made = right(self, *frame)
+        if fault == "stale":  # what is learnt from is what was seen a step before
+            seen = frame[0].columns["observation"]
+            seen[:], held[0] = np.resize(held[0], seen.shape), seen.copy()
+        made, batches = right(self, *frame)
+        if fault == "stale":
+            return made, batches
+        if fault == "softened twice":
+            own = self.cohort.networks.own
+            own.target += self.cohort.settings.tau * (own.weights - own.target)
+            return made, batches
         living = self.policies._decided
-        return made + self.cohort.learn(living, self.policies._world.population.id[living], 2)
+        return made + self.cohort.learn(living, self.policies._world.population.id[living], 2), batches
 
     monkeypatch.setattr(Pupils, right.__name__, wrong)
     config = config_of(runtime__mode="async")

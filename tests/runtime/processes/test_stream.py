@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from together import Together, config_of
@@ -127,6 +128,19 @@ def check(replay: Replay, slot: int, lived: list[tuple[Any, ...]], rows: np.ndar
         if not terminated:
             assert entry + 1 < len(lived)
             assert np.allclose(batch.next_observation[0, k], lived[entry + 1][0], rtol=1 / 128)
+
+
+@pytest.mark.parametrize("width", [1, INPUTS + 1])
+def test_what_has_another_shape_than_was_said_is_refused(width: int) -> None:
+    columns = Ring.columns(1 << 13, 1)
+    segment = Segment.create("test", columns)
+    observation, outcome = step_of(0, np.random.default_rng(1))
+    narrow = Observation(observation.living, np.zeros((CAPACITY, width), np.float32), observation.mask)
+    assert put_step(Ring(segment), narrow, outcome, np.empty(0, np.int64), {})
+    frame = Ring(segment).peek(0)
+    assert frame is not None
+    with pytest.raises(ValueError, match=rf"observation came as \[{width}\] an agent"):
+        Reading(mirror_of(), 0, 1).read(frame, {})
 
 
 def test_people_are_kept_up_as_a_population_is() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from teem.config.dump import dump_config
 from teem.config.load import load_config
@@ -39,8 +41,11 @@ def config_of(world: str = "farm", **more: object) -> Config:
 class Together:
     """A run whose policies are learnt by `Teaching`, all in this process."""
 
-    def __init__(self, config: Config, out: Path, resume: bool = False) -> None:
+    def __init__(self, config: Config, out: Path, resume: bool = False, groups: Sequence[Any] = ()) -> None:
+        """With `groups`, a learner's place in a group each, they learn one network at the same time, in threads."""
+        self.groups = groups
         self.links = Links(lay(config, room_of(config)))
+        self.linked()
         folder = RunFolder.open(out) if resume else RunFolder.create(out, "run")
         if not resume:
             folder.write_config(dump_config(config))
@@ -56,9 +61,13 @@ class Together:
 
         self.run = Run(config, folder, checkpoint.latest(folder.checkpoints) if resume else None, build=build)
 
+    def linked(self) -> None:
+        """What is to be done before anybody begins."""
+
     def teaching(self, config: Config, learner: int) -> Teaching:
         """A learner that begins now."""
-        return Teaching([config], Links(self.links.wiring, 1 + learner), learner, Threads(1))
+        group = self.groups[learner] if self.groups else None
+        return Teaching([config], Links(self.links.wiring, 1 + learner), learner, Threads(1), group)
 
     def step(self) -> None:
         """A step, learnt from and published before the next one."""
@@ -67,9 +76,17 @@ class Together:
 
     def learn(self) -> None:
         """Let every learner take all that has come."""
-        for one in self.learners:
+
+        def take(one: Teaching) -> None:
             while one.take(0):
                 pass
+
+        if not self.groups:
+            for one in self.learners:
+                take(one)
+            return
+        with ThreadPoolExecutor(len(self.learners)) as threads:
+            list(threads.map(take, self.learners))
 
     @contextmanager
     def serving(self) -> Iterator[None]:

@@ -51,6 +51,38 @@ def test_what_is_read_is_the_newest_of_each_row_and_only_what_changed(does: list
         assert (read[:, SIZE:] == 0).all()
 
 
+@given(st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, ROWS - 1), unique=True, max_size=ROWS)), max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_what_is_collected_and_posted_elsewhere_is_what_was_published(does: list[tuple[bool, list[int]]]) -> None:
+    """A few networks a letter, whoever's they are; what is told is the newest, and told once."""
+    (writer, here), (there, reader) = mailbox_of(), mailbox_of()
+    published, read = np.zeros((ROWS, SIZE), np.float32), np.zeros((ROWS, SIZE), np.float32)
+    pending: set[int] = set()
+    for number, (writes, some) in enumerate([*does, *[(False, [])] * ROWS], 1):
+        rows = np.array(sorted(some), np.int32)
+        if writes:
+            published[rows] = number + rows[:, None] / 10
+            writer.publish(rows, published, notes_of(10 + rows, np.full(len(rows), number)))
+            pending |= set(some)
+            continue
+        letters = here.collect(EVERYONE, 2)
+        assert len(letters.rows) == min(2, len(pending))
+        assert set(letters.rows.tolist()) <= pending
+        pending -= set(letters.rows.tolist())
+        assert np.array_equal(letters.weights, published[letters.rows])
+        for column in letters:
+            column.flags.writeable = False  # as what comes by message
+        there.post(letters)
+        reader.take(letters.rows, 10 + letters.rows.astype(np.int64), read)
+        assert np.array_equal(reader.notes(letters.rows), letters.notes)
+    assert np.array_equal(read, published)
+    writer.publish(EVERYONE, published, notes_of(EVERYONE, EVERYONE))
+    here.pass_over()
+    assert not len(here.collect(EVERYONE, ROWS).rows)
+    here.forget()
+    assert len(here.collect(EVERYONE, ROWS).rows) == ROWS
+
+
 def test_weights_of_somebody_long_dead_are_passed_over_and_the_next_ones_are_not() -> None:
     writer, reader = mailbox_of()
     row, weights = EVERYONE[:1], np.ones((ROWS, SIZE), np.float32)

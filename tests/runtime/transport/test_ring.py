@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teem.runtime.transport.ring import Ring
+from teem.runtime.transport.ring import Ring, contents
 from teem.runtime.transport.shared import Segment
 
 SIZE = 4096
@@ -62,6 +62,39 @@ def test_each_reader_reads_every_frame_in_order_and_whole(does: list[Any]) -> No
             reader.release(which)
 
 
+@given(st.lists(st.one_of(st.integers(0, 60), st.sampled_from(["carry", "read"])), max_size=80))
+@settings(max_examples=40, deadline=None)
+def test_frames_that_are_carried_to_another_ring_are_the_same_there(does: list[Any]) -> None:
+    """Several at once, as contents one after the other; a reader that has left holds nobody up."""
+    near, _ = ring_of(2 * SIZE)
+    far, reader = ring_of(readers=2)
+    far.leave(1)
+    waiting: deque[tuple[int, int]] = deque()
+    under_way: list[np.ndarray[Any, Any]] = []
+    for number, what in enumerate([*does, *["carry", "read"] * 80]):
+        if isinstance(what, int):
+            if near.put("step", {"number": number}, columns_of(number, what)):
+                waiting.append((number, what))
+        elif what == "carry":
+            while (frame := near.peek()) is not None:
+                under_way.append(frame.content.copy())
+                near.release()
+            parcel = np.concatenate(under_way) if under_way else np.empty(0, np.uint8)
+            arrived = 0
+            for content in contents(parcel):
+                if not far.put_content(content):
+                    break
+                arrived += 1
+            under_way = under_way[arrived:]
+        elif (frame := reader.peek()) is not None:
+            expected, rows = waiting.popleft()
+            assert (frame.kind, frame.constants) == ("step", {"number": expected})
+            for name, column in columns_of(expected, rows).items():
+                assert np.array_equal(frame.columns[name], column)
+            reader.release()
+    assert not waiting
+
+
 def test_a_frame_is_not_seen_before_it_is_committed() -> None:
     writer, reader = ring_of()
     views = writer.begin("step", {}, {"id": (np.int64, (4,))})
@@ -107,7 +140,7 @@ READER = """
 import sys, time
 import numpy as np
 from teem.runtime.transport.events import Bell
-from teem.runtime.transport.ring import Ring
+from teem.runtime.transport.ring import Ring, contents
 from teem.runtime.transport.shared import Segment
 ring = Ring(Segment(int(sys.argv[1]), Ring.columns({size}, 1)))
 bell = Bell((int(sys.argv[2]), int(sys.argv[3])))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.cohorts import cohorts_of
 from teem.config.treasure import TreasureSettings
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.evaluate.play import Play
@@ -109,8 +110,7 @@ def networks_change_when_they_learn(play: Play) -> Verdict:
     if stuck.any():
         agent = last.id[after][stuck][0]
         return bad(f"agent {agent} was updated, but its network is the same; {stuck.sum()} so", int(stuck.sum()))
-    own = play.config.learning.sharing == "own"
-    alone = own & changed & ~updated
+    alone = _shares(play, "own")[last.cohort[after]] & changed & ~updated
     if alone.any():
         agent = last.id[after][alone][0]
         return bad(f"agent {agent} was not updated, but its network changed; {alone.sum()} so", int(alone.sum()))
@@ -123,15 +123,21 @@ def networks_differ_between_agents(play: Play) -> Verdict:
     """No two agents that have learnt have the same weights, where each has its own."""
     if not play.last.weights.shape[1]:
         return unknown("this run has no networks")
-    if play.config.learning.sharing == "shared":
+    shared = _shares(play, "shared")
+    if shared.all():
         return unknown("all share one network: learning.sharing is shared")
-    learnt = play.last.weights[play.last.updates > 0]
+    learnt = play.last.weights[(play.last.updates > 0) & ~shared[play.last.cohort]]
     if len(learnt) < 2:
         return unknown("fewer than two of those watched have learnt")
     distinct = len({row.tobytes() for row in learnt})
     if distinct < len(learnt):
         return bad(f"{len(learnt)} agents have only {distinct} different networks", distinct)
     return good(f"{distinct} agents, as many networks", distinct)
+
+
+def _shares(play: Play, sharing: str) -> NDArray[np.bool_]:
+    """Which cohorts share what."""
+    return np.array([cohort.sharing == sharing for cohort in cohorts_of(play.config.learning)])
 
 
 def gradients_are_finite(play: Play) -> Verdict:
@@ -161,7 +167,8 @@ def weights_are_finite(play: Play) -> Verdict:
         return bad(
             f"agent {play.last.id[wrong][0]} has weights that are not finite; {wrong.sum()} so", int(wrong.sum())
         )
-    return good(f"{weights.size} weights of {len(weights)} networks", weights.size)
+    size = play.last.size
+    return good(f"{size.sum()} weights of {(size > 0).sum()} networks", int(size.sum()))
 
 
 CHECKS = (

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.cohorts import cohorts_of
 from teem.config.treasure import TreasureSettings
-from teem.evaluate.checks.record import old_enough_are_trained, why_nothing_is_learnt
+from teem.evaluate.checks.record import everyone_trained
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.evaluate.play import Play
 from teem.evaluate.rehearsal import Moment
@@ -123,11 +124,8 @@ def observations_are_finite(play: Play) -> Verdict:
 
 def everyone_old_enough_is_trained(play: Play) -> Verdict:
     """In the end, everyone with enough decisions has been updated."""
-    settings = play.config.learning
-    reason = why_nothing_is_learnt(settings)
-    if reason:
-        return unknown(reason)
-    return old_enough_are_trained(play.gauged.id, play.gauged.updates, play.gauged.decisions, settings)
+    gauged, cohorts = play.gauged, cohorts_of(play.config.learning)
+    return everyone_trained(cohorts, gauged.cohort, gauged.id, gauged.updates, gauged.decisions)
 
 
 def the_same_state_gives_the_same_bits(play: Play) -> Verdict:

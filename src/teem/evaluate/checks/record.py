@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.cohorts import cohorts_of
 from teem.config.crawlers import CrawlersSettings
-from teem.config.settings import Config, LearningSettings
+from teem.config.settings import CohortSettings, Config, PolicySettings
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.evaluate.trained import LEARNING
 from teem.learning.schedule import decisions_to_be_trained
@@ -205,19 +207,53 @@ def recorded_numbers_are_finite(record: Record) -> Verdict:
 
 def the_record_shows_everyone_old_enough_trained(record: Record) -> Verdict:
     """In the last record of learning, everyone with enough decisions has been updated."""
-    reason = why_nothing_is_learnt(record.config.learning)
-    if reason:
-        return unknown(reason)
-    rows = np.array(
-        record.rows("SELECT agent_id, updates, decisions FROM learning WHERE step = (SELECT max(step) FROM learning)"),
-        np.int64,
-    ).reshape(-1, 3)
-    if not len(rows):
+    cohorts = cohorts_of(record.config.learning)
+    nothing = [why_nothing_is_learnt(cohort) for cohort in cohorts]
+    if all(nothing):
+        return unknown(nothing[0])
+    rows = record.rows(
+        "SELECT agent_id, updates, decisions FROM learning WHERE step = (SELECT max(step) FROM learning)"
+    )
+    if not rows:
         return unknown("learning has not been recorded yet")
-    return old_enough_are_trained(rows[:, 0], rows[:, 1], rows[:, 2], record.config.learning)
+    ids, updates, decisions = np.array(rows, np.int64).T
+    return everyone_trained(
+        cohorts, _cohort_of(record, ids, cohorts), ids, updates, decisions, record.config.runtime.learners
+    )
 
 
-def why_nothing_is_learnt(settings: LearningSettings) -> str:
+def _cohort_of(record: Record, ids: NDArray[np.int64], cohorts: Sequence[CohortSettings]) -> NDArray[np.int64]:
+    """The number of each agent's cohort."""
+    if len(cohorts) == 1:
+        return np.zeros(len(ids), np.int64)
+    numbers = {cohort.name: number for number, cohort in enumerate(cohorts)}
+    names = dict(record.rows("SELECT agent_id, cohort FROM agents"))
+    return np.array([numbers.get(names[agent], -1) for agent in ids.tolist()])
+
+
+def everyone_trained(
+    cohorts: Sequence[CohortSettings],
+    number: NDArray[np.integer],
+    ids: NDArray[np.int64],
+    updates: NDArray[np.int64],
+    decisions: NDArray[np.int64],
+    learners: int = 1,
+) -> Verdict:
+    """In each cohort that learns, everyone with enough decisions has been updated; arrays by agent."""
+    verdicts = []
+    for index, cohort in enumerate(cohorts):
+        mine = number == index
+        reason = why_nothing_is_learnt(cohort)
+        of_mine = (ids[mine], updates[mine], decisions[mine])
+        verdict = unknown(reason) if reason else old_enough_are_trained(*of_mine, cohort, learners)
+        verdicts.append(verdict if len(cohorts) == 1 else verdict._replace(detail=f"{cohort.name}: {verdict.detail}"))
+    wrong = [verdict for verdict in verdicts if verdict.ok is False]
+    told = wrong or [verdict for verdict in verdicts if verdict.ok] or verdicts
+    least = min((verdict.figure for verdict in told if verdict.figure is not None), default=None)
+    return Verdict(told[0].ok, "; ".join(verdict.detail for verdict in told), least)
+
+
+def why_nothing_is_learnt(settings: PolicySettings) -> str:
     """The setting that keeps agents from learning; '' if they learn."""
     if settings.algorithm not in LEARNING:
         return f"nothing is learnt: learning.algorithm is {settings.algorithm}"
@@ -225,10 +261,14 @@ def why_nothing_is_learnt(settings: LearningSettings) -> str:
 
 
 def old_enough_are_trained(
-    ids: NDArray[np.int64], updates: NDArray[np.int64], decisions: NDArray[np.int64], settings: LearningSettings
+    ids: NDArray[np.int64],
+    updates: NDArray[np.int64],
+    decisions: NDArray[np.int64],
+    settings: PolicySettings,
+    learners: int = 1,
 ) -> Verdict:
     """Everyone with enough decisions has been updated; arrays by agent."""
-    needed = decisions_to_be_trained(settings, len(ids))
+    needed = decisions_to_be_trained(settings, len(ids), learners)
     old = decisions >= needed
     if not old.any():
         return unknown(f"nobody has made the {needed} decisions yet after which an agent must have learnt")

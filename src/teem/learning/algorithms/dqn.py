@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from teem.config.settings import LearningSettings
 from teem.learning.acting import Acting
+from teem.learning.group import part_of
 from teem.learning.learner import Learner
 from teem.learning.replay import Replay
 from teem.learning.schedule import SHARED_MEMBERS, pace_of, updates_due, within_budget
@@ -180,27 +181,32 @@ class DQN(Learner):
 
     def learn(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> int:
         """Update those whose turn it is; a network that all share is updated once, from some of them."""
-        if not self.learns or not len(rows):
+        if not self.learns:
             return 0
         every = self._acting.decision  # neighbours by id decide in different steps: each step's learners are as many
         times = updates_due(ids // every, step // every, self._pace)
+        turns = [np.flatnonzero(times > again) for again in range(int(times.max(initial=0)))]
+        due = [turn[self._ready(rows[turn])] for turn in turns]
+        everywhere = self.networks.group.totals([len(one) for one in due])
+        nobody = np.empty(0, np.int64)
         return sum(
-            self._learn_once(rows, ids, np.flatnonzero(times > again), step + (again << _ROUND))
-            for again in range(int(times.max()))
+            self._learn_once(rows, ids, due[again] if again < len(due) else nobody, step + (again << _ROUND))
+            for again, members in enumerate(everywhere)
+            if members
         )
 
-    def _learn_once(self, rows: NDArray[np.int32], ids: NDArray[np.int64], turn: NDArray[np.int64], key: int) -> int:
-        """Update those of the rows whose turn it is; what they learn from is drawn by the key."""
-        settings, gauges = self.settings, self.gauges
-        due = turn[self._ready(rows[turn])]
-        budget = SHARED_MEMBERS if settings.sharing == "shared" else settings.budget
+    def _learn_once(self, rows: NDArray[np.int32], ids: NDArray[np.int64], due: NDArray[np.int64], key: int) -> int:
+        """Update those of the rows whose turn it is, as the budget lets; what they learn from is drawn by the key."""
+        settings, gauges, group = self.settings, self.gauges, self.networks.group
+        budget = part_of(SHARED_MEMBERS, group) if settings.sharing == "shared" else settings.budget
         due = within_budget(due, rows, ids, gauges.updates, budget)
-        if not len(due):
-            return 0
         chosen = rows[due]
         self.backend.update(chosen, ids[due], self.replay, self._seed, key, gauges.loss, gauges.faults)
         gauges.updates[chosen] += 1
-        return 1 if settings.sharing == "shared" else len(due)
+        self.batches += len(due)
+        if settings.sharing == "shared":
+            return int(group.rank == 0)  # of all together, told once
+        return len(due)
 
     def _ready(self, rows: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which rows remember enough to learn from."""

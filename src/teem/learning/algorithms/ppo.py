@@ -12,6 +12,7 @@ from teem.config.settings import LearningSettings
 from teem.learning.acting import Acting
 from teem.learning.cohort import load_rows
 from teem.learning.distribution import distribution_of
+from teem.learning.group import part_of
 from teem.learning.learner import Learner
 from teem.learning.rollout import Rollouts
 from teem.learning.schedule import within_budget
@@ -60,11 +61,23 @@ def ppo_loss(
     return (batch.weight * (value * error - surrogate - entropy * spread)).mean()
 
 
-def normalise(advantage: NDArray[np.float32], weight: NDArray[np.float32], axis: int | None) -> NDArray[np.float32]:
-    """Advantages of mean 0 and deviation 1 where `weight` is 1, along the axis; None: over all agents."""
-    count = weight.sum(axis=axis, keepdims=True)
-    mean = (advantage * weight).sum(axis=axis, keepdims=True) / np.maximum(count, 1)
-    squares = (weight * (advantage - mean) ** 2).sum(axis=axis, keepdims=True)
+def _alone(sums: NDArray[np.float32]) -> NDArray[np.float32]:
+    return sums
+
+
+def normalise(
+    advantage: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    axis: int | None,
+    add_up: Callable[[NDArray[np.float32]], NDArray[np.float32]] = _alone,
+) -> NDArray[np.float32]:
+    """Advantages of mean 0 and deviation 1 where `weight` is 1, along the axis; None: over all agents.
+
+    Where other processes have some of these agents, `add_up` gives the sums over all of them.
+    """
+    count = add_up(weight.sum(axis=axis, keepdims=True))
+    mean = add_up((advantage * weight).sum(axis=axis, keepdims=True)) / np.maximum(count, 1)
+    squares = add_up((weight * (advantage - mean) ** 2).sum(axis=axis, keepdims=True))
     deviation = np.sqrt(squares / np.maximum(count - 1, 1))
     return np.asarray((advantage - mean) * weight / (deviation + np.float32(1e-8)), np.float32)
 
@@ -151,26 +164,29 @@ class PPO(Learner):
             return 0
         settings, gauges = self.settings, self.gauges
         ready = np.flatnonzero(self.rollouts.ready[rows])
-        due = within_budget(ready, rows, ids, gauges.updates, settings.budget)
+        group = self.networks.group
+        budget = settings.budget and max(1, part_of(settings.budget, group))
+        due = within_budget(ready, rows, ids, gauges.updates, budget)
         rows, ids = rows[due], ids[due]
         if settings.sharing != "own":
             rows, ids = np.concatenate([rows, self._dead[0]]), np.concatenate([ids, self._dead[1]])
             self._dead = rows[:0], ids[:0]
-        if not len(rows):
+        if not group.totals([len(rows)])[0]:
             return 0
         for some, their, count in self.backend.blocks(rows, ids):
             self._update(some, their, count, step)
         gauges.updates[rows] += 1
+        self.batches += len(rows)
         self.rollouts.forget(rows)
-        return 1 if settings.sharing == "shared" else len(rows)
+        return int(group.rank == 0) if settings.sharing == "shared" else len(rows)
 
     def _update(self, rows: NDArray[np.int32], ids: NDArray[np.int64], count: int, step: int) -> None:
         """Several passes over the rows' rollouts, by minibatches; the first `count` rows are improved."""
         held = self.backend.take(rows)
         part = rows[:count]
         total, taken = np.zeros(count, np.float32), np.zeros(count, np.int64)
-        for batch in self._minibatches(rows, ids, step):
-            loss, _, every_sound = self.backend.improve(held, batch)
+        for batches in self._updates(rows, ids, step):
+            loss, _, every_sound = self.backend.improve(held, batches)
             sound = every_sound[:count]
             total += np.where(sound, loss[:count], 0.0)
             taken += sound
@@ -178,24 +194,38 @@ class PPO(Learner):
         self.backend.give(part, held)
         self.gauges.loss[part] = np.where(taken > 0, total / np.maximum(taken, 1), np.nan)
 
-    def _minibatches(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> Iterator[Minibatch]:
-        """Each pass in its own random order, every agent in its own."""
+    def _updates(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> Iterator[list[Minibatch]]:
+        """The minibatches of each step of Adam; each pass in its own random order, every agent in its own."""
         settings, rollouts, tensor = self.settings.ppo, self.rollouts, self.backend.tensor
         advantage, weight = rollouts.advantage(rows, self.settings.gamma, settings.gae_lambda)
         returns = advantage + rollouts.value[rows]
         axis = None if self.backend.all_share else 1
         for order in orders(self._seed, step, ids, settings.epochs, settings.horizon):
-            for part in np.array_split(order, settings.minibatches, axis=1):
+            for parts in minibatches(order, self.settings):
                 at, here = rows[:, None], np.arange(len(rows))[:, None]
-                yield Minibatch(
-                    tensor(rollouts.observation[at, part]),
-                    tensor(rollouts.mask[at, part]),
-                    tensor(rollouts.action[at, part]),
-                    tensor(rollouts.log_probability[at, part]),
-                    tensor(normalise(advantage[here, part], weight[here, part], axis)),
-                    tensor(returns[here, part]),
-                    tensor(weight[here, part]),
-                )
+                whole = np.concatenate(parts, axis=1)  # advantages are normalised over all that a step is by
+                normal = normalise(advantage[here, whole], weight[here, whole], axis, self._add_up)
+                shares = np.array_split(normal, len(parts), axis=1)
+                yield [
+                    Minibatch(
+                        tensor(rollouts.observation[at, part]),
+                        tensor(rollouts.mask[at, part]),
+                        tensor(rollouts.action[at, part]),
+                        tensor(rollouts.log_probability[at, part]),
+                        tensor(share),
+                        tensor(returns[here, part]),
+                        tensor(weight[here, part]),
+                    )
+                    for part, share in zip(parts, shares, strict=True)
+                ]
+
+    def _add_up(self, sums: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Sums over all who learn this network together."""
+        if self.networks.group.size == 1:
+            return sums
+        joint = self.backend.tensor(sums).clone()
+        self.networks.group.add_up(joint)
+        return np.asarray(joint.cpu().numpy())
 
     def state(self, rows: NDArray[np.int32]) -> State:
         """Gauges, networks and rollouts of the rows."""
@@ -216,6 +246,13 @@ class PPO(Learner):
     def decisions(self) -> dict[str, Array]:
         """What is known of the decisions in progress, which are remembered when they end."""
         return {"head": self._head, "value": self._value, "drawn": self._drawn}
+
+
+def minibatches(order: NDArray[np.int64], settings: LearningSettings) -> Iterator[list[NDArray[np.int64]]]:
+    """Cut a rollout in its order `[..., horizon]` into minibatches: for each step of Adam, those it is by."""
+    steps = settings.ppo.minibatches // settings.accumulate
+    for step in np.array_split(order, steps, axis=-1):
+        yield np.array_split(step, settings.accumulate, axis=-1)
 
 
 def orders(seed: int, step: int, ids: NDArray[np.int64], epochs: int, horizon: int) -> Iterator[NDArray[np.int64]]:

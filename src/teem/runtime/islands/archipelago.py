@@ -20,18 +20,18 @@ from teem.errors import TeemError
 from teem.record import checkpoint
 from teem.record.disk import write_text
 from teem.record.folder import CHECKPOINTS, CONFIG, RunFolder
+from teem.runtime.cluster import PAUSE_S, Cluster, FailedError, LostError
 from teem.runtime.interrupt import Interrupts
-from teem.runtime.islands.cluster import Cluster, IslandLostError
-from teem.runtime.islands.island import Standing
+from teem.runtime.islands.island import Island, Standing
 from teem.runtime.islands.mail import Mail
-from teem.runtime.islands.show import Progress, merged
+from teem.runtime.islands.show import Saying, merged
+from teem.runtime.progress import ProgressLine
 from teem.version import __version__
 
 ISLANDS = "islands"  # the folder of their folders
 LOOK_S = 0.5
 START_S = 600.0  # how long an island may take to find a node, compile its kernels and make its world
 RESTARTS_S = 60.0  # within which `runtime.restarts` counts, for each island
-PAUSE_S = 3.0  # after a loss, times the losses: the cluster may take a lost node for alive a while longer
 
 
 class Place:
@@ -67,7 +67,7 @@ class Archipelago:
 
     @classmethod
     def go_on(cls, config: Config, folder: RunFolder) -> Archipelago:
-        """Go on from the newest whole checkpoint of each island; what was on the way between them is lost."""
+        """Go on from the newest whole checkpoint of each island; what was undelivered when they ended is lost."""
         for island in range(config.ray.islands):
             checkpoint.latest(island_folder(folder.path, island) / CHECKPOINTS)
         _write_configs(config, folder)
@@ -77,14 +77,18 @@ class Archipelago:
     def play(self, interrupts: Interrupts, *, headless: bool = False) -> dict[str, Any]:
         """Play to the end or until interrupted, and return the report; TeemError when it can't go on."""
         begun = time.perf_counter()
-        self._cluster = Cluster(self.config.ray)
-        progress = Progress(self.config, headless=headless)
+        self._cluster = Cluster(self.config.ray, self.config.ray.islands)
+        saying = Saying(self.config.steps)
+        progress = ProgressLine(
+            lambda: saying.line([place.standing for place in self._places], self._settled, len(self._lost)),
+            headless=headless,
+        )
         try:
             for index in range(len(self._places)):
                 self._begin(index)
             while not all(place.report for place in self._places):
                 self._look(interrupts)
-                progress.show([place.standing for place in self._places], self._settled, len(self._lost))
+                progress.show()
         except BaseException as error:
             self.folder.log("failed", error=str(error))
             raise
@@ -105,8 +109,10 @@ class Archipelago:
         for wait in self._cluster.ready(waits, LOOK_S):
             try:
                 self._hear(waits[wait], self._cluster.answer(wait), stop=interrupts.asked)
-            except IslandLostError as loss:
+            except LostError as loss:
                 self._replace(waits[wait], str(loss))
+            except FailedError as error:
+                raise TeemError(f"island {waits[wait]} failed: {error}") from error
         now = time.monotonic()
         for index, place in enumerate(self._places):
             if place.wait is None:
@@ -120,6 +126,7 @@ class Archipelago:
         place = self._places[index]
         if place.finishing:
             place.report = told
+            self._settled += told["migration"].pop("came_last")
             self._cluster.end(place.actor)
             return
         standing: Standing = told
@@ -130,17 +137,19 @@ class Archipelago:
         if standing.emigrants is not None:
             self._mail.post(standing.emigrants)
         self._mail.saved(index, standing.saved)
-        if standing.over or stop:
-            place.finishing = True
-            self._tell(index, place.actor.finish.remote(standing.over or "interrupted"), self.config.runtime.patience)
+        letters = self._mail.hand_over(index, standing.step)
+        place.finishing = bool(standing.over) or stop
+        if place.finishing:
+            wait = place.actor.finish.remote(standing.over or "interrupted", letters)
         else:
-            letters = self._mail.hand_over(index, standing.step)
-            self._tell(index, place.actor.play.remote(letters), self.config.runtime.patience)
+            wait = place.actor.play.remote(letters)
+        self._tell(index, wait, self.config.runtime.patience)
 
     def _begin(self, index: int) -> None:
         place = self._places[index]
         place.standing, place.finishing = None, False
-        place.actor = self._cluster.place(index, str(island_folder(self.folder.path, index).absolute()))
+        path = str(island_folder(self.folder.path, index).absolute())
+        place.actor = self._cluster.place(Island, index, path, again=bool(place.lost_at))
         self._tell(index, place.actor.begin.remote(), START_S)
 
     def _tell(self, index: int, wait: Any, seconds: float) -> None:
@@ -179,6 +188,7 @@ class Archipelago:
             "migrants_received": self._settled,
             "bytes_sent": self._mail.bytes,
             "letters_given_up": self._mail.given_up,
+            "migrants_undelivered": self._mail.waiting,
             "each": report.pop("each"),
         }
         self.folder.write_report(report)

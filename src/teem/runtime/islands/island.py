@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from teem.config.load import load_config
-from teem.errors import InUseError
 from teem.record import checkpoint
-from teem.record.folder import DATABASE, RunFolder
+from teem.record.folder import RunFolder
 from teem.runtime.islands.migrants import Migrants, emigrants, immigrate
 from teem.runtime.loop import Run
 from teem.runtime.report import build_report
@@ -46,13 +45,12 @@ class Island:
 
     def begin(self) -> Standing:
         """Take the run up at its newest checkpoint, or at its beginning if there is none."""
-        folder = _open(self._path)
+        folder = RunFolder.open_part(self._path, self._path, LEAVE_S)
         config = load_config(folder.config)
         if checkpoint.steps_of(folder.checkpoints):
             self._run = Run.resume(config, folder)
         else:
-            for file in self._path.glob(f"{DATABASE}*"):
-                file.unlink()
+            folder.clear_record()
             self._run = Run.create(config, folder)
         self._begun = time.perf_counter()
         return self._standing(self._run, 0)
@@ -70,15 +68,19 @@ class Island:
         due = ray.migrate_every and run.step % ray.migrate_every == 0 and not self._over(run)
         return self._standing(run, settled, emigrants(run, self._index, ray.migrants) if due else None)
 
-    def finish(self, reason: str) -> dict[str, Any]:
-        """Save, let the run go, and return its report, kept in its folder too."""
+    def finish(self, reason: str, letters: Sequence[Migrants] = ()) -> dict[str, Any]:
+        """Take in what arrived, save, let the run go, and return its report, kept in its folder too."""
         run = self._expect_run()
+        settled = sum(immigrate(run, letter) for letter in letters)
+        if settled and run.config.checkpoint.at_end and run.checkpointer.last_step == run.step:
+            run.save()  # the one of this step does not have them
         run.finish(reason)
         report = build_report(run, reason, time.perf_counter() - self._begun)
         guests = run.world.guests
         report["migration"] = {
             "waiting": 0 if guests is None else len(guests),
             "crowded_out": 0 if guests is None else guests.crowded_out,
+            "came_last": settled,
         }
         run.folder.write_report(report)
         run.folder.close()
@@ -109,15 +111,3 @@ class Island:
             settled=settled,
             emigrants=leaving,
         )
-
-
-def _open(path: Path) -> RunFolder:
-    """Hold the folder; whoever held it before is given time to go."""
-    deadline = time.monotonic() + LEAVE_S
-    while True:
-        try:
-            return RunFolder.open(path)
-        except InUseError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.2)

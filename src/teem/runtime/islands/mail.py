@@ -48,6 +48,11 @@ class Mail:
         self._waiting[to].append(migrants)
         self._cut(self._waiting[to])
 
+    @property
+    def waiting(self) -> int:
+        """Migrants that have not been handed over."""
+        return sum(len(letter.id) for letters in self._waiting for letter in letters)
+
     def hand_over(self, island: int, step: int) -> list[Migrants]:
         """What has arrived for an island that is at that step, in the order it came."""
         letters = list(self._waiting[island])

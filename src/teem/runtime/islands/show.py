@@ -2,54 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Sequence
 from typing import Any
 
-from teem.config.settings import Config
 from teem.runtime import words
 from teem.runtime.islands.island import Standing
-from teem.runtime.present import LINE_EVERY_S
+from teem.runtime.progress import Rate
 
 
-class Progress:
-    """A progress line on standard error, rewritten in place on a terminal."""
+class Saying:
+    """A line on how all islands stand."""
 
-    def __init__(self, config: Config, *, headless: bool) -> None:
-        self._steps = config.steps
-        self._rewrites = sys.stderr.isatty() and not headless
-        self._every_s = 0.5 if self._rewrites else LINE_EVERY_S
-        self._next = time.monotonic() + self._every_s
-        self._line = ""
-        self._before: tuple[float, int] | None = None
+    def __init__(self, steps: int) -> None:
+        self._steps, self._rate = steps, Rate()
 
-    def show(self, standings: Sequence[Standing | None], migrants: int, restarts: int) -> None:
-        """Write a line if it is time."""
-        now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + self._every_s
-        self._line = self._said(now, standings, migrants, restarts)
-        if self._rewrites:
-            print(f"\r{self._line}\x1b[K", end="", file=sys.stderr, flush=True)
-        else:
-            print(self._line, file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """Leave the last line standing."""
-        if self._rewrites and self._line:
-            print(file=sys.stderr)
-
-    def _said(self, now: float, standings: Sequence[Standing | None], migrants: int, restarts: int) -> str:
+    def line(self, standings: Sequence[Standing | None], migrants: int, restarts: int) -> str:
+        """In words; rates are since the last one."""
         known = [one for one in standings if one is not None]
         if not known:
             return f"{len(standings)} islands: beginning"
         steps, done = [one.step for one in known], sum(one.agent_steps for one in known)
-        rate = None
-        if self._before is not None and len(known) == len(standings) and done >= self._before[1]:
-            rate = (done - self._before[1]) / (now - self._before[0])
-        self._before = (now, done) if len(known) == len(standings) else None
+        rate = self._rate.of(done if len(known) == len(standings) else None)
         of = f"/{self._steps}" if self._steps else ""
         return (
             f"{len(known)} of {len(standings)} islands; slowest at step {min(steps)}{of}, fastest {max(steps)}; "
@@ -79,11 +52,27 @@ def merged(reports: Sequence[dict[str, Any]], wall_seconds: float) -> dict[str, 
         "least_trained_updates": min(least, default=None),
     }
     together["feats"] = _feats(reports)
+    cohorts = [report["cohorts"] for report in reports]
+    together["cohorts"] = {name: _cohort([each[name] for each in cohorts]) for name in cohorts[0]}
     together["rss_mb_peak"] = max(report["rss_mb_peak"] for report in reports)
     del together["migration"]
-    own = ("seed", "reason", "steps", "agent_steps", "agent_steps_per_s", "agents", "learning", "feats", "migration")
-    together["each"] = [{name: report[name] for name in own} for report in reports]
+    own = ("seed", "reason", "steps", "agent_steps", "agent_steps_per_s", "agents", "learning", "feats", "cohorts")
+    together["each"] = [{name: report[name] for name in (*own, "migration")} for report in reports]
     return together
+
+
+def _cohort(told: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One cohort on all islands; medians have no sum, so they stand with each island."""
+    alive = sum(one["alive"] for one in told)
+    known = [one for one in told if one["feats_mean"] is not None]
+    least = [one["least_trained_updates"] for one in told if one["least_trained_updates"] is not None]
+    return told[0] | {
+        "alive": alive,
+        "updates_median": None,
+        "least_trained_updates": min(least, default=None),
+        "feats_mean": sum(one["alive"] * one["feats_mean"] for one in known) / alive if alive else None,
+        "feats_most": max((one["feats_most"] for one in known), default=None),
+    }
 
 
 def _feats(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -40,6 +40,20 @@ def acting_config(config: Config) -> Config:
     return msgspec.structs.replace(config, learning=learning)
 
 
+class Patience:
+    """For how long something is waited for; time in which this process was held up itself doesn't count."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left, self._looked = seconds, time.monotonic()
+
+    def is_over(self) -> bool:
+        """Asked about every `WAKE_S`: whether it has been waited long enough."""
+        now = time.monotonic()
+        self._left -= min(now - self._looked, 2 * WAKE_S)
+        self._looked = now
+        return self._left < 0
+
+
 class ActingPolicies(Policies):
     """Policies that are learnt elsewhere: same calls, same order, so the same loop drives them."""
 
@@ -56,7 +70,8 @@ class ActingPolicies(Policies):
         self._control, self._ring = links.control, links.rings[actor]
         self._own = links.own[actor]
         self._common = links.common[actor] if links.common else None
-        self._batch = config.learning.batch if config.learning.algorithm in VALUED else 0  # 0: it replays nothing
+        self._batch = config.learning.transitions if config.learning.algorithm in VALUED else 0  # 0: replays nothing
+        self._one_network = config.learning.sharing == "shared"
         self._lag_max, self._patience = config.runtime.policy_lag_max, config.runtime.patience
         self._met = [-1] * self._control.learners  # the generation of each learner that knows who lives here
         self._source = ""  # the checkpoint that the learners begin with; "": with founders
@@ -120,11 +135,11 @@ class ActingPolicies(Policies):
         """Sleep until `done()`, and greet learners that begin meanwhile; TeemError when nothing happens for long."""
         if done():
             return
-        begun = time.monotonic()
+        begun, patience = time.monotonic(), Patience(self._patience)
         while not done():
             self._links.actor_bells[self._actor].wait(WAKE_S)
             self._control.get_on(self._actor)
-            if time.monotonic() - begun > self._patience:
+            if patience.is_over():
                 raise TeemError(
                     f"no learner has taken anything for {self._patience:g} s: "
                     "raise runtime.patience, or look for its fault in the log"
@@ -154,9 +169,14 @@ class ActingPolicies(Policies):
     # ---- learners that begin
 
     def _meet(self) -> None:
-        """Tell each learner that has been started who lives here, and with what."""
-        for learner in range(self._control.learners):
-            generation = self._control.generation(learner)
+        """Tell each learner that has been started who lives here, and with what.
+
+        Those who hold one network are told in a row: no step may come between, which only some of them would take.
+        """
+        generations = [self._control.generation(learner) for learner in range(self._control.learners)]
+        if self._one_network and len(set(generations)) > 1:
+            return  # they are being started
+        for learner, generation in enumerate(generations):
             if generation != self._met[learner]:
                 self._met[learner] = generation
                 self._call_roll(learner, self._source if not self._began else self._hand_over_weights(learner))
@@ -174,13 +194,13 @@ class ActingPolicies(Policies):
             "facts": msgspec.to_builtins(Facts.of(world)),
         }
         columns: dict[str, NDArray[Any]] = {"living": living, "id": people.id[living]}
-        begun = time.monotonic()
+        patience = Patience(self._patience)
         while not self._ring.put(ROLL, constants, columns):
             self._links.actor_bells[self._actor].wait(WAKE_S)
             self._control.get_on(self._actor)
             if self._control.generation(learner) != self._met[learner]:
                 return  # lost again: whoever comes next is greeted in turn
-            if time.monotonic() - begun > self._patience:
+            if patience.is_over():
                 raise TeemError(f"learner {learner} has taken nothing for {self._patience:g} s")
         self._ring_all()
 
@@ -267,7 +287,7 @@ class ActingPolicies(Policies):
     def report(self) -> dict[str, Any]:
         """How old the policies were that acted, how often they were trained, and what was waited for."""
         decisions = self.decisions
-        total = self._control.total("updates", self._actor)
+        batches = self._control.total("batches", self._actor)
         counts = self.lags
         acted = int(counts.sum())
         return {
@@ -277,7 +297,7 @@ class ActingPolicies(Policies):
                 "max": int(np.flatnonzero(counts).max(initial=0)) if acted else None,
                 "cap": self._lag_max,
             },
-            "replay_ratio": total * self._batch / decisions if decisions and self._batch else None,
+            "replay_ratio": batches * self._batch / decisions if decisions and self._batch else None,
             "waited_s": self.waited_s,
             "steps_lost": self._control.total("lost", self._actor),
         }

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from teem.errors import GroupError
 from teem.runtime.processes.control import Control
 from teem.runtime.processes.worker import Orders
 from teem.runtime.transport.shared import anonymous
@@ -59,6 +60,11 @@ class Child:
     def done(self) -> bool:
         """Whether it has ended as it should."""
         return self.process.poll() == 0
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether it has ended because another one of its group was lost."""
+        return self.process.poll() == GroupError.exit_code
 
     def fault(self, patience_s: float) -> str | None:
         """Why it has to be replaced; None while it is well, or has done its part."""

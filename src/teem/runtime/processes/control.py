@@ -10,6 +10,9 @@ from teem.runtime.transport.shared import Columns, Segment
 _CELL = 8  # int64 in a cache line: one fact in each
 
 
+COUNTS = ("met", "learnt", "updates", "batches", "saved", "lost")  # of an actor and a learner
+
+
 class Control:
     """Counts that only rise, and flags that are only set, of A actors and L learners.
 
@@ -23,9 +26,9 @@ class Control:
         self._ending = cells["ending"].reshape(-1)
         self._beats, self._progress = cells["beats"].reshape(-1), cells["progress"].reshape(-1)
         self._writer, self._generation = cells["writer"].reshape(-1), cells["generation"].reshape(-1)
-        self._idle = cells["idle"].reshape(-1)
+        self._idle, self._compared = cells["idle"].reshape(-1), cells["compared"].reshape(-1)
         self._sent = cells["sent"].reshape(-1)
-        self._pairs = {name: cells[name].reshape(-1) for name in ("met", "learnt", "updates", "saved", "lost")}
+        self._pairs = {name: cells[name].reshape(-1) for name in COUNTS}
 
     @staticmethod
     def columns(actors: int, learners: int) -> Columns:
@@ -41,11 +44,13 @@ class Control:
             "progress": everybody,  # by its main thread: it gets on
             "writer": cells(actors),  # by the actor: the process that writes its record
             "idle": cells(learners),  # by the learner: milliseconds without anything to do
+            "compared": cells(learners),  # by the learner: how often its weights were its group's, bit for bit
             "generation": cells(learners),  # by the supervisor: how often the learner was started
             "sent": cells(actors),  # by the actor: steps
             "met": pairs,  # by the learner: its generation, once it knows who lives
             "learnt": pairs,  # by the learner: steps it has learnt from, and published
             "updates": pairs,
+            "batches": pairs,  # by the learner: batches it has learnt from, an agent's each
             "saved": pairs,  # by the learner: number of the newest state it has handed over
             "lost": pairs,  # by the learner: steps that came for one that was lost before it
         }
@@ -96,6 +101,10 @@ class Control:
         """The learner is started once more."""
         add(self._generation, learner * _CELL, 1)
 
+    def set_generation(self, learner: int, number: int) -> None:
+        """The learner was started so often."""
+        store(self._generation, learner * _CELL, number)
+
     def idle_s(self, learner: int) -> float:
         """Seconds that a learner has had nothing to do."""
         return int(load(self._idle, learner * _CELL)) / 1000
@@ -104,6 +113,14 @@ class Control:
         """So long a learner has had nothing to do."""
         store(self._idle, learner * _CELL, int(1000 * seconds))
 
+    def compared(self, learner: int) -> int:
+        """How often a learner has found its weights to be its group's."""
+        return int(load(self._compared, learner * _CELL))
+
+    def compare(self, learner: int, times: int) -> None:
+        """So many times more a learner has found its weights to be its group's."""
+        add(self._compared, learner * _CELL, times)
+
     def sent(self, actor: int) -> int:
         """Steps that the actor has sent."""
         return int(load(self._sent, actor * _CELL))
@@ -111,6 +128,10 @@ class Control:
     def send(self, actor: int) -> None:
         """The actor has sent a step."""
         add(self._sent, actor * _CELL, 1)
+
+    def set_sent(self, actor: int, steps: int) -> None:
+        """The actor begins to count its steps from there."""
+        store(self._sent, actor * _CELL, steps)
 
     def learnt(self, actor: int) -> int:
         """Steps of the actor that every learner has learnt from and published."""

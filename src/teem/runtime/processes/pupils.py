@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from teem.config.settings import Config
 from teem.learning.build import build_cohort
+from teem.learning.group import Alone, Group
 from teem.learning.learner import Learner
 from teem.learning.policies import Policies
 from teem.learning.sharing import THE_ROW
@@ -30,12 +31,20 @@ class Pupils:
     """
 
     def __init__(
-        self, config: Config, threads: Threads, own: Mailbox, common: Mailbox | None, share: int = 0, of: int = 1
+        self,
+        config: Config,
+        threads: Threads,
+        own: Mailbox,
+        common: Mailbox | None,
+        share: int = 0,
+        of: int = 1,
+        group: Group | None = None,
     ) -> None:
         self.updates = 0  # made so far
         self._config, self._threads = config, threads
         self._own, self._common = own, common
         self._share, self._of = share, of
+        self._group = group or Alone()
         self._mirror: Mirror | None = None
 
     @property
@@ -54,6 +63,7 @@ class Pupils:
         config = self._config
         cohort = build_cohort(config, mirror.as_world(), self._threads, config.learning.algorithm)
         assert isinstance(cohort, Learner)
+        cohort.networks.group = self._group
         self.cohort = cohort
         self.policies = Policies(mirror.as_world(), [cohort], self._threads, config.population.fame)
         self._reading = Reading(mirror, self._share, self._of)
@@ -79,8 +89,8 @@ class Pupils:
 
     # ---- one step
 
-    def follow(self, frame: Frame) -> int:
-        """Learn from a step, exactly as the loop does; how many updates were made."""
+    def follow(self, frame: Frame) -> tuple[int, int]:
+        """Learn from a step, exactly as the loop does; how many updates were made, and from how many batches."""
         mirror, policies = self._expect_mirror(), self.policies
         observation, outcome = self._reading.read(frame, self.cohort.decisions())
         before = mirror.population.id.copy() if len(outcome.honours) else mirror.population.id
@@ -93,10 +103,11 @@ class Pupils:
             self._fetch(np.array([slot], np.int32), before)
             policies.honour(int(entry), int(slot))
         self._inherit(outcome)
+        taken = self.cohort.batches
         made = policies.learn()
         self.updates += made
         self._common_due |= made > 0
-        return made
+        return made, self.cohort.batches - taken
 
     def _inherit(self, outcome: Outcome) -> None:
         births = outcome.births
@@ -122,7 +133,7 @@ class Pupils:
         ids, updates = mirror.population.id[mine], gauges.updates[mine]
         changed = (self._published_updates[mine] != updates) | (self._published_id[mine] != ids)
         rows = mine[changed]
-        if self._common and self._common_due:
+        if self._common and self._common_due and self._group.rank == 0:  # a mailbox has one writer
             networks.read_common()
             self._common.publish(THE_ROW, networks.common.padded[0], np.zeros((1, NOTES), np.int64))
             self._common_due = False

@@ -83,8 +83,11 @@ class Reading:
         columns, mirror = frame.columns, self._mirror
         kept: Any = slice(None) if self._of == 1 else self.mine(columns["acted"])
         rows, ids = columns["acted"][kept].copy(), columns["id"][kept].copy()
-        mirror.values[rows] = columns["observation"][kept]
-        mirror.mask[rows] = columns["mask"][kept]
+        for name, place in (("observation", mirror.values), ("mask", mirror.mask)):
+            if columns[name].shape[1:] != place.shape[1:]:  # one number would fill a whole row
+                came, known = list(columns[name].shape[1:]), list(place.shape[1:])
+                raise ValueError(f"{name} came as {came} an agent, but its world was said to have {known}")
+            place[rows] = columns[name][kept]
         for name, column in decisions.items():
             column[rows] = columns[f"decision.{name}"][kept]
         by_slot: dict[str, Any] = {

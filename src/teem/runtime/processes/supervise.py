@@ -6,26 +6,31 @@ import json
 import os
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from teem.config.dump import dump_config
-from teem.config.settings import Config
+from teem.config.settings import Config, LearningSettings
 from teem.errors import TeemError
+from teem.learning.build import uses_kernels
 from teem.record import checkpoint
 from teem.record.disk import write_text
 from teem.record.folder import CHECKPOINTS, CONFIG, DATABASE, HANDOVER_S, REPORT, RunFolder
 from teem.runtime.interrupt import Interrupts
+from teem.runtime.processes.acting import gathered
 from teem.runtime.processes.child import LOOK_S, Child
 from teem.runtime.processes.facts import room_of
 from teem.runtime.processes.links import Links, lay
+from teem.runtime.processes.placing import place
 from teem.runtime.processes.worker import Orders
 from teem.version import __version__
 
 END_S = 20.0  # how long a learner may take to end
 RESTARTS_S = 60.0  # within which `runtime.restarts` counts
+MEETING = ".learners-"  # a file in the run's folder where those who learn one network meet
 OTHERS = "actors"  # the folder of the actors after the first
 
 RECOVERED = 4  # exit code of a run that is done although a process was lost on the way
@@ -48,11 +53,16 @@ class Supervisor:
         self._when: deque[float] = deque()
         self._actors: list[Child] = []
         self._learners: list[Child] = []
+        self._together = config.learning.sharing == "shared" and runtime.learners > 1  # learners of one network
+        self._meetings = 0  # of theirs
+        self._gpus = gpus_for(config.learning)
+        self._places = [-1] * runtime.learners  # the GPU of each learner
+        self._since = [(time.monotonic(), 0)] * runtime.learners  # when it was started, and batches learnt from by then
 
     @classmethod
     def create(cls, config: Config, folder: RunFolder) -> Supervisor:
         """Begin a new run in a fresh folder."""
-        _write_configs(config, folder)
+        write_configs(config, folder)
         folder.log("started", version=__version__, seed=config.seed, mode="async")
         return cls(config, folder, resume=False)
 
@@ -61,7 +71,7 @@ class Supervisor:
         """Go on from the newest whole checkpoint of each actor."""
         for actor in range(config.runtime.actors):
             checkpoint.latest(actor_folder(folder.path, actor) / CHECKPOINTS)
-        _write_configs(config, folder)
+        write_configs(config, folder)
         folder.log("resumed", version=__version__, mode="async")
         return cls(config, folder, resume=True)
 
@@ -70,8 +80,7 @@ class Supervisor:
         begun = time.perf_counter()
         self._headless = headless
         try:
-            for learner in range(self.config.runtime.learners):
-                self._learners.append(self._start_learner(learner))
+            self._learners = self._start_learners(range(self.config.runtime.learners))
             for actor in range(self.config.runtime.actors):
                 self._actors.append(self._start_actor(actor, self._resume))
             while not all(child.done for child in self._actors):
@@ -87,20 +96,37 @@ class Supervisor:
             for child in (*self._actors, *self._learners):
                 child.kill()
                 child.close()
+            self._clear_meetings()
         return self._report(time.perf_counter() - begun)
 
     def _look_after(self) -> None:
         """Replace whoever is lost."""
-        patience = self.config.runtime.patience
-        for children, start in ((self._learners, self._start_learner), (self._actors, self._start_actor_again)):
-            for index, child in enumerate(children):
-                fault = child.fault(patience)
-                if fault is None:
-                    continue
-                child.kill()
-                self._note(child, fault)
-                children[index] = start(index)
-                child.close()
+        for index, fault in self._faults(self._actors):
+            child = self._actors[index]
+            child.kill()
+            self._note(child, fault)
+            self._actors[index] = self._start_actor_again(index)
+            child.close()
+        faults = self._faults(self._learners)
+        if not faults:
+            return
+        if self._together:  # none can go on without the others: all are lost with whom they miss
+            faults = [min(faults, key=lambda one: self._learners[one[0]].left_alone)]
+        for index, fault in faults:
+            self._note(self._learners[index], fault)
+        lost = range(len(self._learners)) if self._together else [index for index, _ in faults]
+        before = [self._learners[index] for index in lost]
+        for child in before:
+            child.kill()
+        for index, child in zip(lost, self._start_learners(lost), strict=True):
+            self._learners[index] = child
+        for child in before:
+            child.close()
+
+    def _faults(self, children: list[Child]) -> list[tuple[int, str]]:
+        """Who of them has to be replaced, and why."""
+        found = [(index, child.fault(self.config.runtime.patience)) for index, child in enumerate(children)]
+        return [(index, fault) for index, fault in found if fault is not None]
 
     def _note(self, child: Child, fault: str) -> None:
         """Log a loss; TeemError when there were too many, or when it would only happen again."""
@@ -116,12 +142,37 @@ class Supervisor:
                 f"runtime.restarts is {self.config.runtime.restarts}: remove the cause, then resume the run"
             )
 
-    def _start_learner(self, index: int) -> Child:
-        self._control.begin_generation(index)
-        child = Child(self._orders("learner", index, resume=False), self._control)
+    def _start_learners(self, indices: Sequence[int]) -> list[Child]:
+        self._clear_meetings()
+        self._meetings += 1
+        self._place(set(indices))
+        for index in indices:
+            self._control.begin_generation(index)
+        children = [Child(self._orders("learner", index, resume=False), self._control) for index in indices]
         for bell in self._links.actor_bells:
-            bell.ring()  # whoever waits for the one before meets this one
-        return child
+            bell.ring()  # whoever waits for the ones before meets these
+        return children
+
+    def _place(self, beginning: set[int]) -> None:
+        """Choose a GPU for each learner that is about to begin, by what all have been measured to do."""
+        now = time.monotonic()
+        batches = [
+            sum(self._control.count("batches", actor, learner) for actor in range(len(self._folders)))
+            for learner in range(len(self._places))
+        ]
+        if self._gpus:
+            rates = [
+                (done - before) / max(now - then, 1.0)
+                for done, (then, before) in zip(batches, self._since, strict=True)
+            ]
+            staying = {one: gpu for one, gpu in enumerate(self._places) if one not in beginning}
+            self._places = place(rates, staying, self._gpus)
+        for learner in beginning:
+            self._since[learner] = (now, batches[learner])
+
+    def _clear_meetings(self) -> None:
+        for file in self.folder.path.glob(f"{MEETING}*"):
+            file.unlink(missing_ok=True)
 
     def _start_actor(self, index: int, resume: bool) -> Child:
         return Child(self._orders("actor", index, resume=resume), self._control)
@@ -158,6 +209,8 @@ class Supervisor:
             lock=self.folder.lock,
             resume=resume,
             headless=self._headless,
+            gpu=self._places[index] if role == "learner" else -1,
+            meeting=str(self.folder.path / f"{MEETING}{self._meetings}") if self._together else "",
         )
 
     def _end_learners(self) -> None:
@@ -171,22 +224,32 @@ class Supervisor:
     def _report(self, wall_seconds: float) -> dict[str, Any]:
         """The first actor's report, with what happened to all, kept in the folder."""
         reports = [json.loads((folder / REPORT).read_text("utf-8")) for folder in self._folders]
-        report: dict[str, Any] = reports[0]
-        report["wall_seconds"] = wall_seconds
-        report["async"] |= {
+        learners = range(self.config.runtime.learners)
+        facts = {
             "actors": len(self._folders),
-            "learners": self.config.runtime.learners,
+            "learners": len(learners),
             "threads": self._threads,
-            "learner_idle_s": [self._control.idle_s(learner) for learner in range(self.config.runtime.learners)],
+            "learner_idle_s": [self._control.idle_s(learner) for learner in learners],
             "restarts": len(self._lost),
             "lost": self._lost,
-            "others": [
-                {name: other[name] for name in ("steps", "agent_steps", "agents", "learning", "async")}
-                for other in reports[1:]
-            ],
         }
+        if self._together:
+            compared = [self._control.compared(learner) for learner in learners]
+            facts["weights_compared"] = min(compared)  # and equal, each time, in all learners
+        if self._gpus:
+            facts["learner_gpu"] = self._places
+        report = gathered(reports, "async", wall_seconds, facts)
         self.folder.write_report(report)
         return report
+
+
+def gpus_for(learning: LearningSettings) -> int:
+    """How many GPUs there are for networks that would live on one."""
+    if learning.device == "cpu" or uses_kernels(learning):
+        return 0
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def actor_folder(path: Path, actor: int) -> Path:
@@ -194,7 +257,7 @@ def actor_folder(path: Path, actor: int) -> Path:
     return path if actor == 0 else path / OTHERS / str(actor)
 
 
-def _write_configs(config: Config, folder: RunFolder) -> None:
+def write_configs(config: Config, folder: RunFolder) -> None:
     """Each actor's settings: the run's, with a seed of its own."""
     for actor in range(config.runtime.actors):
         path = actor_folder(folder.path, actor)

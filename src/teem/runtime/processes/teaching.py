@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from teem.config.settings import Config
+from teem.errors import GroupError
 from teem.runtime.processes.control import Control
 from teem.runtime.processes.links import Links
 from teem.runtime.processes.pupils import Pupils
@@ -15,14 +17,21 @@ from teem.runtime.transport.mailbox import Mailbox
 from teem.runtime.transport.ring import Frame
 from teem.threads import Threads
 
+if TYPE_CHECKING:
+    from teem.learning.torch_group import TorchGroup
+
 WAKE_S = 0.5  # how long it sleeps at most before it looks around
 
 
 class Teaching:
     """One learner's part in a run: the pupils of every actor, served in turn."""
 
-    def __init__(self, configs: list[Config], links: Links, learner: int, threads: Threads) -> None:
+    def __init__(
+        self, configs: list[Config], links: Links, learner: int, threads: Threads, group: TorchGroup | None = None
+    ) -> None:
+        """With a `group`, all of it learn one network together: they take the same steps in the same order."""
         self.idle_s = 0.0
+        self._group, self._compared = group, 0
         self._links, self._learner = links, learner
         self._control: Control = links.control
         self._generation = links.control.generation(learner)
@@ -31,14 +40,19 @@ class Teaching:
         of = links.wiring.learners
         commons: Sequence[Mailbox | None] = links.common or [None] * len(configs)
         self.pupils = [
-            Pupils(config, threads, own, common, learner, of)
+            Pupils(config, threads, own, common, learner, of, group)
             for config, own, common in zip(configs, links.own, commons, strict=True)
         ]
 
     def serve(self) -> None:
-        """Learn until told to end."""
+        """Learn until told to end; GroupError when another one of the group is lost before."""
         while not self._control.ending:
-            took = [self.take(actor) for actor in range(len(self.pupils))]
+            try:
+                took = [self.take(actor) for actor in range(len(self.pupils))]
+            except GroupError:
+                if self._control.ending:  # the other one has ended as it should
+                    return
+                raise
             self._control.get_on(self._me)
             if not any(took):
                 begun = time.monotonic()
@@ -53,8 +67,9 @@ class Teaching:
             came = True
             if frame.kind == STEP:
                 if self.pupils[actor].known:
-                    made = self.pupils[actor].follow(frame)
+                    made, batches = self.pupils[actor].follow(frame)
                     self._control.raise_count("updates", actor, self._learner, made)
+                    self._control.raise_count("batches", actor, self._learner, batches)
                     taken += 1
                 else:
                     self._control.raise_count("lost", actor, self._learner, 1)
@@ -70,6 +85,9 @@ class Teaching:
         """First the weights, then how far they have got: so nobody takes older ones for these."""
         if self.pupils[actor].known:
             self.pupils[actor].publish()
+        if self._group:
+            self._control.compare(self._learner, self._group.compared - self._compared)
+            self._compared = self._group.compared
         self._control.raise_count("learnt", actor, self._learner, taken)
         self._links.actor_bells[actor].ring()
 

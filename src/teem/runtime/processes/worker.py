@@ -22,17 +22,14 @@ import msgspec
 from teem.config.load import load_config
 from teem.config.settings import Config
 from teem.errors import TeemError
-from teem.learning.policies import Policies
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
 from teem.runtime.loop import Run
-from teem.runtime.present import LayingOut, choose_view
-from teem.runtime.processes.actor import ActingPolicies
+from teem.runtime.present import LayingOut, View, choose_view
+from teem.runtime.processes.acting import act
 from teem.runtime.processes.links import Links, Wiring
 from teem.runtime.processes.teaching import Teaching
-from teem.runtime.report import build_report
 from teem.threads import Threads
-from teem.worlds.base import Outcome, World
 
 BEAT_S = 0.5
 _PR_SET_PDEATHSIG = 1
@@ -51,6 +48,8 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     lock: int  # the lock of the run's folder
     resume: bool
     headless: bool
+    meeting: str  # the file where learners of one network meet; "": they learn apart
+    gpu: int  # that a learner's networks live on, where they live on one; -1: none
 
     @property
     def process(self) -> int:
@@ -104,47 +103,36 @@ def config_of(folder: Path, threads: int) -> Config:
 def _learn(orders: Orders, links: Links) -> None:
     configs = [config_of(Path(folder), orders.threads) for folder in orders.folders]
     threads = Threads(orders.threads)
-    Teaching(configs, links, orders.index, threads).serve()
+    group = None
+    if orders.gpu >= 0:
+        import torch
+
+        torch.cuda.set_device(orders.gpu)
+    if orders.meeting:
+        from teem.learning.torch_group import join
+        from teem.learning.torch_network import pick_device
+
+        device = pick_device(configs[0].learning.device, orders.threads)
+        group = join(Path(orders.meeting), orders.index, orders.wiring.learners, device, configs[0].runtime.patience)
+    Teaching(configs, links, orders.index, threads, group).serve()
     threads.close()
 
 
 def _act(orders: Orders, links: Links) -> None:
-    """Play a run as ever, with policies that are learnt elsewhere."""
     folder = RunFolder(Path(orders.folders[orders.index]), orders.lock)
     config = config_of(folder.path, orders.threads)
-    control, actor = links.control, orders.index
-
-    def build(config: Config, world: World, threads: Threads) -> Policies:
-        return ActingPolicies(config, world, threads, links, actor, folder.checkpoints)
+    first, says = not orders.index, LayingOut()
 
     def laying_out(done: int, of: int) -> None:
-        control.get_on(orders.process)
-        if not actor:
+        links.control.get_on(orders.process)
+        if first:
             says(done, of)
 
-    says = LayingOut()
-    begun = time.perf_counter()
+    def choose(run: Run) -> View | None:
+        return choose_view(run, headless=orders.headless) if first else None
+
     resumed = checkpoint.latest(folder.checkpoints) if orders.resume else None
-    run = Run(config, folder, resumed, laying_out, build)
-    if run.recorder:
-        control.set_writer(actor, run.recorder.pid)
-    assert isinstance(run.policies, ActingPolicies)
-    run.policies.begin()
-    view = None if actor else choose_view(run, headless=orders.headless)
-
-    def on_step(run: Run, outcome: Outcome) -> None:
-        control.get_on(orders.process)
-        if view:
-            view.on_step(run, outcome)
-
-    try:
-        reason = run.play(on_step, lambda: control.stopping)
-    finally:
-        if view:
-            view.close()
-    run.finish(reason)
-    report = build_report(run, reason, time.perf_counter() - begun)
-    folder.write_report({**report, "async": run.policies.report()})
+    act(config, folder, links, orders.index, resumed, laying_out, choose)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ newer is read.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -25,6 +27,19 @@ _LINE = 8  # int64 in a cache line
 _SHIFT = 4  # the newest is its version above, its slot in the lowest bits
 
 Floats = NDArray[np.float32]
+
+
+class Letters(NamedTuple):
+    """Published weights on their way from one mailbox to another."""
+
+    rows: NDArray[np.int32]  # [n]
+    notes: NDArray[np.int64]  # [n, NOTES]
+    weights: Floats  # [n, size]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the columns."""
+        return sum(column.nbytes for column in self)
 
 
 class Mailbox:
@@ -50,7 +65,19 @@ class Mailbox:
 
     def publish(self, rows: NDArray[np.int32], weights: Floats, notes: NDArray[np.int64]) -> None:
         """Publish the rows' weights `[capacity, size or more]` with their notes `[n, NOTES]`; a row has one writer."""
-        _publish(rows, weights, notes, self._newest, self._weights, self._notes)
+        _publish(rows, rows, weights, notes, self._newest, self._weights, self._notes)
+
+    def post(self, letters: Letters) -> None:
+        """Publish what another mailbox has collected."""
+        rows, notes, weights = (np.require(column, requirements="W") for column in letters)  # one kernel for all
+        _publish(rows, np.arange(len(rows), dtype=np.int32), weights, notes, self._newest, self._weights, self._notes)
+
+    def collect(self, rows: NDArray[np.int32], most: int) -> Letters:
+        """Copies of what is newer of the rows, whoever's it is, of at most so many."""
+        changed = np.empty(min(most, len(rows)), np.int32)
+        newer = changed[: _claim_newer(rows, self._reader, self._newest, self._seen, changed)]
+        slots = self._seen[newer] & (1 << _SHIFT) - 1
+        return Letters(newer, self._notes[newer, slots, :NOTES], self._weights[newer, slots])
 
     def take(self, rows: NDArray[np.int32], owners: NDArray[np.int64], weights: Floats) -> NDArray[np.int32]:
         """Copy what is newer and of these owners `[n]` into `weights[row]`; returns the rows it was copied to.
@@ -71,6 +98,10 @@ class Mailbox:
     def versions(self, rows: NDArray[np.int32]) -> NDArray[np.int64]:
         """How often each of the rows was published."""
         return np.asarray(self._newest[rows, 0] >> _SHIFT)
+
+    def pass_over(self) -> None:
+        """Take nothing of what is published now."""
+        self._seen[:] = self._newest[:, 0]
 
     def forget(self) -> None:
         """Take everything anew, as a reader that has just come."""
@@ -98,14 +129,14 @@ def _free_slot(cells, slots):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _publish(rows, weights, notes, newest, slots, slot_notes):  # type: ignore[no-untyped-def]
-    """Fill a free slot, then say that it is the newest."""
+def _publish(rows, sources, weights, notes, newest, slots, slot_notes):  # type: ignore[no-untyped-def]
+    """Fill a free slot of each row from its row of the weights, then say that it is the newest."""
     for i in range(rows.shape[0]):
         row = rows[i]
         cells = newest[row]
         fence()  # the newest is out before the claims are looked at
         slot = _free_slot(cells, slots.shape[1])
-        _copy(weights[row], slots[row, slot], slots.shape[2])
+        _copy(weights[sources[i]], slots[row, slot], slots.shape[2])
         for j in range(notes.shape[1]):
             slot_notes[row, slot, j] = notes[i, j]
         store_release(cells, 0, ((cells[0] >> _SHIFT) + 1) << _SHIFT | slot)
@@ -120,6 +151,21 @@ def _claim(cells, reader):  # type: ignore[no-untyped-def]
         fence()  # the claim is out before the newest is looked at again
         if load_acquire(cells, 0) == newest:
             return newest
+
+
+@njit(nogil=True, cache=True)
+def _claim_newer(rows, reader, newest, seen, changed):  # type: ignore[no-untyped-def]
+    """Claim each row that is newer, as long as there is room for it in `changed`; how many were."""
+    count = 0
+    for i in range(rows.shape[0]):
+        if count == changed.shape[0]:
+            break
+        row = rows[i]
+        if load_acquire(newest[row], 0) != seen[row]:
+            seen[row] = _claim(newest[row], reader)
+            changed[count] = row
+            count += 1
+    return count
 
 
 @njit(nogil=True, cache=True)

@@ -7,7 +7,7 @@ does not fit before the end of the memory begins at its start.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any
 
@@ -19,6 +19,7 @@ from teem.runtime.transport.atomics import load, store
 from teem.runtime.transport.shared import LINE, Columns, Segment
 
 _SKIP = -1  # instead of a length: the next frame lies at the start
+_NEVER = 1 << 62  # a position that no writer comes to
 _CELLS = LINE // 8  # from one process's cell to the next one's
 
 Shapes = Mapping[str, tuple[Any, tuple[int, ...]]]
@@ -34,12 +35,15 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 class Frame:
-    """A kind, a few constants and columns; the columns are views of shared memory."""
+    """A kind, a few constants and columns; the columns are views of shared memory, as is its whole `content`."""
 
-    def __init__(self, kind: str, constants: dict[str, Any], columns: dict[str, NDArray[Any]]) -> None:
+    def __init__(
+        self, kind: str, constants: dict[str, Any], columns: dict[str, NDArray[Any]], content: NDArray[np.uint8]
+    ) -> None:
         self.kind = kind
         self.constants = constants
         self.columns = columns
+        self.content = content
 
 
 class Ring:
@@ -68,18 +72,9 @@ class Ring:
         Raises ValueError for a frame that could never be held.
         """
         head, length, places = self._lay_out(kind, constants, shapes)
-        if 2 * length > self._size:  # wherever the next one begins, it must fit before or after
-            raise ValueError(f"a frame of {length} bytes in a ring of {self._size}: give it twice as much at least")
-        position = int(self._position[0])
-        place = position % self._size
-        skip = self._size - place if place + length > self._size else 0
-        oldest = min(load(self._position, _CELLS * (1 + reader)) for reader in range(self._readers))
-        if position + skip + length - oldest > self._size:
+        place = self._make_room(length)
+        if place < 0:
             return None
-        if skip:
-            self._lengths[place // 8] = _SKIP
-            place = 0
-        self._begun = position + skip + length
         self._lengths[place // 8] = length
         self._lengths[place // 8 + 1] = len(head)
         self._data[place + 16 : place + 16 + len(head)] = np.frombuffer(head, np.uint8)
@@ -87,6 +82,22 @@ class Ring:
             name: _view(self._data, place + places[name], np.dtype(kind_), shape)
             for name, (kind_, shape) in shapes.items()
         }
+
+    def _make_room(self, length: int) -> int:
+        """Where a frame of so many bytes is to be written; -1 while readers hold its room."""
+        if 2 * length > self._size:  # wherever the next one begins, it must fit before or after
+            raise ValueError(f"a frame of {length} bytes in a ring of {self._size}: give it twice as much at least")
+        position = int(self._position[0])
+        place = position % self._size
+        skip = self._size - place if place + length > self._size else 0
+        oldest = min(load(self._position, _CELLS * (1 + reader)) for reader in range(self._readers))
+        if position + skip + length - oldest > self._size:
+            return -1
+        self._begun = position + skip + length
+        if skip:
+            self._lengths[place // 8] = _SKIP
+            return 0
+        return place
 
     def commit(self) -> None:
         """Show the frame that was begun to the readers."""
@@ -101,6 +112,19 @@ class Ring:
             views[name][...] = column
         self.commit()
         return True
+
+    def put_content(self, content: NDArray[np.uint8]) -> bool:
+        """Write a frame as another ring has held it; False while there is no room."""
+        place = self._make_room(len(content))
+        if place < 0:
+            return False
+        self._data[place : place + len(content)] = content
+        self.commit()
+        return True
+
+    def leave(self, reader: int) -> None:
+        """This reader will never read: no room is kept for it."""
+        store(self._position, _CELLS * (1 + reader), _NEVER)
 
     def peek(self, reader: int = 0) -> Frame | None:
         """The oldest frame that this reader has not released, valid until it is; None when there is none."""
@@ -117,7 +141,8 @@ class Ring:
         columns = {
             name: _view(self._data, place + at, np.dtype(kind), tuple(shape)) for name, kind, shape, at in head.columns
         }
-        return Frame(head.kind, head.constants, columns)
+        content = self._data[place : place + int(self._lengths[place // 8])]
+        return Frame(head.kind, head.constants, columns, content)
 
     def release(self, reader: int = 0) -> None:
         """Give the oldest frame's room back."""
@@ -140,6 +165,15 @@ class Ring:
             if 16 + len(head) <= room:
                 return head, place, places
             room = -(-(16 + len(head) + LINE // 2) // LINE) * LINE
+
+
+def contents(frames: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """The frames of which the contents lie here, one after the other."""
+    place = 0
+    while place < len(frames):
+        length = int(frames[place : place + 8].view(np.int64)[0])
+        yield frames[place : place + length]
+        place += length
 
 
 def _view(data: NDArray[np.uint8], place: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
