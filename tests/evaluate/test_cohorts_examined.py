@@ -93,6 +93,15 @@ def test_a_child_in_another_cohort_than_its_parent_is_found(copied: Path, cohort
     assert says in detail
 
 
+def test_a_life_in_a_cohort_of_a_run_that_has_none_is_found(copied_run: Path) -> None:
+    assert told(copied_run, 10)["children join their parents cohort"][0]
+    with sqlite3.connect(copied_run / "run.db") as connection:
+        connection.execute("UPDATE agents SET cohort = 'wide' WHERE agent_id = 1")
+    assert told(copied_run, 10)["children join their parents cohort"] == (
+        False, "1 lives are in cohorts, of which this run has none",
+    )  # fmt: skip
+
+
 def test_a_fault_in_one_cohort_alone_is_found(mixed_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(KernelQuantiles, "update", lambda self, *given: None)
     findings = told(mixed_run)

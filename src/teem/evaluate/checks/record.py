@@ -167,7 +167,10 @@ def _some(rows: list[tuple[Any, ...]]) -> str:
 def children_join_their_parents_cohort(record: Record) -> Verdict:
     """Everybody is in a cohort that there is, and every child in its parent's."""
     if not record.config.learning.cohorts:
-        return unknown("this run has no cohorts")
+        known = record.number("SELECT count(*) FROM pragma_table_info('agents') WHERE name = 'cohort'")
+        strangers = record.number("SELECT count(cohort) FROM agents") if known else 0
+        text = f"{strangers} lives are in cohorts, of which this run has none"
+        return bad(text, strangers) if strangers else good("this run has no cohorts, and nobody is in one", 0)
     names = {cohort.name for cohort in cohorts_of(record.config.learning)}
     counts = dict(record.rows("SELECT coalesce(cohort, ''), count(*) FROM agents GROUP BY cohort"))
     if nowhere := sum(count for name, count in counts.items() if name not in names):
