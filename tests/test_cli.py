@@ -41,7 +41,11 @@ def teem(*arguments: str, cwd: Path, timeout: float = 60, **environment: str) ->
     [
         ([], "what shall be done? give one of run, resume, evaluate, doctor, worlds"),
         (["rum"], "rum is no verb: did you mean run?"),
-        (["run"], "which world? give one of agentfarm, crawlers, crawlers-attention, farm, order-and-chaos, treasure"),
+        (
+            ["run"],
+            "which world? give one of agentfarm, crawlers, crawlers-attention, farm, farm-cohorts, order-and-chaos, "
+            "treasure, treasure-small",
+        ),
         (["run", "fram"], '"fram" is an unknown world: did you mean farm?'),
         (["run", "farm", "--world.sise", "9"], "--world.sise is no option: did you mean --world.size?"),
         (["run", "farm", "--size=9"], "--size is no option: did you mean --world.size?"),

@@ -123,6 +123,14 @@ def test_what_is_wrong_with_learning_is_told_once_and_only_if_somebody_is_so() -
     assert load_config("farm", {"learning.cohorts": [mended], "learning.batch": 64}).learning.cohorts[0].batch == 64
 
 
+def test_where_nobody_is_as_learning_says_it_need_not_suit_the_world() -> None:
+    torque = {"world.control": "torque", "learning.cohorts": [{"name": "a", "share": 1.0, "algorithm": "ppo"}]}
+    assert load_config("crawlers", torque).learning.algorithm == "dqn"
+    torque["learning.cohorts"] = [{"name": "a", "share": 0.5, "algorithm": "ppo"}]
+    with pytest.raises(UsageError, match=r"^world\.control is torque but learning\.algorithm is dqn"):
+        load_config("crawlers", torque)
+
+
 def test_an_algorithm_that_the_world_cannot_take_is_refused_for_each_cohort() -> None:
     cohorts = [{"name": "a", "share": 0.5, "algorithm": "ppo"}]
     with pytest.raises(

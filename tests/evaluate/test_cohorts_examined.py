@@ -58,7 +58,8 @@ def test_a_sound_run_of_cohorts_is_found_sound(mixed_run: Path) -> None:
     for name in (
         "decisions are remembered as seen", "terminals are stored", "networks change when they learn",
         "networks differ between agents", "weights are finite", "the same state gives the same bits",
-        "everyone old enough is trained", "the record shows everyone old enough trained",
+        "children join their parents cohort", "everyone old enough is trained",
+        "the record shows everyone old enough trained",
     ):  # fmt: skip
         assert findings[name][0], name
     assert "base: " in findings["everyone old enough is trained"][1]
@@ -79,6 +80,26 @@ def test_a_cohort_that_does_not_learn_is_found(copied: Path) -> None:
     ok, detail = told(copied)["the record shows everyone old enough trained"]
     assert ok is False
     assert detail.startswith("wide: agent ")
+
+
+@pytest.mark.parametrize(("cohort", "says"), [("wide", "in another cohort than their parent"), ("no", "in none of")])
+def test_a_child_in_another_cohort_than_its_parent_is_found(copied: Path, cohort: str, says: str) -> None:
+    with sqlite3.connect(copied / "run.db") as connection:
+        connection.execute("UPDATE agents SET parent_id = 0 WHERE agent_id = 1")
+        connection.execute("UPDATE agents SET cohort = 'base' WHERE agent_id = 0")
+        connection.execute("UPDATE agents SET cohort = ? WHERE agent_id = 1", (cohort,))
+    ok, detail = told(copied)["children join their parents cohort"]
+    assert ok is False
+    assert says in detail
+
+
+def test_a_life_in_a_cohort_of_a_run_that_has_none_is_found(copied_run: Path) -> None:
+    assert told(copied_run, 10)["children join their parents cohort"][0]
+    with sqlite3.connect(copied_run / "run.db") as connection:
+        connection.execute("UPDATE agents SET cohort = 'wide' WHERE agent_id = 1")
+    assert told(copied_run, 10)["children join their parents cohort"] == (
+        False, "1 lives are in cohorts, of which this run has none",
+    )  # fmt: skip
 
 
 def test_a_fault_in_one_cohort_alone_is_found(mixed_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def test_a_healthy_run_passes_every_check_and_none_is_left_open(tiny_run):
     findings = examine(tiny_run, steps=50)
     assert {one.name: one.detail for one in findings if one.ok is not True} == {}
     assert exit_code(findings) == 0
-    assert len(findings) == 26
+    assert len(findings) == 27
     assert json.loads(json.dumps([one.as_dict() for one in findings], allow_nan=False))[0]["ok"] is True
 
 

@@ -143,6 +143,22 @@ def test_a_run_without_cohorts_is_what_one_cohort_built_by_hand_is(tmp_path: Pat
     assert "cohorts" not in teem.open_run(tmp_path / "plain").names
 
 
+def test_a_run_from_before_there_were_cohorts_is_read_and_goes_on(tmp_path: Path) -> None:
+    whole = play(config(), tmp_path / "whole")
+    end(whole)
+    end(play(config(), tmp_path / "old", until=41))
+    with sqlite3.connect(tmp_path / "old" / "run.db") as connection:
+        columns = "agent_id, kind, born_step, died_step, cause, parent_id, generation, genome"
+        connection.executescript(
+            f"CREATE TABLE before AS SELECT {columns} FROM agents; DROP TABLE agents;"
+            "ALTER TABLE before RENAME TO agents;"
+        )
+    assert set(teem.open_run(tmp_path / "old").agents()["cohort"]) == {""}
+    end(resume(config(), tmp_path / "old"))
+    lives = [(*row, None) for row in content(tmp_path / "old")["agents"]]
+    assert lives == content(tmp_path / "whole")["agents"]
+
+
 def test_children_who_stray_from_their_parents_cohort_would_be_seen(tmp_path: Path, monkeypatch: Any) -> None:
     """A planted fault, which the test of the record refuses."""
     inherit = Policies.inherit

@@ -1,4 +1,4 @@
-"""What the cohorts have remembered of the last step, whatever it learns by."""
+"""What the cohorts have remembered of the last step, whatever each learns by."""
 
 from __future__ import annotations
 

@@ -126,7 +126,10 @@ class Policies:
         row = np.array([slot], np.int32)
         ids = self._world.population.id[row]
         famed = self.legacies.entry(entry)
-        self.cohort_of[row] = famed.cohort if famed else self._membership.of_newcomers(ids) if self._membership else 0
+        if famed:
+            self.cohort_of[row] = famed.cohort
+        else:
+            self.cohort_of[row] = self._membership.of_newcomers(ids) if self._membership else 0
         cohort = self.cohorts[self.cohort_of[slot]]
         if famed and famed.weights is not None:
             cohort.inherit_weights(row, famed.weights[None], ids, step, exact=entry >= self._famous)

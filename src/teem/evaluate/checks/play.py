@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from teem.config.cohorts import cohorts_of
 from teem.config.treasure import TreasureSettings
-from teem.evaluate.checks.record import everyone_trained
+from teem.evaluate.checks.training import everyone_trained
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.evaluate.play import Play
 from teem.evaluate.rehearsal import Moment

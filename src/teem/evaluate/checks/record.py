@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from teem.config.cohorts import cohorts_of
 from teem.config.crawlers import CrawlersSettings
-from teem.config.settings import CohortSettings, Config, PolicySettings
+from teem.config.settings import CohortSettings, Config
+from teem.evaluate.checks.training import everyone_trained, why_nothing_is_learnt
 from teem.evaluate.finding import Verdict, bad, good, unknown
-from teem.evaluate.trained import LEARNING
-from teem.learning.schedule import decisions_to_be_trained
 from teem.record.schema import VERSION
 
 HUGE = 1e300  # SQLite keeps an infinite number, and makes NULL of one that is not a number
@@ -165,6 +164,26 @@ def _some(rows: list[tuple[Any, ...]]) -> str:
     return f"agents {ids}{' and others' if len(rows) > SHOWN else ''}"
 
 
+def children_join_their_parents_cohort(record: Record) -> Verdict:
+    """Everybody is in a cohort that there is, and every child in its parent's."""
+    if not record.config.learning.cohorts:
+        known = record.number("SELECT count(*) FROM pragma_table_info('agents') WHERE name = 'cohort'")
+        strangers = record.number("SELECT count(cohort) FROM agents") if known else 0
+        text = f"{strangers} lives are in cohorts, of which this run has none"
+        return bad(text, strangers) if strangers else good("this run has no cohorts, and nobody is in one", 0)
+    names = {cohort.name for cohort in cohorts_of(record.config.learning)}
+    counts = dict(record.rows("SELECT coalesce(cohort, ''), count(*) FROM agents GROUP BY cohort"))
+    if nowhere := sum(count for name, count in counts.items() if name not in names):
+        return bad(f"{nowhere} lives are in none of the cohorts {', '.join(sorted(names))}", nowhere)
+    strayed = record.rows(
+        "SELECT c.agent_id FROM agents c JOIN agents p ON p.agent_id = c.parent_id WHERE c.cohort <> p.cohort"
+    )
+    if strayed:
+        return bad(f"{_some(strayed)} are in another cohort than their parent", len(strayed))
+    told = ", ".join(f"{name} {count}" for name, count in counts.items())
+    return good(f"{sum(counts.values())} lives: {told}", sum(counts.values()))
+
+
 def recorded_moves_change_positions(record: Record) -> Verdict:
     """Who is recorded to have moved is elsewhere than in the step before."""
     if decision_of(record.config) > 1:
@@ -231,54 +250,6 @@ def _cohort_of(record: Record, ids: NDArray[np.int64], cohorts: Sequence[CohortS
     return np.array([numbers.get(names[agent], -1) for agent in ids.tolist()])
 
 
-def everyone_trained(
-    cohorts: Sequence[CohortSettings],
-    number: NDArray[np.integer],
-    ids: NDArray[np.int64],
-    updates: NDArray[np.int64],
-    decisions: NDArray[np.int64],
-    learners: int = 1,
-) -> Verdict:
-    """In each cohort that learns, everyone with enough decisions has been updated; arrays by agent."""
-    verdicts = []
-    for index, cohort in enumerate(cohorts):
-        mine = number == index
-        reason = why_nothing_is_learnt(cohort)
-        of_mine = (ids[mine], updates[mine], decisions[mine])
-        verdict = unknown(reason) if reason else old_enough_are_trained(*of_mine, cohort, learners)
-        verdicts.append(verdict if len(cohorts) == 1 else verdict._replace(detail=f"{cohort.name}: {verdict.detail}"))
-    wrong = [verdict for verdict in verdicts if verdict.ok is False]
-    told = wrong or [verdict for verdict in verdicts if verdict.ok] or verdicts
-    least = min((verdict.figure for verdict in told if verdict.figure is not None), default=None)
-    return Verdict(told[0].ok, "; ".join(verdict.detail for verdict in told), least)
-
-
-def why_nothing_is_learnt(settings: PolicySettings) -> str:
-    """The setting that keeps agents from learning; '' if they learn."""
-    if settings.algorithm not in LEARNING:
-        return f"nothing is learnt: learning.algorithm is {settings.algorithm}"
-    return "" if settings.enabled else "nothing is learnt: learning.enabled is false"
-
-
-def old_enough_are_trained(
-    ids: NDArray[np.int64],
-    updates: NDArray[np.int64],
-    decisions: NDArray[np.int64],
-    settings: PolicySettings,
-    learners: int = 1,
-) -> Verdict:
-    """Everyone with enough decisions has been updated; arrays by agent."""
-    needed = decisions_to_be_trained(settings, len(ids), learners)
-    old = decisions >= needed
-    if not old.any():
-        return unknown(f"nobody has made the {needed} decisions yet after which an agent must have learnt")
-    least = int(updates[old].min())
-    if least == 0:
-        never = ids[old & (updates == 0)]
-        return bad(f"agent {never[0]} has never learnt after {needed} decisions or more; {len(never)} so", 0)
-    return good(f"the least trained of {old.sum()} with {needed} decisions has {least} updates", least)
-
-
 def no_fault_was_counted(record: Record) -> Verdict:
     """No observation, gradient or weight has had to be held back as it wasn't finite."""
     if not record.number("SELECT count(*) FROM learning"):
@@ -296,6 +267,7 @@ CHECKS = (
     no_row_was_dropped,
     one_row_an_action,
     every_agent_lives_once,
+    children_join_their_parents_cohort,
     recorded_moves_change_positions,
     recorded_numbers_are_finite,
     the_record_shows_everyone_old_enough_trained,
