@@ -7,10 +7,12 @@ serves the whole process; the calling thread takes its parts too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from time import perf_counter, sleep
 from typing import Any
 
 PARTS = 4  # a thread
+AWAKE_S = 2e-4  # that the caller stays awake for the others' last parts: waking up takes half as long
 
 
 class Threads:
@@ -42,9 +44,17 @@ class Threads:
         take()
         for other in others:
             if not other.cancel():  # one that has not begun has nothing left to take
-                other.result()
+                _wait(other)
 
     def close(self) -> None:
         """End the pool's threads."""
         if self._pool is not None:
             self._pool.shutdown()
+
+
+def _wait(other: Future[None]) -> None:
+    """Return, or raise, when the other thread has done its parts."""
+    until = perf_counter() + AWAKE_S
+    while not other.done() and perf_counter() < until:
+        sleep(0)
+    other.result()
