@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,11 @@ def test_a_sound_run_of_cohorts_is_found_sound(mixed_run: Path) -> None:
     assert "wide: " in findings["the record shows everyone old enough trained"][1]
 
 
-@pytest.mark.parametrize(("config", "parts"), [(TINY_CRAWLERS, (PARTS[0], PARTS[2])), (TINY_TREASURE, PARTS)])
+@pytest.mark.parametrize(
+    ("config", "parts"),
+    [pytest.param(TINY_CRAWLERS, (PARTS[0], PARTS[2]), marks=pytest.mark.slow), (TINY_TREASURE, PARTS)],
+    ids=["crawlers", "treasure"],
+)
 def test_a_sound_run_of_cohorts_in_another_world_is_found_sound(config: Config, parts: Any, tmp_path: Path) -> None:
     findings = told(run_in(tmp_path / "run", mixed(config, *parts)))
     assert {name: detail for name, (ok, detail) in findings.items() if ok is False} == {}
@@ -111,10 +116,11 @@ def test_a_fault_in_one_cohort_alone_is_found(mixed_run: Path, monkeypatch: pyte
 
 
 def test_a_memory_that_is_not_kept_is_found_in_one_cohort_alone(mixed_run: Path, monkeypatch: Any) -> None:
-    remember = PPO.remember
+    remember, calls = PPO.remember, count()
 
     def forgetful(self: PPO, observation: Any, outcome: Any, rows: Any, ids: Any) -> None:
-        remember(self, observation, outcome, rows[1:], ids[1:])
+        left_out = int(next(calls) % 3 == 2)  # now and then: a rollout that never begins is not missed
+        remember(self, observation, outcome, rows[left_out:], ids[left_out:])
 
     monkeypatch.setattr(PPO, "remember", forgetful)
     ok, detail = told(mixed_run)["decisions are remembered as seen"]

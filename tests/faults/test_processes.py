@@ -203,6 +203,7 @@ def listening(pid: int) -> set[str]:
     return {address for inode, address in open_at.items() if f"socket:[{inode}]" in held}
 
 
+@pytest.mark.slow
 def test_learners_of_one_network_begin_anew_together_when_one_is_lost(tmp_path: Path) -> None:
     running = Running(tmp_path / "run", *TOGETHER, agents=16, every=120)
     try:
