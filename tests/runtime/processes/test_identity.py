@@ -59,6 +59,26 @@ def of_lives(state: Any) -> Any:
     return state
 
 
+def expect_lockstep(tmp_path: Path, kind: type[Together], world: str, more: dict[str, Any], steps: int) -> None:
+    """A run in parts of this kind comes to the same state as one in lockstep."""
+    config = config_of(world, **{"runtime__mode": "async", **more})
+    whole = lockstep(config, tmp_path / "whole", steps)
+    parts = kind(config, tmp_path / "parts")
+    for _ in range(steps):
+        parts.step()
+    assert whole.totals.updates > 0
+    if world == "farm":
+        assert whole.totals.born > 0
+    expect_same(whole.world.state(), parts.run.world.state())
+    with parts.serving():
+        state = parts.run.policies.state()
+    expect_same(of_lives(whole.policies.state()), of_lives(state))
+    whole.finish("steps")
+    whole.folder.close()
+    parts.end()
+    assert parts.run.totals.updates == whole.totals.updates
+
+
 @pytest.mark.parametrize(
     ("world", "more", "steps"),
     [
@@ -77,22 +97,7 @@ def of_lives(state: Any) -> Any:
 def test_an_actor_and_its_learners_stepped_in_turn_are_lockstep(
     tmp_path: Path, world: str, more: dict[str, Any], steps: int
 ) -> None:
-    config = config_of(world, **{"runtime__mode": "async", **more})
-    whole = lockstep(config, tmp_path / "whole", steps)
-    parts = Together(config, tmp_path / "parts")
-    for _ in range(steps):
-        parts.step()
-    assert whole.totals.updates > 0
-    if world == "farm":
-        assert whole.totals.born > 0
-    expect_same(whole.world.state(), parts.run.world.state())
-    with parts.serving():
-        state = parts.run.policies.state()
-    expect_same(of_lives(whole.policies.state()), of_lives(state))
-    whole.finish("steps")
-    whole.folder.close()
-    parts.end()
-    assert parts.run.totals.updates == whole.totals.updates
+    expect_lockstep(tmp_path, Together, world, more, steps)
 
 
 def test_what_is_acted_by_is_what_was_published_and_epsilon_is_the_agents_own(tmp_path: Path) -> None:

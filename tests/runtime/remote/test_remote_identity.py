@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from apart import Apart
-from test_identity import CRAWLERS, expect_same, lockstep, of_lives
-from together import config_of
+from test_identity import CRAWLERS, expect_lockstep
 
 from teem.runtime.remote.line import Line
 
@@ -34,22 +33,7 @@ EPISODES = {
 def test_an_actor_and_learners_apart_stepped_in_turn_are_lockstep(
     tmp_path: Path, world: str, more: dict[str, Any], steps: int
 ) -> None:
-    config = config_of(world, **{"runtime__mode": "async", **more})
-    whole = lockstep(config, tmp_path / "whole", steps)
-    parts = Apart(config, tmp_path / "parts")
-    for _ in range(steps):
-        parts.step()
-    assert whole.totals.updates > 0
-    if world == "farm":
-        assert whole.totals.born > 0
-    expect_same(whole.world.state(), parts.run.world.state())
-    with parts.serving():
-        state = parts.run.policies.state()
-    expect_same(of_lives(whole.policies.state()), of_lives(state))
-    whole.finish("steps")
-    whole.folder.close()
-    parts.end()
-    assert parts.run.totals.updates == whole.totals.updates
+    expect_lockstep(tmp_path, Apart, world, more, steps)
 
 
 def test_a_parent_whose_weights_stay_with_another_learner_is_found_out(
@@ -57,4 +41,4 @@ def test_a_parent_whose_weights_stay_with_another_learner_is_found_out(
 ) -> None:
     monkeypatch.setattr(Line, "_letters", lambda self: None)
     with pytest.raises(AssertionError):
-        test_an_actor_and_learners_apart_stepped_in_turn_are_lockstep(tmp_path, "farm", {"runtime__learners": 3}, 60)
+        expect_lockstep(tmp_path, Apart, "farm", {"runtime__learners": 3}, 60)
