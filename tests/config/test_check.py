@@ -119,6 +119,7 @@ CRAWLERS: list[tuple[dict[str, object], str]] = [
     ),
     ({"world.rays.lowest": 20, "world.rays.highest": 10}, "world.rays.lowest is 20.0 but world.rays.highest is 10.0"),
     ({"world.rays.lowest": 10, "world.rays.highest": 10}, "world.rays.lowest is 10.0 but world.rays.highest is 10.0"),
+    ({"world.turns": 4}, "world.turns is 4 but world.decision is 6"),
     ({"world.stranded": 8, "world.decision": 8}, "world.stranded is 8 but world.decision is 8"),
     ({"world.terrain.tiles": 2}, "world.terrain.tiles is 2: give a whole number from 3 to 10000"),
     (
@@ -191,6 +192,7 @@ def test_the_last_good_value_is_accepted(overrides: dict[str, object]) -> None:
         {"world.rays.lowest": 10, "world.rays.highest": 10, "world.rays.count": 1},
         {"world.stranded": 9, "world.decision": 8},
         {"world.stranded": 0},
+        {"world.turns": 4, "world.decision": 12},
         {"world.control": "torque", "learning.algorithm": "ppo"},
         {"world.control": "torque", "learning.algorithm": "random", "learning.network": "attention"},
         {"learning.network": "attention"},

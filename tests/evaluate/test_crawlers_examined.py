@@ -39,8 +39,8 @@ def test_a_healthy_run_passes_every_check_that_is_not_about_farms(tiny_crawlers)
 
 
 OTHER_SETTINGS = {
-    "a decision a step": {"world": {"decision": 1}},
-    "rare decisions": {"world": {"decision": 25}},
+    "a decision a step": {"world": {"decision": 1, "turns": 1}},
+    "rare decisions, all at once": {"world": {"decision": 25, "turns": 1}},
     "one limb, level ground without food": {
         "world": {
             "body": BodySettings(limbs=1, segments=2, wheels=0),

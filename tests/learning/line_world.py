@@ -10,6 +10,7 @@ from teem.learning.policies import Policies
 from teem.population.slots import Population
 from teem.state import State
 from teem.worlds.base import Births, Deaths, Observation, Outcome
+from teem.worlds.turns import Turns
 
 PLACES = 5
 ACTIONS = ("left", "right", "gather", "pass")
@@ -27,7 +28,7 @@ class LineWorld:
     actions = ACTIONS
     rest = len(ACTIONS) - 1
     branches = ()
-    decision = 1
+    turns = Turns()
     episodes = False
     continuous = False
     feat = "rewards"

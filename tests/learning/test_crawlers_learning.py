@@ -46,7 +46,7 @@ def _settle(body: BodySettings = SMALL, **learning: Any) -> tuple[Crawlers, Poli
         "interval": 1,
     }
     config = Config(
-        world=CrawlersSettings(body=body, decision=2),
+        world=CrawlersSettings(body=body, decision=2, turns=2),
         population=PopulationSettings(founders=4),
         learning=LearningSettings(**{**quick, **learning}),
     )

@@ -139,9 +139,10 @@ from teem.config.settings import Config
 from teem.learning.build import build_policies
 from teem.population.slots import Population
 from teem.threads import Threads
+from teem.worlds.turns import Turns
 world = SimpleNamespace(
-    population=Population(4, 1), actions=("go", "pass"), rest=1, branches=(), decision=1, continuous=False, tokens=None,
-    observation_shape=(3,),
+    population=Population(4, 1), actions=("go", "pass"), rest=1, branches=(), turns=Turns(), continuous=False,
+    tokens=None, observation_shape=(3,),
 )
 print(build_policies(Config(), world, Threads(1)).cohorts[0].name, "torch" in sys.modules)
 """

@@ -22,6 +22,7 @@ from teem.population.slots import Population
 from teem.state import State
 from teem.threads import Threads
 from teem.worlds.base import Action, Births, Deaths, Observation, Outcome
+from teem.worlds.turns import Turns
 
 NOBODY = np.empty(0, np.int32)
 
@@ -40,7 +41,7 @@ class ReachWorld:
         self.population = Population(agents, 1)
         self.population.spawn(agents)
         self.branches = tuple(f"arm{arm}" for arm in range(arms))
-        self.decision = decision
+        self.turns = Turns(decision, decision)
         self.step_count = 0
         self.observation_shape = (arms,)
         self.observation_names = self.branches
@@ -51,7 +52,7 @@ class ReachWorld:
         self._begun = np.zeros(agents, np.bool_)
 
     def _due(self, step: int) -> NDArray[np.bool_]:
-        return (self.population.id + step) % self.decision == 0
+        return self.turns.due(self.population.id, step)
 
     def observe(self) -> Observation:
         rows = np.flatnonzero(self._due(self.step_count)).astype(np.int32)
@@ -80,7 +81,7 @@ class ReachWorld:
     def load_state(self, state: State) -> None:
         self.step_count = state["step"]
         self._values[:], self.taken[:] = state["values"], state["taken"]
-        self._begun[:] = self.step_count >= self.decision
+        self._begun[:] = self.step_count >= self.turns.every
 
 
 def config_of(**learning: object) -> Config:

@@ -134,7 +134,7 @@ def test_a_zombie_that_holds_a_number_is_waited_for(tmp_path, monkeypatch):
     folder = RunFolder.create(tmp_path / "run", "farm-7")
     folder.write_config("")
     zombie = subprocess.Popen([sys.executable, "-c", ""])
-    time.sleep(0.3)
+    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)  # dead, and not buried
     os.pwrite(folder.lock, f"{zombie.pid}\n".encode(), 0)
     monkeypatch.setattr(folder_module, "DYING_S", 0.0)
     monkeypatch.setattr(folder_module, "HANDOVER_S", 0.2)

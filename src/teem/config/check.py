@@ -337,6 +337,13 @@ def _crawlers(world: CrawlersSettings) -> Iterator[Fault]:
             "world.rays.lowest",
             ("world.rays.highest",),
         )
+    if world.turns and world.decision % world.turns:
+        yield Fault(
+            f"world.turns is {world.turns} but world.decision is {world.decision}: turns are evenly spread over the "
+            "steps of a decision, so give a divisor of it, or 0",
+            "world.turns",
+            ("world.decision",),
+        )
     if 0 < world.stranded <= world.decision:
         yield Fault(
             f"world.stranded is {world.stranded} but world.decision is {world.decision}: everybody would be set "

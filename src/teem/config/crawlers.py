@@ -73,6 +73,15 @@ class CrawlersSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     dt: Annotated[float, Meta(gt=0, le=0.05, description="seconds of a step")] = 1 / 60
     substeps: Annotated[int, Meta(ge=1, le=32, description="parts a step is solved in")] = 4
     decision: Annotated[int, Meta(ge=1, le=240, description="steps between two decisions; the action holds")] = 6
+    turns: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=240,
+            description="groups that decide in turn, a divisor of `decision`; 0: up to one a step, "
+            "as long as more than 10 founders are in each",
+        ),
+    ] = 0
     control: Annotated[
         Literal["speed", "torque"],
         Meta(description="what an action says of a joint: one of `bins` speeds, or a part of its torque"),

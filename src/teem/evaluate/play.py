@@ -13,6 +13,7 @@ from teem.evaluate.rehearsal import Learnt, Moment, Rehearsal
 from teem.evaluate.saved import Saved
 from teem.threads import Threads
 from teem.worlds.tokens import Tokens
+from teem.worlds.turns import Turns
 
 TWICE = 5  # steps that are played twice
 LOOK_EVERY = 8  # steps, in one of which the specification looks as well
@@ -37,7 +38,7 @@ class Play:
     actions: tuple[str, ...]
     branches: tuple[str, ...]
     rest: int  # the action that does nothing
-    decision: int  # steps between two decisions of an agent
+    turns: Turns
     observation_names: tuple[str, ...]
     tokens: Tokens | None
     cells: int  # of the map; 0: there is none
@@ -71,7 +72,7 @@ def play_on(saved: Saved, steps: int, threads: Threads) -> Play:
         actions=run.world.actions,
         branches=run.world.branches,
         rest=run.world.rest,
-        decision=run.world.decision,
+        turns=run.world.turns,
         observation_names=run.world.observation_names,
         tokens=run.world.tokens,
         cells=sum(picture.size for name, picture in run.world.map().items() if name == "resources"),

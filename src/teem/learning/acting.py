@@ -11,6 +11,7 @@ from teem.learning.branches import choose_branches
 from teem.learning.selector import choose
 from teem.threads import Threads
 from teem.worlds.base import Action, World
+from teem.worlds.turns import Turns
 
 Rows = NDArray[np.int32]
 
@@ -21,7 +22,7 @@ class Acting(NamedTuple):
     actions: int
     rest: int  # the action that does nothing
     branches: int = 0  # 0: an agent takes one action
-    decision: int = 1  # steps between two decisions of an agent
+    turns: Turns = Turns()
     continuous: bool = False  # an action is a number from -1 to 1
 
     @property
@@ -65,4 +66,4 @@ class Acting(NamedTuple):
 
 def acting_of(world: World) -> Acting:
     """How the agents of this world act."""
-    return Acting(len(world.actions), world.rest, len(world.branches), world.decision, world.continuous)
+    return Acting(len(world.actions), world.rest, len(world.branches), world.turns, world.continuous)

@@ -156,7 +156,7 @@ def _dqn(config: Config, world: World, acting: Acting, threads: Threads) -> DQN:
         networks = Networks(
             network.layout, settings.sharing, capacity, config.seed, noise, network.initial, network.heads
         )
-        backend = TorchQ(network, networks, settings, inputs, device, compiled=compiled, decision=acting.decision)
+        backend = TorchQ(network, networks, settings, inputs, device, compiled=compiled, groups=acting.turns.groups)
     return DQN(capacity, inputs, acting, settings, config.seed, threads, networks, backend)
 
 
@@ -183,7 +183,7 @@ def _quantiles(
         networks = Networks(
             network.layout, settings.sharing, capacity, config.seed, noise, network.initial, network.heads
         )
-        backend = TorchQuantiles(network, networks, settings, device, compiled=compiled, decision=acting.decision)
+        backend = TorchQuantiles(network, networks, settings, device, compiled=compiled, groups=acting.turns.groups)
     return QuantileQ(algorithm, capacity, inputs, acting, settings, config.seed, threads, networks, backend)
 
 

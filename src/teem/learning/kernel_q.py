@@ -114,7 +114,7 @@ def share_updates(
         step,
         loss,
         faults,
-        at_least=max(1, len(rows)) if stack.rows == 1 else 3,  # an update is long beside a hand-over
+        at_least=max(1, len(rows)) if stack.rows == 1 else 2,  # an update is long beside a hand-over
     )
 
 

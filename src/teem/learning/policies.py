@@ -77,6 +77,8 @@ class Policies:
 
         An observation that is not finite is replaced by zeros, its agent rests, and its faults are counted.
         """
+        if not len(observation.living):
+            return self._action
         unsound = self._find_unsound(observation)
         for cohort, rows, ids in self._members(observation.living):
             cohort.act(observation, rows, ids, self._world.step_count, self._action, greedy=greedy)
@@ -91,15 +93,17 @@ class Policies:
         values = observation.values.reshape(len(observation.values), -1)
         living = observation.living
         self._threads.share(find_unsound, len(living), values.view(np.int32), living, self._unsound)
-        rows = living[self._unsound[living]]
-        observation.values[rows] = 0.0
+        rows = living[self._unsound[: len(living)]]
+        if len(rows):
+            observation.values[rows] = 0.0
         return rows
 
     def remember(self, observation: Observation, outcome: Outcome) -> None:
         """Each cohort keeps what came of its decisions, ends of episodes and deaths included."""
         self._decided = outcome.acted[self._world.population.id[outcome.acted] == outcome.id]
         if len(self.cohorts) == 1:
-            self.cohorts[0].remember(observation, outcome, outcome.acted, outcome.id)
+            if len(outcome.acted):
+                self.cohorts[0].remember(observation, outcome, outcome.acted, outcome.id)
             return
         for index, cohort in enumerate(self.cohorts):
             mine = self.cohort_of[outcome.acted] == index

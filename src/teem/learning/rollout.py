@@ -69,10 +69,10 @@ class Rollouts:
 
         `beyond` is what the states that the truncated were cut off in are worth, discounted; None: not known.
         """
-        every = self._acting.decision
-        # of those with one turn only each `every`-th decides in this step: as many are learned from together as there
-        # are steps between, since a call of torch costs more than an agent more in it
-        group, decision = ids // every**2, outcome.step // every
+        every, groups = self._acting.turns
+        # of those with one turn only one of the `groups` decides in this step: as many are learned from together as
+        # a decision takes steps, since a call of torch costs more than an agent more in it
+        group, decision = ids // (groups * every), outcome.step // every
         waiting = rows[(self.filled[rows] == self.horizon) & ~self.ready[rows]]
         self.bootstrap[waiting] = value[waiting]
         self.ready[waiting] = True

@@ -43,6 +43,14 @@ def choose(start, stop, values, mask, epsilon, ids, rows, step, seed, action):  
         action[row] = best
 
 
+@njit(nogil=True, cache=True)
+def count_decisions(rows, decisions, epsilon, slope, end):  # type: ignore[no-untyped-def]
+    """Each row has made another decision, int64 [capacity]; its epsilon, f32 [capacity], falls down to `end`."""
+    for row in rows:
+        decisions[row] += 1
+        epsilon[row] = min(epsilon[row], max(epsilon[row] - slope, end))
+
+
 @njit(nogil=True, cache=True, inline="always")
 def _nth_legal(mask, nth):  # type: ignore[no-untyped-def]
     """The `nth` legal action, or the last legal one if there are fewer."""
@@ -131,10 +139,10 @@ def log_probability(start, stop, logits, mask, action, rows, out):  # type: igno
 
 @njit(nogil=True, cache=True)
 def find_unsound(start, stop, words, rows, unsound):  # type: ignore[no-untyped-def]
-    """Write to `unsound[row]` whether a value of `words` [capacity, D], float32 as int32, is not finite."""
+    """Write to `unsound[i]` whether one of row `rows[i]`'s `words` [capacity, D], float32 as int32, is not finite."""
     for i in range(start, stop):
         row = rows[i]
         largest = np.int32(0)
         for j in range(words.shape[1]):
             largest = max(largest, words[row, j] & _EXPONENT)  # whole numbers, so that it vectorises
-        unsound[row] = largest == _EXPONENT
+        unsound[i] = largest == _EXPONENT

@@ -25,7 +25,7 @@ from teem.learning.torch_stack import Extra, Parameters
 class TorchQ:
     """Q-networks of any `torch.nn.Module`: the same two methods, and the same learning, as the kernels'.
 
-    With one action `KernelQ`'s, with one a branch also `KernelAttention`'s. An agent decides every `decision` steps.
+    With one action `KernelQ`'s, with one a branch also `KernelAttention`'s. One of `groups` of agents decides at once.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class TorchQ:
         device: str = "cpu",
         *,
         compiled: bool = False,
-        decision: int = 1,
+        groups: int = 1,
     ) -> None:
         self._shape = network.shape  # (actions,), or (branches, actions)
         several = len(self._shape) > 1
@@ -51,7 +51,7 @@ class TorchQ:
         self.networks = TorchNetworks(networks, network.values, loss, settings, device)
         self._settings = settings
         if compiled:
-            at_once = ceil(networks.own.rows * min(1.0, float(pace_of(settings))) / decision)
+            at_once = ceil(networks.own.rows * min(1.0, float(pace_of(settings))) / groups)
             self.networks.compile([[self._example(inputs)] * settings.accumulate], at_once)
 
     def _example(self, inputs: int) -> Transitions | BranchTransitions:

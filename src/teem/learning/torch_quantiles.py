@@ -66,7 +66,7 @@ class TorchQuantiles:
         device: str = "cpu",
         *,
         compiled: bool = False,
-        decision: int = 1,
+        groups: int = 1,
     ) -> None:
         assert network.widths is not None
         self._widths, self._settings = network.widths, settings
@@ -83,7 +83,7 @@ class TorchQuantiles:
         self.networks = TorchNetworks(networks, value, loss, settings, device)
         self._noise = np.zeros((networks.own.rows, self._widths.noise), np.float32)  # of the last decision, by slot
         if compiled:
-            at_once = ceil(networks.own.rows / (settings.interval * decision))
+            at_once = ceil(networks.own.rows / (settings.interval * groups))
             self.networks.compile([[self._example()] * settings.accumulate], at_once)
 
     def _example(self) -> QuantileTransitions:

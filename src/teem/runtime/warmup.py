@@ -115,7 +115,7 @@ def _hasty(world: WorldSettings) -> WorldSettings:
     )
     if isinstance(hasty, FarmSettings):
         return msgspec.structs.replace(hasty, size=0)
-    return msgspec.structs.replace(hasty, decision=1)
+    return msgspec.structs.replace(hasty, decision=1, turns=1)
 
 
 def _kernels(world: WorldSettings) -> tuple[str, ...]:

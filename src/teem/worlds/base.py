@@ -17,6 +17,7 @@ from teem.population.guests import Guests
 from teem.population.slots import Population
 from teem.state import State
 from teem.worlds.tokens import Tokens
+from teem.worlds.turns import Turns
 
 Action = NDArray[Any]
 """What everyone does, `[capacity]` or with branches `[capacity, branches]`: int32, float32 where it is continuous."""
@@ -117,7 +118,7 @@ class World(Protocol):
     actions: tuple[str, ...]  # none where they are continuous
     rest: int  # the action that does nothing; an illegal one becomes this
     branches: tuple[str, ...]  # parts that each take an action; none: the agent takes one
-    decision: int  # steps between two decisions of an agent, during which its action holds
+    turns: Turns  # when each of them decides; in between its action holds
     episodes: bool  # an agent may live on when its episode ends; then `Outcome.final` is given whenever one is cut off
     feat: str  # what an agent achieves in its life, as a word for its unit: "joules", "metres"
     causes: tuple[str, ...]  # of deaths; none where nobody dies

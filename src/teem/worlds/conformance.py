@@ -116,7 +116,7 @@ def _check_names(world: World) -> None:
 def _check_observation(world: World, observation: Observation) -> None:
     population, living = world.population, observation.living
     n = population.capacity
-    if world.decision == 1:
+    if world.turns.every == 1:
         _require(np.array_equal(living, population.living), "observe: living are not the population's")
     _require(np.isin(living, population.living).all(), "observe: somebody decides who isn't alive")
     _require((np.diff(population.id[population.living]) > 0).all(), "living: not by rising id")
@@ -210,7 +210,7 @@ def _check_acted(
     acted = outcome.acted
     _require(np.array_equal(outcome.id, id_of[acted]), "id: not of those who acted")
     _require((np.diff(outcome.id) > 0).all() and np.isin(acted, alive).all(), "acted: not alive, or not by rising id")
-    if world.decision == 1:
+    if world.turns.every == 1:
         _require(np.array_equal(acted, alive), "acted: not those who were alive")
     next_ = set(world.population.id[world.observe().living].tolist())
     dead = set(outcome.deaths.id.tolist())

@@ -20,6 +20,7 @@ from teem.runtime.processes.teaching import Teaching
 from teem.runtime.transport.ring import Ring
 from teem.runtime.transport.shared import Segment
 from teem.worlds.base import Births, Deaths, Observation, Outcome
+from teem.worlds.turns import Turns
 
 CAPACITY, INPUTS, ACTIONS = 7, 4, 3
 
@@ -32,7 +33,7 @@ def mirror_of() -> Mirror:
             actions=("a", "b", "c"),
             rest=0,
             branches=(),
-            decision=1,
+            turns=Turns(),
             continuous=False,
             observation_shape=(INPUTS,),
             tokens=None,

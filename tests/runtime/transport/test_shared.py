@@ -72,7 +72,7 @@ def test_a_bell_wakes_remembers_and_has_a_deadline() -> None:
     assert bell.wait(60)
     while bell.wait(0):
         pass
-    cpu = time.process_time()
+    cpu = time.thread_time()
     assert not bell.wait(0.3)
-    assert time.process_time() - cpu < 0.006  # 2% of it: it sleeps
+    assert time.thread_time() - cpu < 0.006  # 2% of it: it sleeps
     bell.close()

@@ -24,7 +24,8 @@ BREEDING = {"age_max": 15, "maturity": 2, "breed_energy": 9000.0, "birth_energy"
         {**BREEDING, "crossover": 1.0},
         {"founders": 3, "capacity": 3, "age_max": 5},
         {"founders": 2, "capacity": 2, "age_max": 4, "extinction": "stop"},
-        {"stranded": 5, "threads": 2},
+        {"stranded": 5, "threads": 2, "turns": 6},
+        {**BREEDING, "decision": 4, "turns": 2},
         {"energy": 3.0, "starvation": 0.5, "terrain": TerrainSettings(style="canyon", tiles=2)},
     ],
     ids=lambda settings: "-".join(settings) or "plain",
@@ -55,12 +56,13 @@ def test_joules_are_conserved() -> None:
     for _ in range(60):
         ledger = play(world, 1)[0].ledger
         joules += ledger["eaten"] + ledger["seeded"] - ledger["taken"] - ledger["lost"]
-        assert people.energy[people.living].sum(dtype=np.float64) == pytest.approx(joules, rel=1e-5)
+        # what each holds is rounded to 5e-4 whenever it changes
+        assert people.energy[people.living].sum(dtype=np.float64) == pytest.approx(joules, abs=0.1)
     assert people.next_id > 12  # some were born, so the parents' gift was counted
 
 
 def test_each_decides_every_sixth_step_and_neighbours_in_turn() -> None:
-    world = crawlers_of()
+    world = crawlers_of(turns=6)
     turns: dict[int, list[int]] = {}
     for step in range(24):
         observation = world.observe()
@@ -85,7 +87,7 @@ def test_a_decision_is_rewarded_with_all_of_its_steps() -> None:
 
 
 def test_actions_hold_between_decisions() -> None:
-    world = crawlers_of()
+    world = crawlers_of(turns=6)
     play(world, 7)
     before = world.physics.command.copy()
     observation = world.observe()

@@ -43,7 +43,7 @@ def the_next_state_differs_from_the_state(play: Play) -> Verdict:
     alike = total = 0
     remembered = False
     still = isinstance(play.config.world, TreasureSettings)  # who stays in its cell may see the same there
-    for one, following in zip(play.moments, play.moments[play.decision :], strict=False):
+    for one, following in zip(play.moments, play.moments[play.turns.every :], strict=False):
         for same, of_memory in _alike(one, following, but_for_still=still):
             alike, total = alike + int(same.sum()), total + len(same)
             remembered |= of_memory

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.config.cohorts import cohorts_of
-from teem.config.crawlers import CrawlersSettings
 from teem.config.settings import CohortSettings, Config
 from teem.evaluate.checks.training import everyone_trained, why_nothing_is_learnt
 from teem.evaluate.finding import Verdict, bad, good, unknown
 from teem.record.schema import VERSION
+from teem.worlds.turns import Turns, turns_of
 
 HUGE = 1e300  # SQLite keeps an infinite number, and makes NULL of one that is not a number
 SHOWN = 5  # examples told of a fault
@@ -76,8 +76,9 @@ def one_row_an_action(record: Record) -> Verdict:
         return bad(f"agent {twice[0][1]} has several actions in step {twice[0][0]}")
     if record.dropped != 0:
         return unknown("rows were dropped, or may have been: what is missing can't be told")
-    if decision_of(record.config) > 1:
-        return _one_row_a_decision(record, decision_of(record.config))
+    turns = turns_of(record.config)
+    if turns.every > 1:
+        return _one_row_a_decision(record, turns)
     # the row of `steps` is written after the step's actions
     rows = np.array(
         record.rows("SELECT steps.step, (SELECT count(*) FROM actions WHERE actions.step = steps.step) FROM steps"),
@@ -103,13 +104,8 @@ def _alive_before(record: Record, steps: NDArray[np.int64]) -> NDArray[np.int64]
     return np.asarray(alive, np.int64)
 
 
-def decision_of(config: Config) -> int:
-    """Steps between two decisions of an agent."""
-    return config.world.decision if isinstance(config.world, CrawlersSettings) else 1
-
-
-def _one_row_a_decision(record: Record, decision: int) -> Verdict:
-    """Where agents decide in turn, by id: who died, or decides anew in the next step, has an action; nobody else."""
+def _one_row_a_decision(record: Record, turns: Turns) -> Verdict:
+    """Where agents decide in turn: who died, or decides anew in the next step, has an action; nobody else."""
     first = "CASE WHEN born_step = 0 AND parent_id IS NULL THEN 0 ELSE born_step + 1 END"
     lives = np.array(record.rows(f"SELECT agent_id, {first}, coalesce(died_step, {NEVER}) FROM agents"), np.int64)
     steps = [int(row[0]) for row in record.rows("SELECT step FROM steps")]
@@ -119,8 +115,7 @@ def _one_row_a_decision(record: Record, decision: int) -> Verdict:
     some = steps[:: -(-len(steps) // MOST_STEPS)]
     for step in some:
         ids, begun, died = lives[(lives[:, 1] <= step) & (step <= lives[:, 2])].T
-        decided = step - (ids + step) % decision  # in this step or before it
-        ended = (decided >= begun) & ((died == step) | ((ids + step + 1) % decision == 0))
+        ended = (turns.last(ids, step) >= begun) & ((died == step) | turns.due(ids, step + 1))
         found = record.rows(f"SELECT agent_id FROM actions WHERE step = {step}")
         wrong = np.setxor1d(ids[ended], np.array(found, np.int64).ravel())
         if len(wrong):
@@ -186,7 +181,7 @@ def children_join_their_parents_cohort(record: Record) -> Verdict:
 
 def recorded_moves_change_positions(record: Record) -> Verdict:
     """Who is recorded to have moved is elsewhere than in the step before."""
-    if decision_of(record.config) > 1:
+    if turns_of(record.config).every > 1:
         return unknown("not for this world: its actions are no moves; the play below tells instead")
     if record.config.record.every > 1:
         return unknown(f"positions are recorded every {record.config.record.every} steps: the play below tells instead")
@@ -209,7 +204,7 @@ def recorded_numbers_are_finite(record: Record) -> Verdict:
     states = " OR ".join(f"{name} IS NULL OR abs({name}) > {HUGE}" for name in ("x", "y", "energy", "health"))
     newborn = "(SELECT born_step FROM agents WHERE agents.agent_id = agent_states.agent_id)"
     # who decides every so many steps has no reward in those between
-    none = f"(reward IS NULL AND step <> {newborn})" if decision_of(record.config) == 1 else "FALSE"
+    none = f"(reward IS NULL AND step <> {newborn})" if turns_of(record.config).every == 1 else "FALSE"
     faults = {
         "place, energy or health": f"SELECT agent_id, step FROM agent_states WHERE {states} LIMIT 1",
         "reward": f"SELECT agent_id, step FROM agent_states WHERE abs(reward) > {HUGE} OR {none} LIMIT 1",

@@ -14,6 +14,7 @@ from teem.learning.group import part_of
 from teem.learning.learner import Learner
 from teem.learning.replay import Replay
 from teem.learning.schedule import SHARED_MEMBERS, pace_of, updates_due, within_budget
+from teem.learning.selector import count_decisions
 from teem.learning.sharing import Networks
 from teem.state import State
 from teem.threads import Threads
@@ -148,11 +149,8 @@ class DQN(Learner):
         self, observation: Observation, outcome: Outcome, rows: NDArray[np.int32], ids: NDArray[np.int64]
     ) -> None:
         """Add the transition to each row's replay; epsilon falls by one decision."""
-        gauges = self.gauges
-        gauges.decisions[rows] += 1
-        end = np.float32(self.settings.epsilon.end)
-        epsilon = gauges.epsilon[rows]
-        gauges.epsilon[rows] = np.minimum(epsilon, np.maximum(epsilon - self._slope, end))
+        gauges, end = self.gauges, np.float32(self.settings.epsilon.end)
+        count_decisions(rows, gauges.decisions, gauges.epsilon, self._slope, end)
         if self.learns:
             flat = observation.values.reshape(len(observation.values), -1)
             self.replay.add(
@@ -183,10 +181,7 @@ class DQN(Learner):
         """Update those whose turn it is; a network that all share is updated once, from some of them."""
         if not self.learns:
             return 0
-        every = self._acting.decision  # neighbours by id decide in different steps: each step's learners are as many
-        times = updates_due(ids // every, step // every, self._pace)
-        turns = [np.flatnonzero(times > again) for again in range(int(times.max(initial=0)))]
-        due = [turn[self._ready(rows[turn])] for turn in turns]
+        due = self._due(rows, ids, step) if len(rows) else []
         everywhere = self.networks.group.totals([len(one) for one in due])
         nobody = np.empty(0, np.int64)
         return sum(
@@ -194,6 +189,13 @@ class DQN(Learner):
             for again, members in enumerate(everywhere)
             if members
         )
+
+    def _due(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> list[NDArray[np.int64]]:
+        """Of which rows, as positions, each of this step's updates is."""
+        every, groups = self._acting.turns  # ids one after the other decide in turn: each step's learners are as many
+        times = updates_due(ids // groups, step // every, self._pace)
+        turns = [np.flatnonzero(times > again) for again in range(int(times.max()))]
+        return [turn[self._ready(rows[turn])] for turn in turns]
 
     def _learn_once(self, rows: NDArray[np.int32], ids: NDArray[np.int64], due: NDArray[np.int64], key: int) -> int:
         """Update those of the rows whose turn it is, as the budget lets; what they learn from is drawn by the key."""

@@ -19,6 +19,7 @@ from teem.threads import Threads
 from teem.worlds.base import World
 from teem.worlds.catalogue import make_world
 from teem.worlds.tokens import Tokens
+from teem.worlds.turns import Turns
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +30,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[str, ...]
     rest: int
     branches: tuple[str, ...]
-    decision: int
+    turns: Turns
     continuous: bool
     observation_shape: tuple[int, ...]
     tokens: Tokens | None
@@ -43,7 +44,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
             actions=tuple(world.actions),
             rest=world.rest,
             branches=tuple(world.branches),
-            decision=world.decision,
+            turns=world.turns,
             continuous=world.continuous,
             observation_shape=tuple(world.observation_shape),
             tokens=world.tokens,

@@ -30,6 +30,7 @@ from teem.worlds.crawlers.settle import anywhere, bear, founders, heirs, lifespa
 from teem.worlds.crawlers.terrain import Terrain
 from teem.worlds.crawlers.view import View
 from teem.worlds.tokens import Tokens
+from teem.worlds.turns import turns_of
 
 Slots = NDArray[np.int32]
 
@@ -37,8 +38,8 @@ Slots = NDArray[np.int32]
 class Crawlers:
     """Articulated creatures on endless ground; see `World` for the contract.
 
-    A creature decides every `decision` steps, those of neighbouring ids in neighbouring steps, and in between its
-    action holds; a decision's reward is that of all these steps together.
+    A creature decides when it's its turn (`Turns`), and in between its action holds; a decision's reward is that of
+    all these steps together.
     """
 
     name = "crawlers"
@@ -57,7 +58,7 @@ class Crawlers:
         self._seed = config.seed
         self._threads = threads
         self._spans = spans
-        self.decision = settings.decision
+        self.turns = turns_of(config)
         self.step_count = 0
         control = self._control = control_of(settings)
         self.continuous, self.actions, self.rest = control.continuous, control.actions, control.rest
@@ -119,7 +120,7 @@ class Crawlers:
         ledger = {"eaten": self._eat(alive), "taken": self._metabolise(alive)}
         self._judge(alive)
         decided = self.creatures.decided[alive]
-        ended = decided & self._is_due(ids, self.step_count + 1)
+        ended = decided & self.turns.due(ids, self.step_count + 1)
         self._set_down(alive[ended])
         deaths, honours, ledger["lost"] = self._die(alive)
         births, ledger["seeded"] = self._breed()
@@ -144,12 +145,9 @@ class Crawlers:
         self.step_count += 1
         return outcome
 
-    def _is_due(self, ids: NDArray[np.int64], step: int) -> NDArray[np.bool_]:
-        return np.asarray((ids + step) % self.decision == 0)
-
     def _due(self, living: Slots, step: int) -> Slots:
         """Those of the living who decide before this step."""
-        return living[self._is_due(self.population.id[living], step)]
+        return living[self.turns.due(self.population.id[living], step)]
 
     def _begin(self, action: Action) -> Slots:
         """Take over new decisions, what is no action as rest, and clear what a step writes."""

@@ -36,6 +36,7 @@ from teem.worlds.farm.settle import resettle, settle, welcome
 from teem.worlds.farm.tiles import AT_ONCE
 from teem.worlds.farm.view import make_view, observation_names, observation_shape
 from teem.worlds.tokens import Tokens
+from teem.worlds.turns import Turns
 
 _CELLS_A_FOUNDER = 8  # side of the square that a founder has to itself, where size is 0
 Slots = NDArray[np.int32]
@@ -48,7 +49,7 @@ class Farm:
     actions = ACTIONS
     rest = PASS
     branches: tuple[str, ...] = ()
-    decision = 1
+    turns = Turns()
     episodes = False
     continuous = False
     tokens: Tokens | None = None

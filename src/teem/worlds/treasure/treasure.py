@@ -21,6 +21,7 @@ from teem.worlds.treasure.entities import chances_of, channels_of, number_of, pa
 from teem.worlds.treasure.heuristic import hunt
 from teem.worlds.treasure.look import see_plain
 from teem.worlds.treasure.own import columns_of, rules_of
+from teem.worlds.turns import Turns
 
 _AT_LEAST = 64  # worlds that a thread takes at once: handing them over costs as much as these
 _NO_SLOTS, _NO_IDS = np.empty(0, np.int32), np.empty(0, np.int64)
@@ -40,7 +41,7 @@ class Treasure:
     actions: tuple[str, ...] = ACTIONS
     rest = REST
     branches: tuple[str, ...] = ()
-    decision = 1
+    turns = Turns()
     episodes = True
     continuous = False
     tokens: Tokens | None = None
