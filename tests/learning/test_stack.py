@@ -8,6 +8,8 @@ import torch
 
 from teem.learning.networks import ActorCriticMLP, DuelingMLP
 from teem.learning.stack import Layout, Stack
+from teem.normals import draw_normals
+from teem.rng import Stream
 
 LAYOUT = Layout.mlp(6, (5, 4), 3)
 ROWS = np.array([4, 0, 2])
@@ -104,6 +106,19 @@ def test_mutation_is_normal_noise_relative_to_each_tensor_and_keyed_by_the_child
         noise = (view[1] - view[0]) / np.sqrt((view[0] ** 2).mean())
         assert noise.std() == pytest.approx(0.1, rel=0.3)
         assert abs(noise.mean()) < 0.05
+
+
+def test_what_mutation_adds_is_what_is_drawn_scaled_tensor_by_tensor() -> None:
+    layout = Layout.mlp(5, (7, 6), 3)  # tensors of all remainders by four
+    stack, drawn = Stack(layout, 2), np.empty(layout.size, np.float32)
+    stack.fresh(np.array([0]), np.array([1]), seed=1)
+    stack.inherit(np.array([1]), np.array([0]), np.array([5]), seed=1, step=7, noise=0.1)
+    draw_normals(1, int(Stream.MUTATION), 7, 5, drawn)
+    views = stack.views(stack.weights)
+    for name, normals in layout.views(drawn[None]).items():
+        parent, child = views[name].astype(np.float64)
+        rms = np.sqrt((parent**2).mean())
+        np.testing.assert_allclose(child, parent + 0.1 * rms * normals[0], rtol=1e-5, atol=1e-7)
 
 
 def test_weights_can_come_from_outside_the_stack() -> None:

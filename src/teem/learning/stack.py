@@ -12,7 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from teem.learning.memory import zeros_on_a_line
-from teem.rng import Stream, bits, to_normals, to_unit
+from teem.normals import draw_normals
+from teem.rng import Stream, bits, to_unit
 from teem.state import State, expect_same_shape
 
 Rows = NDArray[np.int32] | NDArray[np.int64]
@@ -182,16 +183,27 @@ def _fill_fresh(out, bounds, ids, seed):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _mutate(out, ends, ids, seed, step, noise):  # type: ignore[no-untyped-def]
-    """Add normal noise, `noise` x the tensor's root mean square, four numbers a draw."""
+    """Add normal noise, `noise` x the tensor's root mean square."""
+    normals = np.empty(out.shape[1], np.float32)
     for i in range(out.shape[0]):
+        draw_normals(seed, _MUTATION, step, ids[i], normals)
         for tensor in range(ends.shape[0] - 1):
             begin, end = ends[tensor], ends[tensor + 1]
-            squares = 0.0
+            scale = noise * np.float32(np.sqrt(_squares(out[i, begin:end]) / max(1, end - begin)))
             for j in range(begin, end):
-                squares += np.float64(out[i, j]) ** 2
-            scale = noise * np.float32(np.sqrt(squares / max(1, end - begin)))
-            for j in range(begin, end, 4):
-                words = bits(seed, _MUTATION, step, ids[i], j)
-                normals = (*to_normals(words[0], words[1]), *to_normals(words[2], words[3]))
-                for part in range(min(4, end - j)):
-                    out[i, j + part] += scale * normals[part]
+                out[i, j] += scale * normals[j]
+
+
+@njit(nogil=True, cache=True)
+def _squares(values):  # type: ignore[no-untyped-def]
+    """The sum of the squares, in four sums that don't wait for each other."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    whole = values.shape[0] // 4 * 4
+    for j in range(0, whole, 4):
+        a += np.float64(values[j]) ** 2
+        b += np.float64(values[j + 1]) ** 2
+        c += np.float64(values[j + 2]) ** 2
+        d += np.float64(values[j + 3]) ** 2
+    for j in range(whole, values.shape[0]):
+        a += np.float64(values[j]) ** 2
+    return a + b + c + d
