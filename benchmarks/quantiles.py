@@ -25,6 +25,7 @@ from teem.learning.quantile_networks import Quantiles
 from teem.population.slots import Population
 from teem.threads import Threads
 from teem.worlds.base import Births, Deaths, Observation, Outcome
+from teem.worlds.turns import Turns
 
 AGENTS, CELLS, ENTITIES, FRAMES = 2, 81, 6, 5
 PIECES = 9
@@ -35,7 +36,7 @@ FILM = 512  # frames drawn beforehand
 class StandIn:
     """What policies need of a world, and no more: the film of each agent's frames goes round."""
 
-    name, branches, decision, continuous, tokens = "stand-in", (), 1, False, None
+    name, branches, turns, continuous, tokens = "stand-in", (), Turns(), False, None
     actions = ("up", "down", "left", "right")
     rest = 0
     observation_shape = (FRAMES * CELLS * ENTITIES,)
