@@ -113,6 +113,24 @@ def run(tmp_path: Path) -> Iterator[Running]:
     assert set(SHM.glob("*")) <= before
 
 
+def cpu_s(pid: int) -> float:
+    """Seconds of CPU time that a process has taken."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_learner_that_nothing_comes_to_sleeps(run: Running) -> None:
+    actor, learner = run.find("actor"), run.find("learner")
+    os.kill(actor, signal.SIGSTOP)
+    time.sleep(0.5)  # it learns from what had come
+    before = cpu_s(learner)
+    time.sleep(1.5)  # for less than what counts as being lost
+    taken = cpu_s(learner) - before
+    os.kill(actor, signal.SIGCONT)
+    assert taken <= 0.02 * 1.5 + 1 / os.sysconf("SC_CLK_TCK")  # 2%, and what the clock can't tell
+    assert run.end()[0] == 0
+
+
 def test_it_is_seen_within_five_seconds() -> None:
     assert STILL_S + 2 * LOOK_S <= 5.0
 
