@@ -11,6 +11,7 @@ import torch
 
 from teem.config.settings import PpoSettings
 from teem.learning import torch_networks
+from teem.learning.torch_networks import TorchNetworks
 from teem.learning.torch_stack import Pace, Rows, TorchStack, adam, keep
 
 
@@ -42,6 +43,27 @@ def test_blocks_change_nothing(settle, live, monkeypatch: pytest.MonkeyPatch) ->
         live(world, policies, 40)
         weights.append(policies.cohorts[0].networks.own.weights)
     np.testing.assert_allclose(*weights, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("least", "threads"), [(0, 2), (1 << 60, 1)])
+@pytest.mark.parametrize("learning", [{"backend": "torch"}, {"sharing": "shared"}, {"algorithm": "ppo"}])
+def test_torch_takes_threads_where_there_is_work_for_them(
+    settle, live, monkeypatch: pytest.MonkeyPatch, learning: dict, least: int, threads: int
+) -> None:
+    taken, step = set(), TorchNetworks._improve
+
+    def improve(*given):
+        taken.add(torch.get_num_threads())
+        return step(*given)
+
+    monkeypatch.setattr(torch_networks, "_WORTH_SHARING", least)
+    monkeypatch.setattr(TorchNetworks, "_improve", improve)
+    before = torch.get_num_threads()
+    try:
+        live(*settle(threads=2, **learning), 40)
+    finally:
+        torch.set_num_threads(before)
+    assert taken == {threads}
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")

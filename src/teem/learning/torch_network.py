@@ -175,7 +175,7 @@ def _initial(make: Callable[[], nn.Module]) -> Initial:
 
 
 def pick_device(wanted: str, threads: int) -> str:
-    """'cpu' or 'cuda', as wanted and present; torch gets as many threads as everything else."""
+    """'cpu' or 'cuda', as wanted and present; torch gets as many threads as everything else, at most."""
     torch.set_num_threads(threads)
     present = torch.cuda.is_available()
     if wanted == "cuda" and not present:

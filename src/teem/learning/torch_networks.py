@@ -26,6 +26,7 @@ Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 _CPU_BLOCK = 128  # agents in one call: their weights and moments together stay near the caches
 _CUDA_BLOCK = 1 << 20
 _COMPILED_BLOCK = 64
+_WORTH_SHARING = 100_000_000  # products of a pass through networks; with fewer, torch's threads only hold each other up
 COMPARED_EVERY = 64  # updates of what a group holds after which its members compare their weights
 
 
@@ -60,10 +61,14 @@ class Improved(NamedTuple):
 
 
 class TorchNetworks:
-    """The own and the common weights of a cohort on a device, with one agent's call and loss."""
+    """The own and the common weights of a cohort on a device, with one agent's call and loss.
+
+    Torch uses as many threads as it has when this is made, where networks and batches are large, else one.
+    """
 
     def __init__(self, networks: Networks, call: Call, loss: Loss, settings: LearningSettings, device: str) -> None:
         self.device = torch.device(device)
+        self._threads = torch.get_num_threads()
         self.own = TorchStack(networks.own, self.device)
         self.common = TorchStack(networks.common, self.device)
         networks.own_copy, networks.common_copy = self.own, self.common
@@ -129,6 +134,7 @@ class TorchNetworks:
         if not len(rows):
             return
         top = int(rows.max()) + 1
+        self._share(len(rows))
         with torch.no_grad():
             if 2 * len(rows) >= top and not self.all_share:
                 for start in range(0, top, self.block):
@@ -154,6 +160,11 @@ class TorchNetworks:
         results = self._call(own, common, given)
         for out, result in zip(outs, results if isinstance(results, tuple) else (results,), strict=True):
             out[rows] = result[:, 0].cpu().numpy()
+
+    def _share(self, samples: int) -> None:
+        """Choose how many threads pass so many samples through networks."""
+        products = samples * (self.own.layout.size + self.common.layout.size)
+        torch.set_num_threads(self._threads if products >= _WORTH_SHARING else 1)
 
     def take(self, rows: NDArray[np.int32]) -> Held:
         """The rows' networks, and what all share."""
@@ -183,6 +194,7 @@ class TorchNetworks:
         What is not finite stays with its agent: its own weights are left alone, and where weights are shared
         the step is taken again without it.
         """
+        self._share(sum(batch[0].shape[0] * batch[0].shape[1] for batch in batches))
         if self._networks.group.size > 1:
             return self._improve_together(held, batches)
         new = self._step(held.own, held.common, *self._paces(held), tuple(batches))
