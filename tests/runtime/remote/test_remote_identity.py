@@ -39,6 +39,6 @@ def test_an_actor_and_learners_apart_stepped_in_turn_are_lockstep(
 def test_a_parent_whose_weights_stay_with_another_learner_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Line, "_letters", lambda self: None)
+    monkeypatch.setattr(Line, "_letters", lambda self: ())
     with pytest.raises(AssertionError):
         expect_lockstep(tmp_path, Apart, "farm", {"runtime__learners": 3}, 60)
