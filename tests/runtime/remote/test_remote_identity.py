@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from apart import Apart
+from mixed import CHANCE, ONE, PPO, WIDE, parts
 from test_identity import CRAWLERS, expect_lockstep
 
 from teem.runtime.remote.line import Line
@@ -28,6 +29,8 @@ EPISODES = {
         ("farm", {"learning__sharing": "shared"}, 24),
         ("crawlers", CRAWLERS, 40),
         ("treasure", EPISODES, 40),
+        ("farm", {"learning__cohorts": parts(WIDE, CHANCE), "runtime__learners": 2}, 60),
+        ("farm", {"learning__cohorts": parts(PPO, ONE)}, 40),
     ],
 )
 def test_an_actor_and_learners_apart_stepped_in_turn_are_lockstep(
