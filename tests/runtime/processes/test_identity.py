@@ -19,6 +19,7 @@ TREASURE = {  # two views at once, and episodes that end
     "population__founders": 8, "population__capacity": 8, "world__worlds": 4, "world__height": 9, "world__width": 9,
     "world__frames": 2, "world__episode": 13,
 }  # fmt: skip
+RESEEDED = {"world__maturity": 100, "world__age_max": 15, "population__fame": 4}  # all die childless, again and again
 CRAWLERS = {"population__founders": 8, "population__capacity": 10, "world__decision": 2}
 
 
@@ -99,6 +100,7 @@ def expect_lockstep(tmp_path: Path, kind: type[Together], world: str, more: dict
         ("farm", {"learning__cohorts": parts(PPO, CHANCE), "runtime__learners": 2}, 60),
         ("farm", {"learning__cohorts": parts(QUANTILES), "learning__replay_ratio": 12.0}, 40),
         ("farm", {"learning__cohorts": parts(ONE, FROZEN)}, 40),
+        ("farm", {"learning__cohorts": parts(WIDE, CHANCE), "runtime__learners": 2, **RESEEDED}, 60),
         ("treasure", {**TREASURE, "learning__sharing": "own", "learning__cohorts": parts(QUANTILES, CHANCE)}, 40),
         ("crawlers", {**CRAWLERS, "learning__cohorts": parts(QUANTILES)}, 60),
     ],
