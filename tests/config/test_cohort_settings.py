@@ -98,11 +98,25 @@ def test_everything_wrong_with_cohorts_is_told_at_once() -> None:
         ([{"name": "a", "share": 0.1}, {"name": "a", "share": 0.1}], {}, 'learning.cohorts has 2 cohorts named "a"'),
         ([{"name": "base", "share": 0.1}], {}, 'learning.cohorts[0].name is "base", which is the cohort of those'),
         ([{"name": "a", "share": 0.01}], {"population__founders": 20}, "learning.cohorts[0].share is 0.01 but"),
-        ([{"name": "a", "share": 0.5}], {"runtime__mode": "async"}, "runtime.mode is async but learning.cohorts has 1"),
         (
-            [{"name": "a", "share": 0.5}],
-            {"runtime__mode": "ray", "ray__role": "actors"},
-            "ray.role is actors but learning.cohorts has 1",
+            [{"name": "a", "share": 0.5, "algorithm": "random"}],
+            {"runtime__mode": "async", "learning__enabled": False},
+            "runtime.mode is async but none of learning.cohorts learns, so there is nothing to learn",
+        ),
+        (
+            [{"name": "a", "share": 0.5, "sharing": "encoder"}],
+            {"runtime__mode": "async"},
+            'learning.cohorts[0] ("a"): runtime.mode is async but learning.sharing is encoder, whose parts',
+        ),
+        (
+            [{"name": "a", "share": 0.5, "sharing": "shared"}],
+            {"runtime__mode": "async", "runtime__actors": 2},
+            'learning.cohorts[0] ("a"): runtime.actors is 2 but learning.sharing is shared, a single network',
+        ),
+        (
+            [{"name": "a", "share": 0.5, "sharing": "shared"}],
+            {"runtime__mode": "ray", "ray__role": "actors", "runtime__learners": 2},
+            'learning.cohorts[0] ("a"): runtime.learners is 2 but learning.sharing is shared, and learners of one',
         ),
         ([{"name": "a"}], {}, "learning.cohorts[0].share is missing: give a number above 0, up to 1"),
         (3, {}, "learning.cohorts is 3: give a list of tables, 0 to 16 of them"),
@@ -114,6 +128,12 @@ def test_a_cohort_that_cannot_be_is_refused(cohorts: Any, overrides: dict[str, A
     told = faults_of(cohorts, **overrides)
     assert len(told) == 1
     assert text in told[0]
+
+
+@pytest.mark.parametrize("mode", [{"runtime__mode": "async"}, {"runtime__mode": "ray", "ray__role": "actors"}])
+def test_cohorts_may_learn_in_processes_of_their_own_if_one_of_them_learns(mode: dict[str, str]) -> None:
+    cohorts = [{"name": "a", "share": 0.5, "algorithm": "random"}, {"name": "b", "share": 0.5, "sharing": "shared"}]
+    load_config("farm", {"learning.cohorts": cohorts, **{path.replace("__", "."): x for path, x in mode.items()}})
 
 
 def test_what_is_wrong_with_learning_is_told_once_and_only_if_somebody_is_so() -> None:

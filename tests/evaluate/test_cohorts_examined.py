@@ -15,8 +15,9 @@ from tiny_runs import TINY, TINY_CRAWLERS, TINY_TREASURE, changed, run_in
 
 from teem.cli import main
 from teem.config.cohorts import cohort_of, cohorts_of
-from teem.config.settings import Config, PpoSettings
+from teem.config.settings import Config, LearningSettings, PpoSettings
 from teem.errors import UsageError
+from teem.evaluate.checks.training import everyone_trained
 from teem.evaluate.cohorts import evaluate_cohorts
 from teem.evaluate.doctor import examine
 from teem.evaluate.proof import evaluate
@@ -24,6 +25,7 @@ from teem.evaluate.saved import Saved, of_cohort, open_saved
 from teem.evaluate.trained import trained_of
 from teem.learning.algorithms.ppo import PPO
 from teem.learning.kernel_quantiles import KernelQuantiles
+from teem.learning.schedule import decisions_to_be_trained
 
 PARTS: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("wide", 0.3, {"algorithm": "iqn", "hidden": (24,)}),
@@ -184,3 +186,11 @@ def test_cohorts_that_cannot_be_compared_are_refused(copied: Path, tiny_run: Pat
         of_cohort(open_saved(copied), "wid")
     with pytest.raises(UsageError, match="has no cohorts"):
         of_cohort(open_saved(tiny_run), "wide")
+
+
+def test_updates_that_an_actor_hears_of_late_are_waited_for() -> None:
+    cohorts = cohorts_of(LearningSettings())
+    needed = decisions_to_be_trained(cohorts[0], 2)
+    given = (cohorts, np.zeros(2, np.int64), np.arange(2), np.array([0, 3]), np.array([needed, needed + 20]))
+    assert everyone_trained(*given).ok is False
+    assert everyone_trained(*given, late=1).ok

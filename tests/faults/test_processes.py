@@ -26,7 +26,9 @@ SHM = Path("/dev/shm")
 class Running:
     """`teem run --runtime async`, and the processes it has started."""
 
-    def __init__(self, out: Path, *more: str, steps: int = 0, agents: int = 40, every: int = 200) -> None:
+    def __init__(
+        self, out: Path, *more: str, world: str = "farm", steps: int = 0, agents: int = 40, every: int = 200
+    ) -> None:
         self.out = out
         options = {
             "agents": agents, "steps": steps, "runtime": "async", "learning.hidden": "16,8", "out": out,
@@ -34,7 +36,7 @@ class Running:
         }  # fmt: skip
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "teem", "run", "farm", *words, "--headless", "--json", *more],
+            [sys.executable, "-m", "teem", "run", world, *words, "--headless", "--json", *more],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -243,3 +245,32 @@ def test_learners_of_one_network_begin_anew_together_when_one_is_lost(tmp_path: 
     assert np.isfinite(common["weights"]).all()
     assert common["updates"][0] > 0
     assert report["async"]["policy_lag_steps"]["max"] <= report["async"]["policy_lag_steps"]["cap"]
+
+
+@pytest.mark.slow
+def test_a_run_of_cohorts_goes_on_when_a_learner_is_lost_and_can_be_examined(tmp_path: Path) -> None:
+    running = Running(tmp_path / "run", "--runtime.learners", "2", world="farm-cohorts", every=120)
+    try:
+        running.wait_for_checkpoint()
+        os.kill(running.find("learner"), signal.SIGKILL)
+        (lost,) = running.wait(running.lost)
+        assert "killed by signal 9" in lost["fault"]
+        for _ in range(2):  # it goes on, and who had remembered nothing has learnt again
+            running.wait_for_checkpoint()
+        code, report = running.end()
+    finally:
+        running.process.kill()
+        running.process.communicate()
+    assert code == 4
+    assert report["async"]["restarts"] == 1
+    assert list(report["cohorts"]) == ["base", "quantiles", "chance"]
+    assert report["async"]["replay_ratios"]["base"] > 0
+    cohorts = open_saved(running.out).state["policies"]["cohorts"]
+    assert list(cohorts) == ["0-dqn", "1-iqn", "2-random"]
+    for name in ("0-dqn", "1-iqn"):
+        assert np.isfinite(cohorts[name]["networks"]["own"]["weights"]).all()
+    done = subprocess.run(
+        [sys.executable, "-m", "teem", "doctor", str(running.out), "--steps", "10"],
+        capture_output=True, text=True, timeout=WAIT_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout

@@ -51,7 +51,7 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
         gauges.updates[slots[1:2]] = gauges.decisions[slots[1:2]] = 0  # a newborn is nobody's least trained
         gauges.loss[slots] = 0.25
         return SimpleNamespace(
-            config=load_config("farm", {"steps": 100}),
+            config=load_config("farm", {"steps": 100, "learning.enabled": learns}),
             folder=SimpleNamespace(path=tmp_path / "farm-7"),
             spans=spans,
             step=steps,
@@ -63,7 +63,7 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
                 feat="joules",
                 feats=feats,
             ),
-            policies=SimpleNamespace(gauges=gauges, cohorts=[SimpleNamespace(learns=learns)]),
+            policies=SimpleNamespace(gauges=gauges),
             recorder=SimpleNamespace(rows=100, dropped=0, waited_s=0.0),
         )
 

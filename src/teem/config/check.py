@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
+from teem.config.check_apart import apart_faults
 from teem.config.check_cohorts import cohort_faults, faults_of_each
 from teem.config.check_treasure import treasure_faults
+from teem.config.cohorts import NETWORKS, VALUED
 from teem.config.crawlers import BIOMES, CrawlersSettings
 from teem.config.farm import CHANNELS, FarmSettings, own_channels
 from teem.config.fault import Fault, name_faults
@@ -15,12 +17,6 @@ from teem.config.treasure import TreasureSettings
 
 WIDEST = 1024
 MOST_UPDATES = 15  # of an agent in a step
-VALUED = ("dqn", "iqn", "qrdqn")  # the algorithms that learn what actions are worth, and remember to do so
-_ONE = {
-    "lockstep": "runtime.mode is lockstep, which is one process: give runtime.mode async",
-    "ray": "ray.role is islands, each of which is one process: give ray.role actors",
-}
-NETWORKS = (*VALUED, "ppo")  # those that have a network
 
 
 def contradictions(config: Config) -> Iterator[Fault]:
@@ -28,7 +24,7 @@ def contradictions(config: Config) -> Iterator[Fault]:
     yield from _population(config)
     yield from cohort_faults(config)
     yield from faults_of_each(config, _policy)
-    yield from _apart(config)
+    yield from apart_faults(config)
     if isinstance(config.world, TreasureSettings):
         yield from treasure_faults(config.world, config.population.founders)
         return
@@ -103,81 +99,6 @@ def _learning(learning: LearningSettings) -> Iterator[Fault]:
             f"{learning.ppo.horizon}: each part needs a decision, so lower minibatches or raise horizon",
             "learning.ppo.minibatches",
             ("learning.ppo.horizon",),
-        )
-
-
-def _apart(config: Config) -> Iterator[Fault]:
-    """What acting and learning in processes of their own need."""
-    learning, runtime = config.learning, config.runtime
-    if runtime.mode == "ray" and config.ray.role == "islands":
-        yield from _islands(config)
-    if runtime.mode == "lockstep" or (runtime.mode == "ray" and config.ray.role == "islands"):
-        several = [name for name in ("runtime.actors", "runtime.learners") if getattr(runtime, name[8:]) > 1]
-        if several:
-            told = " and ".join(f"{name} is {getattr(runtime, name[8:])}" for name in several)
-            yield Fault(
-                f"{told} but {_ONE[runtime.mode]}, or {' and '.join(several)} 1",
-                several[0],
-                (*several[1:], "runtime.mode"),
-            )
-        return
-    if learning.cohorts:
-        return
-    if learning.algorithm not in NETWORKS or not learning.enabled:
-        name, value = ("enabled", "false") if learning.algorithm in NETWORKS else ("algorithm", learning.algorithm)
-        yield Fault(
-            f"runtime.mode is {runtime.mode} but learning.{name} is {value}, so there is nothing to learn: "
-            "give runtime.mode lockstep",
-            "runtime.mode",
-            (f"learning.{name}",),
-        )
-    if learning.sharing == "encoder":
-        yield Fault(
-            f"runtime.mode is {runtime.mode} but learning.sharing is encoder, whose parts would come to actors in "
-            "different versions: give learning.sharing own or shared, or runtime.mode lockstep",
-            "runtime.mode",
-            ("learning.sharing",),
-        )
-    if learning.sharing == "shared" and runtime.actors > 1:
-        yield Fault(
-            f"runtime.actors is {runtime.actors} but learning.sharing is shared, a single network of a single world: "
-            "give runtime.actors 1, or learning.sharing own",
-            "runtime.actors",
-            ("learning.sharing",),
-        )
-    if learning.sharing == "shared" and runtime.learners > 1 and runtime.mode == "ray":
-        yield Fault(
-            f"runtime.learners is {runtime.learners} but learning.sharing is shared, and learners of one network are "
-            "processes of one machine: give runtime.mode async, or runtime.learners 1",
-            "runtime.learners",
-            ("learning.sharing", "runtime.mode"),
-        )
-
-
-def _islands(config: Config) -> Iterator[Fault]:
-    """What islands that exchange migrants need."""
-    ray = config.ray
-    if not ray.migrate_every:
-        return
-    if ray.migrate_every % ray.slice:
-        yield Fault(
-            f"ray.migrate_every is {ray.migrate_every} but ray.slice is {ray.slice}: migrants leave at the end of a "
-            f"slice, so give a multiple of {ray.slice}, or 0 for none",
-            "ray.migrate_every",
-            ("ray.slice",),
-        )
-    if ray.migrants > config.population.fame:
-        yield Fault(
-            f"ray.migrants is {ray.migrants} but population.fame is {config.population.fame}, and as many guests can "
-            "wait: raise population.fame or lower ray.migrants",
-            "ray.migrants",
-            ("population.fame",),
-        )
-    if isinstance(config.world, TreasureSettings):
-        yield Fault(
-            f"ray.migrate_every is {ray.migrate_every} but world.name is treasure, where nobody is born: "
-            "give ray.migrate_every 0",
-            "ray.migrate_every",
         )
 
 

@@ -11,19 +11,12 @@ from teem.config.settings import CohortSettings, Config
 
 
 def cohort_faults(config: Config) -> Iterator[Fault]:
-    """Names, shares, and a runtime that takes none."""
+    """Names and shares."""
     cohorts = config.learning.cohorts
     if not cohorts:
         return
     yield from _names([cohort.name for cohort in cohorts])
     yield from _shares(cohorts, config.population.founders)
-    apart = {"async": "runtime.mode is async", "ray": "ray.role is actors"}.get(config.runtime.mode)
-    if apart and not (config.runtime.mode == "ray" and config.ray.role == "islands"):
-        yield Fault(
-            f"{apart} but {COHORTS} has {len(cohorts)}, and actors and learners in processes of their "
-            "own know one: give runtime.mode lockstep, or ray for islands, or leave the cohorts out",
-            apart.split()[0],
-        )
 
 
 def _names(names: list[str]) -> Iterator[Fault]:

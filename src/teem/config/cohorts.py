@@ -11,6 +11,18 @@ from teem.config.settings import CohortSettings, Config, LearningSettings, Polic
 COHORTS = "learning.cohorts"
 BASE = "base"  # the cohort whose settings are those of [learning] itself
 ROUNDING = 1e-6  # of the sum of shares
+VALUED = ("dqn", "iqn", "qrdqn")  # the algorithms that learn what actions are worth, and remember to do so
+NETWORKS = (*VALUED, "ppo")  # those that have a network
+
+
+def learns(settings: PolicySettings) -> bool:
+    """Whether networks are updated."""
+    return settings.enabled and settings.algorithm in NETWORKS
+
+
+def shares_one(learning: LearningSettings) -> bool:
+    """Whether there is a network that all of a cohort share, and learn."""
+    return any(cohort.sharing == "shared" and learns(cohort) for cohort in cohorts_of(learning))
 
 
 def cohorts_of(learning: LearningSettings) -> tuple[CohortSettings, ...]:

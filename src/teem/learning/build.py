@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from teem.config.cohorts import alone, cohorts_of
-from teem.config.settings import Config, LearningSettings
+from teem.config.settings import Config, LearningSettings, PolicySettings
 from teem.errors import UsageError
 from teem.learning.acting import Acting, acting_of
 from teem.learning.algorithms.dqn import DQN, Backend
@@ -39,10 +39,21 @@ VALUED = ("dqn", "iqn", "qrdqn")  # they learn what actions are worth, and choos
 
 def build_policies(config: Config, world: World, threads: Threads) -> Policies:
     """The cohorts that `config.learning` says, with all the living in them; UsageError if settings disagree."""
+    cohorts = build_cohorts(config, world, threads)
+    return Policies(world, cohorts, threads, config.population.fame, membership=membership_of(config))
+
+
+def membership_of(config: Config) -> Membership | None:
+    """Who without parents belongs to which cohort; None where there is one."""
+    cohorts = cohorts_of(config.learning)
+    return Membership(tuple(one.share for one in cohorts), config.seed) if len(cohorts) > 1 else None
+
+
+def build_cohorts(config: Config, world: World, threads: Threads) -> list[Cohort]:
+    """Every cohort that `config.learning` says, with nobody in it yet; UsageError if settings disagree."""
     settings = cohorts_of(config.learning)
     if len(settings) == 1:
-        cohort = build_cohort(alone(config, settings[0]), world, threads, settings[0].algorithm)
-        return Policies(world, [cohort], threads, config.population.fame)
+        return [build_cohort(alone(config, settings[0]), world, threads, settings[0].algorithm)]
     cohorts, faults = [], []
     for one in settings:
         try:
@@ -52,8 +63,7 @@ def build_policies(config: Config, world: World, threads: Threads) -> Policies:
             faults += [f'in the cohort "{one.name}": {fault}' for fault in error.faults]
     if faults:
         raise UsageError(faults)
-    membership = Membership(tuple(one.share for one in settings), config.seed)
-    return Policies(world, cohorts, threads, config.population.fame, membership=membership)
+    return cohorts
 
 
 def build_cohort(config: Config, world: World, threads: Threads, algorithm: Algorithm) -> Cohort:
@@ -73,7 +83,7 @@ def build_cohort(config: Config, world: World, threads: Threads, algorithm: Algo
     return _ppo(config, capacity, prod(world.observation_shape), acting, threads)
 
 
-def uses_kernels(settings: LearningSettings) -> bool:
+def uses_kernels(settings: PolicySettings) -> bool:
     """Whether networks are computed by the fused kernels, without torch."""
     networks = ("mlp", "attention") if settings.algorithm == "dqn" else ("mlp",)
     able = settings.algorithm in VALUED and settings.network in networks and settings.sharing == "own"

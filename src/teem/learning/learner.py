@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.config.settings import LearningSettings
-from teem.learning.cohort import Gauges
+from teem.learning.cohort import Cohort, Gauges
 from teem.learning.sharing import Networks
 from teem.state import Array
 
@@ -63,3 +63,8 @@ class Learner(ABC):
     def decisions(self) -> dict[str, Array]:
         """What is known of the decisions in progress, by slot, that `remember` needs besides the outcome."""
         return {}
+
+
+def decisions_of(cohort: Cohort) -> dict[str, Array]:
+    """As `Learner.decisions`; nothing where there are no networks."""
+    return cohort.decisions() if isinstance(cohort, Learner) else {}

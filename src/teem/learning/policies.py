@@ -43,7 +43,7 @@ class Policies:
         capacity = world.population.capacity
         self.cohort_of = np.zeros(capacity, np.int8) if cohort_of is None else cohort_of.copy()
         self._membership = membership  # None: who comes after nobody joins the first cohort
-        if membership:
+        if membership and cohort_of is None:
             founders = world.population.living
             self.cohort_of[founders] = membership.of_founders(world.population.id[founders])
         self.legacies = Legacies(2 * fame)  # the famous, then as many guests
@@ -114,10 +114,10 @@ class Policies:
         """Give the newborn their networks: after the living parent, after the famous dead, or fresh ones."""
         if not len(births.slot):
             return
+        self.enrol(births)
         step, ids = self._world.step_count, self._world.population.id
         with_parent = births.parent_slot >= 0
         children, parents = births.slot[with_parent], births.parent_slot[with_parent]
-        self.cohort_of[children] = self.cohort_of[parents]
         for index, cohort in enumerate(self.cohorts):
             mine = self.cohort_of[children] == index
             if mine.any():
@@ -125,15 +125,23 @@ class Policies:
         for slot, entry in zip(births.slot[~with_parent], births.fame[~with_parent], strict=True):
             self._reseed(slot, int(entry), step)
 
+    def enrol(self, births: Births) -> None:
+        """Write the cohort of each newborn: its parent's, that of the famous it comes after, or one drawn."""
+        with_parent = births.parent_slot >= 0
+        self.cohort_of[births.slot[with_parent]] = self.cohort_of[births.parent_slot[with_parent]]
+        for slot, entry in zip(births.slot[~with_parent], births.fame[~with_parent], strict=True):
+            row, famed = np.array([slot], np.int32), self.legacies.entry(int(entry))
+            if famed:
+                self.cohort_of[row] = famed.cohort
+            else:
+                ids = self._world.population.id[row]
+                self.cohort_of[row] = self._membership.of_newcomers(ids) if self._membership else 0
+
     def _reseed(self, slot: np.int32, entry: int, step: int) -> None:
         """A newborn without a living parent: after somebody famous, a guest as it came, or a founder."""
         row = np.array([slot], np.int32)
         ids = self._world.population.id[row]
         famed = self.legacies.entry(entry)
-        if famed:
-            self.cohort_of[row] = famed.cohort
-        else:
-            self.cohort_of[row] = self._membership.of_newcomers(ids) if self._membership else 0
         cohort = self.cohorts[self.cohort_of[slot]]
         if famed and famed.weights is not None:
             cohort.inherit_weights(row, famed.weights[None], ids, step, exact=entry >= self._famous)
@@ -150,9 +158,16 @@ class Policies:
         self.legacies.keep(self._famous + place, cohort, weights)
 
     def learn(self) -> int:
-        """Update those who decided last and whose turn it is; how many updates were made."""
-        step = self._world.step_count
-        return sum(cohort.learn(rows, ids, step) for cohort, rows, ids in self._members(self._decided) if cohort.learns)
+        """Update those who decided last and whose turn it is; how many updates were made.
+
+        A cohort of which nobody did is asked too: others may learn its network with it, or its dead count yet.
+        """
+        step, ids, decided, made = self._world.step_count, self._world.population.id, self._decided, 0
+        for index, cohort in enumerate(self.cohorts):
+            if cohort.learns:
+                rows = decided if len(self.cohorts) == 1 else decided[self.cohort_of[decided] == index]
+                made += cohort.learn(rows, ids[rows], step)
+        return made
 
     def told_late(self) -> int:
         """Updates that were made since `learn` was called last; none, where it makes them itself."""
@@ -169,12 +184,17 @@ class Policies:
             together.load_state(cohort.gauges.state(rows), rows)
         return together
 
+    @property
+    def keys(self) -> list[str]:
+        """What each cohort is called in a saved state."""
+        return [f"{index}-{cohort.name}" for index, cohort in enumerate(self.cohorts)]
+
     def state(self) -> State:
         """Everything that a later step depends on."""
         living = self._world.population.living
         cohorts = {
-            f"{index}-{cohort.name}": cohort.state(living[self.cohort_of[living] == index])
-            for index, cohort in enumerate(self.cohorts)
+            key: cohort.state(living[self.cohort_of[living] == index])
+            for index, (key, cohort) in enumerate(zip(self.keys, self.cohorts, strict=True))
         }
         return {"cohort_of": self.cohort_of[living], "cohorts": cohorts, "legacies": self.legacies.state()}
 
@@ -184,7 +204,6 @@ class Policies:
         if len(state["cohort_of"]) != len(living):
             raise ValueError(f"policies: saved for {len(state['cohort_of'])} agents, {len(living)} are alive here")
         self.cohort_of[living] = state["cohort_of"]
-        for index, cohort in enumerate(self.cohorts):
-            rows = living[self.cohort_of[living] == index]
-            cohort.load_state(state["cohorts"][f"{index}-{cohort.name}"], rows)
+        for index, (key, cohort) in enumerate(zip(self.keys, self.cohorts, strict=True)):
+            cohort.load_state(state["cohorts"][key], living[self.cohort_of[living] == index])
         self.legacies.load_state(state["legacies"])

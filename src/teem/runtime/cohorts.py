@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.config.cohorts import cohorts_of
+from teem.config.cohorts import cohorts_of, learns
 from teem.config.settings import CohortSettings, PolicySettings
 from teem.learning.cohort import Gauges
 from teem.learning.schedule import decisions_to_be_trained
@@ -31,10 +31,9 @@ def least_trained(run: Run) -> int | None:
 
     Cohorts that never learn don't count beside others.
     """
-    gauges, cohorts = run.policies.gauges, run.policies.cohorts
-    counts = [len(cohorts) == 1 or cohort.learns for cohort in cohorts]
-    learners = run.config.runtime.learners
-    each = (_least(rows, settings, gauges, learners) for index, settings, rows in members(run) if counts[index])
+    gauges, learners = run.policies.gauges, run.config.runtime.learners
+    alone = len(cohorts_of(run.config.learning)) == 1
+    each = (_least(rows, settings, gauges, learners) for _, settings, rows in members(run) if alone or learns(settings))
     return min((least for least in each if least is not None), default=None)
 
 
@@ -50,14 +49,14 @@ def standings(run: Run) -> dict[str, dict[str, Any]]:
         return {}
     gauges, feats = run.policies.gauges, run.world.feats
     told = {}
-    for index, settings, rows in members(run):
-        learns = run.policies.cohorts[index].learns
+    for _, settings, rows in members(run):
+        learnt = learns(settings)
         told[settings.name] = {
             "algorithm": settings.algorithm,
             "share": settings.share,
             "alive": len(rows),
-            "updates_median": float(np.median(gauges.updates[rows])) if learns and len(rows) else None,
-            "least_trained_updates": _least(rows, settings, gauges, run.config.runtime.learners) if learns else None,
+            "updates_median": float(np.median(gauges.updates[rows])) if learnt and len(rows) else None,
+            "least_trained_updates": _least(rows, settings, gauges, run.config.runtime.learners) if learnt else None,
             "feats_mean": float(feats[rows].mean()) if len(rows) else None,
             "feats_most": float(feats[rows].max()) if len(rows) else None,
         }

@@ -15,6 +15,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
+from teem.config.cohorts import cohorts_of, learns
 from teem.config.settings import WorldSettings
 from teem.config.treasure import TreasureSettings
 from teem.measure.machine import rss_mb
@@ -116,7 +117,7 @@ class Panel:
 
     def _learning(self) -> list[Line]:
         run = self.run
-        if not any(cohort.learns for cohort in run.policies.cohorts):
+        if not any(learns(cohort) for cohort in cohorts_of(run.config.learning)):
             return [row("learning", "off")]
         gauges, living = run.policies.gauges, run.world.population.living
         loss = gauges.loss[living]

@@ -49,7 +49,7 @@ def shared(**more: Any) -> Config:
 
 
 def commons(together: Together) -> list[Any]:
-    return [one.pupils[0].cohort.networks.common for one in together.learners]
+    return [one.pupils[0].policies.cohorts[0].networks.common for one in together.learners]
 
 
 def expect_bits(stacks: Sequence[Any]) -> None:
@@ -78,7 +78,7 @@ def test_they_learn_what_one_would_and_hold_the_same_bits(
         np.testing.assert_allclose(getattr(other, name), alone, rtol=5e-3, atol=2e-5, err_msg=name)
     living = whole.world.population.living
     for learner in parts.learners:
-        mine, cohort = living[living % 2 == learner._learner], learner.pupils[0].cohort
+        mine, cohort = living[living % 2 == learner._learner], learner.pupils[0].policies.cohorts[0]
         assert np.array_equal(cohort.gauges.updates[mine], one.gauges.updates[mine])
         np.testing.assert_allclose(cohort.gauges.loss[mine], one.gauges.loss[mine], rtol=5e-3, atol=1e-5)
         memory = cohort.replay.added if config.learning.algorithm == "dqn" else cohort.rollouts.filled
@@ -86,7 +86,7 @@ def test_they_learn_what_one_would_and_hold_the_same_bits(
     parts.run.policies._take()  # type: ignore[attr-defined]
     acting = parts.run.policies.cohorts[0].networks.common.weights  # type: ignore[attr-defined]
     assert acting.tobytes() == other.weights.tobytes()
-    batches, decisions = parts.links.control.total("batches", 0), parts.run.policies.decisions  # type: ignore[attr-defined]
+    batches, decisions = parts.links.control.total("batches.0", 0), parts.run.policies.decisions[0]  # type: ignore[attr-defined]
     told = parts.run.policies.report()["replay_ratio"]  # type: ignore[attr-defined]
     assert told == (batches * 8 / decisions if config.learning.algorithm == "dqn" else None)
     whole.finish("steps")

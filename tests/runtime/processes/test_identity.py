@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mixed import CHANCE, FROZEN, ONE, PPO, QUANTILES, WIDE, parts
 from together import Together, config_of
 
 from teem.config.settings import Config
@@ -18,6 +19,7 @@ TREASURE = {  # two views at once, and episodes that end
     "population__founders": 8, "population__capacity": 8, "world__worlds": 4, "world__height": 9, "world__width": 9,
     "world__frames": 2, "world__episode": 13,
 }  # fmt: skip
+RESEEDED = {"world__maturity": 100, "world__age_max": 15, "population__fame": 4}  # all die childless, again and again
 CRAWLERS = {"population__founders": 8, "population__capacity": 10, "world__decision": 2}
 
 
@@ -56,6 +58,8 @@ def of_lives(state: Any) -> Any:
                     column = replay[name] = np.array(replay[name])
                     column[i].reshape(length, -1)[added:] = 0
         cohort.pop("rollouts", None)  # what was not begun anew stays in them
+        if "networks" in cohort and not cohort["networks"]["common"]["weights"].size:
+            del cohort["networks"]["common"]  # each learner counts its own steps of nothing
     return state
 
 
@@ -92,6 +96,13 @@ def expect_lockstep(tmp_path: Path, kind: type[Together], world: str, more: dict
         ("treasure", TREASURE, 40),
         ("crawlers", CRAWLERS, 60),
         ("crawlers", {**CRAWLERS, "learning__algorithm": "ppo", "world__control": "torque"}, 48),
+        ("farm", {"learning__cohorts": parts(WIDE)}, 60),
+        ("farm", {"learning__cohorts": parts(PPO, CHANCE), "runtime__learners": 2}, 60),
+        ("farm", {"learning__cohorts": parts(QUANTILES), "learning__replay_ratio": 12.0}, 40),
+        ("farm", {"learning__cohorts": parts(ONE, FROZEN)}, 40),
+        ("farm", {"learning__cohorts": parts(WIDE, CHANCE), "runtime__learners": 2, **RESEEDED}, 60),
+        ("treasure", {**TREASURE, "learning__sharing": "own", "learning__cohorts": parts(QUANTILES, CHANCE)}, 40),
+        ("crawlers", {**CRAWLERS, "learning__cohorts": parts(QUANTILES)}, 60),
     ],
 )
 def test_an_actor_and_its_learners_stepped_in_turn_are_lockstep(
@@ -105,7 +116,7 @@ def test_what_is_acted_by_is_what_was_published_and_epsilon_is_the_agents_own(tm
     for _ in range(50):
         together.step()
     together.run.policies._take()  # type: ignore[attr-defined]
-    acting, learning = together.run.policies.cohorts[0], together.learners[0].pupils[0].cohort
+    acting, learning = together.run.policies.cohorts[0], together.learners[0].pupils[0].policies.cohorts[0]
     living = together.run.world.population.living
     assert np.array_equal(acting.networks.own.weights[living], learning.networks.own.weights[living])  # type: ignore[attr-defined]
     for name in ("epsilon", "decisions", "updates", "faults"):
@@ -134,11 +145,11 @@ def test_an_update_that_is_not_published_or_made_twice_is_told_from_lockstep(
         if fault == "stale":
             return made, batches
         if fault == "softened twice":
-            own = self.cohort.networks.own
-            own.target += self.cohort.settings.tau * (own.weights - own.target)
+            own = self.policies.cohorts[0].networks.own
+            own.target += self.policies.cohorts[0].settings.tau * (own.weights - own.target)
             return made, batches
         living = self.policies._decided
-        return made + self.cohort.learn(living, self.policies._world.population.id[living], 2), batches
+        return made + self.policies.cohorts[0].learn(living, self.policies._world.population.id[living], 2), batches
 
     monkeypatch.setattr(Pupils, right.__name__, wrong)
     config = config_of(runtime__mode="async")

@@ -23,6 +23,7 @@ from teem.worlds.base import Births, Deaths, Observation, Outcome
 from teem.worlds.turns import Turns
 
 CAPACITY, INPUTS, ACTIONS = 7, 4, 3
+NOBODYS = np.zeros(CAPACITY, np.int8)  # everybody is of the only cohort
 
 
 def mirror_of() -> Mirror:
@@ -81,7 +82,7 @@ def test_what_is_remembered_and_drawn_is_what_was_seen_and_done(seed: int, of: i
     for number, send in enumerate(sends):
         if send:
             observation, outcome = step_of(number, draws)
-            if put_step(writer, observation, outcome, np.empty(0, np.int64), {}):
+            if put_step(writer, observation, outcome, np.empty(0, np.int64), [{}], NOBODYS):
                 steps.append((observation, outcome))
                 for slot in outcome.acted:
                     sent[slot].append(
@@ -93,7 +94,7 @@ def test_what_is_remembered_and_drawn_is_what_was_seen_and_done(seed: int, of: i
             frame = reader.peek(share)
             if frame is None:
                 continue
-            observation, outcome = reading.read(frame, {})
+            observation, outcome = reading.read(frame, [{}])
             kept = steps[len(ends[share])][1].acted
             assert outcome.acted.tolist() == [slot for slot in kept if slot % of == share]
             replay.add(
@@ -137,11 +138,11 @@ def test_what_has_another_shape_than_was_said_is_refused(width: int) -> None:
     segment = Segment.create("test", columns)
     observation, outcome = step_of(0, np.random.default_rng(1))
     narrow = Observation(observation.living, np.zeros((CAPACITY, width), np.float32), observation.mask)
-    assert put_step(Ring(segment), narrow, outcome, np.empty(0, np.int64), {})
+    assert put_step(Ring(segment), narrow, outcome, np.empty(0, np.int64), [{}], NOBODYS)
     frame = Ring(segment).peek(0)
     assert frame is not None
     with pytest.raises(ValueError, match=rf"observation came as \[{width}\] an agent"):
-        Reading(mirror_of(), 0, 1).read(frame, {})
+        Reading(mirror_of(), 0, 1).read(frame, [{}])
 
 
 def test_people_are_kept_up_as_a_population_is() -> None:
@@ -210,12 +211,12 @@ def test_steps_of_one_that_was_lost_are_counted_and_its_follower_begins_with_wha
     living = together.run.world.population.living
     pupils = together.learners[0].pupils[0]
     old = living[acting.gauges.decisions[living] > 1]
-    assert np.array_equal(acting.networks.own.weights[old], pupils.cohort.networks.own.weights[old])  # type: ignore[attr-defined]
-    assert np.array_equal(acting.gauges.epsilon[living], pupils.cohort.gauges.epsilon[living])
-    assert (pupils.cohort.replay.added[living] <= 1).all()  # type: ignore[attr-defined]
+    assert np.array_equal(acting.networks.own.weights[old], pupils.policies.cohorts[0].networks.own.weights[old])  # type: ignore[attr-defined]
+    assert np.array_equal(acting.gauges.epsilon[living], pupils.policies.cohorts[0].gauges.epsilon[living])
+    assert (pupils.policies.cohorts[0].replay.added[living] <= 1).all()  # type: ignore[attr-defined]
     for _ in range(20):
         together.step()
     together.run.policies._take()  # type: ignore[attr-defined]
-    assert np.array_equal(acting.gauges.updates[living], pupils.cohort.gauges.updates[living])
-    assert np.array_equal(acting.gauges.faults[living], pupils.cohort.gauges.faults[living])
+    assert np.array_equal(acting.gauges.updates[living], pupils.policies.cohorts[0].gauges.updates[living])
+    assert np.array_equal(acting.gauges.faults[living], pupils.policies.cohorts[0].gauges.faults[living])
     together.end()

@@ -11,7 +11,7 @@ from together import Together, config_of
 
 from teem.errors import TeemError
 from teem.learning.algorithms import dqn
-from teem.runtime.processes import actor
+from teem.runtime.processes import patience
 from teem.runtime.processes.teaching import Teaching
 
 RATIO, BATCH = 24.0, 8  # three updates a decision
@@ -31,8 +31,8 @@ def made_by(together: Together, steps: int, wakes: int) -> tuple[list[bool], np.
 
     Whether each time anything had come, and for those who lived through it all: updates, and publications.
     """
-    pupils, mailbox = together.learners[0].pupils[0], together.links.own[0]
-    people, gauges = together.run.world.population, pupils.cohort.gauges
+    pupils, mailbox = together.learners[0].pupils[0], together.links.boxes[0][0].own
+    people, gauges = together.run.world.population, pupils.policies.cohorts[0].gauges
     old = people.living[gauges.updates[people.living] > 0]
     ids, updates, versions = people.id[old].copy(), gauges.updates[old].copy(), mailbox.versions(old)
     for _ in range(steps):
@@ -58,12 +58,12 @@ def test_a_wake_up_makes_all_updates_that_are_due_and_no_more(tmp_path: Path) ->
     together = lived(tmp_path)
     expect_all_that_are_due(together)
     control, policies = together.links.control, together.run.policies
-    gauges = together.learners[0].pupils[0].cohort.gauges
+    gauges = together.learners[0].pupils[0].policies.cohorts[0].gauges
     living = together.run.world.population.living
     ready = living[gauges.decisions[living] > 12]
     assert (gauges.updates[ready] >= 3 * (gauges.decisions[ready] - 12)).all()
     assert (gauges.updates[ready] <= 3 * gauges.decisions[ready]).all()
-    assert policies.report()["replay_ratio"] == control.total("batches", 0) * BATCH / policies.decisions  # type: ignore[attr-defined]
+    assert policies.report()["replay_ratio"] == control.total("batches.0", 0) * BATCH / policies.decisions[0]  # type: ignore[attr-defined]
     together.end()
 
 
@@ -103,12 +103,12 @@ def test_a_run_of_another_shape_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_patience_counts_only_what_it_was_awake_for(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(actor.time, "monotonic", lambda: clock[0])
-    patience = actor.Patience(3.0)
+    monkeypatch.setattr(patience.time, "monotonic", lambda: clock[0])
+    waiting = patience.Patience(3.0)
     clock[0] = 1000.0  # held up
-    assert not patience.is_over()
+    assert not waiting.is_over()
     for _ in range(4):
         clock[0] += 0.5
-        assert not patience.is_over()
+        assert not waiting.is_over()
     clock[0] += 0.5
-    assert patience.is_over()
+    assert waiting.is_over()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from teem.config.dump import dump_config
 from teem.config.load import load_config
@@ -75,15 +77,23 @@ class Together:
         self.learn()
 
     def learn(self) -> None:
-        """Let every learner take all that has come."""
+        """Let every learner take all that has come.
+
+        None publishes before all have learnt: a newborn inherits from a parent that has not learnt from this step yet.
+        """
 
         def take(one: Teaching) -> None:
             while one.take(0):
                 pass
 
         if not self.groups:
+            due: list[Callable[[], None]] = []
             for one in self.learners:
-                take(one)
+                later = partial(lambda publish, *what: due.append(partial(publish, *what)), one._publish)
+                with patch.object(one, "_publish", later):
+                    take(one)
+            for publish in due:
+                publish()
             return
         with ThreadPoolExecutor(len(self.learners)) as threads:
             list(threads.map(take, self.learners))

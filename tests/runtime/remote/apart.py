@@ -64,9 +64,13 @@ class Apart(Together):
         self.links.actor_bells[0].ring()
 
     def learn(self) -> None:
-        """Let every learner take all that has come, and bring it back."""
-        for learner, one in enumerate(self.learners):
+        """Let every learner take all that has come, and bring it back.
+
+        All have it before any learns: a newborn inherits from a parent that has not learnt from this step yet.
+        """
+        for learner in range(len(self.learners)):
             self.carry(learner)
+        for learner, one in enumerate(self.learners):
             while one.take(0):
                 self.carry(learner)
 

@@ -51,7 +51,8 @@ def compared(tmp_path: Path, config: Config, make: type[Apart], steps: int, most
     whole = lockstep(config, tmp_path / "whole", steps)
     parts = make(config, tmp_path / "parts")
     for desk in parts.desks:
-        desk._most = most or desk._most
+        size = next(boxes.own.size for boxes in desk._links.boxes[0] if boxes)
+        desk._most_bytes = most * (4 * size + 64) or desk._most_bytes
     for _ in range(steps):
         parts.step()
     try:
@@ -142,9 +143,9 @@ def test_steps_of_a_learner_that_was_lost_are_counted_and_its_follower_begins_wi
     living = apart.run.world.population.living
     pupils = apart.learners[0].pupils[0]
     old = living[acting.gauges.decisions[living] > 1]
-    assert np.array_equal(acting.networks.own.weights[old], pupils.cohort.networks.own.weights[old])  # type: ignore[attr-defined]
-    assert np.array_equal(acting.gauges.epsilon[living], pupils.cohort.gauges.epsilon[living])
-    assert (pupils.cohort.replay.added[living] <= 1).all()  # type: ignore[attr-defined]
+    assert np.array_equal(acting.networks.own.weights[old], pupils.policies.cohorts[0].networks.own.weights[old])  # type: ignore[attr-defined]
+    assert np.array_equal(acting.gauges.epsilon[living], pupils.policies.cohorts[0].gauges.epsilon[living])
+    assert (pupils.policies.cohorts[0].replay.added[living] <= 1).all()  # type: ignore[attr-defined]
     for _ in range(20):
         apart.step()
     assert control.total("updates", 0) > updates

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from apart import Apart
+from mixed import CHANCE, ONE, PPO, WIDE, parts
 from test_identity import CRAWLERS, expect_lockstep
 
 from teem.runtime.remote.line import Line
@@ -28,6 +29,8 @@ EPISODES = {
         ("farm", {"learning__sharing": "shared"}, 24),
         ("crawlers", CRAWLERS, 40),
         ("treasure", EPISODES, 40),
+        ("farm", {"learning__cohorts": parts(WIDE, CHANCE), "runtime__learners": 2}, 60),
+        ("farm", {"learning__cohorts": parts(PPO, ONE)}, 40),
     ],
 )
 def test_an_actor_and_learners_apart_stepped_in_turn_are_lockstep(
@@ -39,6 +42,6 @@ def test_an_actor_and_learners_apart_stepped_in_turn_are_lockstep(
 def test_a_parent_whose_weights_stay_with_another_learner_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Line, "_letters", lambda self: None)
+    monkeypatch.setattr(Line, "_letters", lambda self: ())
     with pytest.raises(AssertionError):
         expect_lockstep(tmp_path, Apart, "farm", {"runtime__learners": 3}, 60)

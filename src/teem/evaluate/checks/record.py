@@ -231,9 +231,14 @@ def the_record_shows_everyone_old_enough_trained(record: Record) -> Verdict:
     if not rows:
         return unknown("learning has not been recorded yet")
     ids, updates, decisions = np.array(rows, np.int64).T
-    return everyone_trained(
-        cohorts, _cohort_of(record, ids, cohorts), ids, updates, decisions, record.config.runtime.learners
-    )
+    number, learners = _cohort_of(record, ids, cohorts), record.config.runtime.learners
+    return everyone_trained(cohorts, number, ids, updates, decisions, learners, _told_late(record.config))
+
+
+def _told_late(config: Config) -> int:
+    """After how many decisions at most an actor hears of an update that another process has made."""
+    apart = config.runtime.mode == "async" or (config.runtime.mode == "ray" and config.ray.role == "actors")
+    return config.runtime.policy_lag_max + 1 if apart else 0
 
 
 def _cohort_of(record: Record, ids: NDArray[np.int64], cohorts: Sequence[CohortSettings]) -> NDArray[np.int64]:

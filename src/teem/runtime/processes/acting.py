@@ -63,6 +63,6 @@ def gathered(
 ) -> dict[str, Any]:
     """The first actor's report, with facts of all and the others' figures under the mode's name."""
     first, *rest = reports
-    told = ("steps", "agent_steps", "agents", "learning", mode)
+    told = ("steps", "agent_steps", "agents", "learning", "cohorts", mode)
     others = [{name: other[name] for name in told} for other in rest]
     return {**first, "wall_seconds": wall_seconds, mode: {**first[mode], **facts, "others": others}}

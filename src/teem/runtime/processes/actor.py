@@ -4,74 +4,65 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.config.check import VALUED
-from teem.config.settings import Config
+from teem.config.cohorts import VALUED, cohorts_of, shares_one
+from teem.config.settings import Config, PolicySettings
 from teem.errors import TeemError
-from teem.learning.build import build_cohort
-from teem.learning.cohort import Gauges, load_rows
-from teem.learning.learner import Learner
+from teem.learning.build import build_cohorts, membership_of
+from teem.learning.cohort import Cohort, load_rows
+from teem.learning.learner import Learner, decisions_of
 from teem.learning.policies import Policies
 from teem.learning.sharing import THE_ROW
 from teem.record import archive, checkpoint
+from teem.runtime.processes.control import batches_of
 from teem.runtime.processes.facts import Facts
-from teem.runtime.processes.links import Links
+from teem.runtime.processes.links import Boxes, Links
 from teem.runtime.processes.merging import merged
+from teem.runtime.processes.patience import WAKE_S, Patience
 from teem.runtime.processes.stream import ROLL, SAVE, put_step
 from teem.runtime.transport.mailbox import FAULTS, LOSS, UPDATES
 from teem.state import State
 from teem.threads import Threads
 from teem.worlds.base import Action, Births, Observation, Outcome, World
 
-WAKE_S = 0.5  # how long it sleeps at most before it looks around
 MOST_LAG = 4096  # steps that are told apart
+
+Rows = NDArray[np.int32]
+Policy = TypeVar("Policy", bound=PolicySettings)
 
 
 def acting_config(config: Config) -> Config:
     """The same networks, which never learn and remember next to nothing."""
-    replay = msgspec.structs.replace(config.learning.replay, length=16, warmup=1)
-    learning = msgspec.structs.replace(config.learning, enabled=False, replay=replay)
-    return msgspec.structs.replace(config, learning=learning)
+    learning = _acting(config.learning)
+    cohorts = tuple(_acting(cohort) for cohort in learning.cohorts)
+    return msgspec.structs.replace(config, learning=msgspec.structs.replace(learning, cohorts=cohorts))
 
 
-class Patience:
-    """For how long something is waited for; time in which this process was held up itself doesn't count."""
-
-    def __init__(self, seconds: float) -> None:
-        self._left, self._looked = seconds, time.monotonic()
-
-    def is_over(self) -> bool:
-        """Asked about every `WAKE_S`: whether it has been waited long enough."""
-        now = time.monotonic()
-        self._left -= min(now - self._looked, 2 * WAKE_S)
-        self._looked = now
-        return self._left < 0
+def _acting(settings: Policy) -> Policy:
+    replay = msgspec.structs.replace(settings.replay, length=16, warmup=1)
+    return msgspec.structs.replace(settings, enabled=False, replay=replay)
 
 
 class ActingPolicies(Policies):
     """Policies that are learnt elsewhere: same calls, same order, so the same loop drives them."""
 
     def __init__(self, config: Config, world: World, threads: Threads, links: Links, actor: int, folder: Path) -> None:
-        acting = acting_config(config)
-        cohort = build_cohort(acting, world, threads, config.learning.algorithm)
-        assert isinstance(cohort, Learner)
-        super().__init__(world, [cohort], threads, config.population.fame)
+        cohorts = build_cohorts(acting_config(config), world, threads)
+        super().__init__(world, cohorts, threads, config.population.fame, membership=membership_of(config))
         self.lags = np.zeros(MOST_LAG + 1, np.int64)  # how many steps were acted with a policy so old
-        self.decisions = 0  # that were sent
+        self.decisions = np.zeros(len(cohorts), np.int64)  # that were sent, of each cohort
         self.waited_s = 0.0  # for the learners to catch up
-        self._cohort = cohort
+        self._settings = cohorts_of(config.learning)
         self._links, self._actor, self._folder = links, actor, folder
         self._control, self._ring = links.control, links.rings[actor]
-        self._own = links.own[actor]
-        self._common = links.common[actor] if links.common else None
-        self._batch = config.learning.transitions if config.learning.algorithm in VALUED else 0  # 0: replays nothing
-        self._one_network = config.learning.sharing == "shared"
+        self._one_network = shares_one(config.learning)
         self._lag_max, self._patience = config.runtime.policy_lag_max, config.runtime.patience
         self._met = [-1] * self._control.learners  # the generation of each learner that knows who lives here
         self._source = ""  # the checkpoint that the learners begin with; "": with founders
@@ -103,10 +94,10 @@ class ActingPolicies(Policies):
         """Count the decision, and send it."""
         super().remember(observation, outcome)
         newborn = self._world.population.id[outcome.births.slot]
-        decisions = self._cohort.decisions()
-        self._until(lambda: put_step(self._ring, observation, outcome, newborn, decisions))
+        decisions = [decisions_of(cohort) for cohort in self.cohorts]
+        self._until(lambda: put_step(self._ring, observation, outcome, newborn, decisions, self.cohort_of))
         self._control.send(self._actor)
-        self.decisions += len(outcome.acted)
+        self.decisions += np.bincount(self.cohort_of[outcome.acted], minlength=len(self.cohorts))
         self._ring_all()
 
     def inherit(self, births: Births) -> None:
@@ -153,18 +144,31 @@ class ActingPolicies(Policies):
 
     def _take(self) -> None:
         """Take the newest weights of the living, and what is told with them."""
+        for cohort, boxes, members in self._networks():
+            networks, gauges = cohort.networks, cohort.gauges
+            rows = boxes.own.take(members, self._world.population.id[members], networks.own.padded[0])
+            if len(rows):
+                networks.written(rows)
+                notes = boxes.own.notes(rows)
+                gauges.updates[rows] = notes[:, UPDATES]
+                gauges.loss[rows] = notes[:, LOSS].view(np.float64)
+                gauges.faults[rows] += notes[:, FAULTS] - self._found_faults[rows]
+                self._found_faults[rows] = notes[:, FAULTS]
+            if boxes.common and len(boxes.common.take(THE_ROW, np.zeros(1, np.int64), networks.common.padded[0])):
+                networks.written_common()
+
+    def _networks(self) -> Iterator[tuple[Learner, Boxes, Rows]]:
+        """The cohorts that have networks, with their mailboxes and those of the living who belong to them."""
+        for (cohort, members), boxes in zip(self._living(), self._links.boxes[self._actor], strict=True):
+            if boxes:
+                assert isinstance(cohort, Learner)
+                yield cohort, boxes, members
+
+    def _living(self) -> Iterator[tuple[Cohort, Rows]]:
+        """Every cohort with those of the living who belong to it."""
         living = self._world.population.living
-        networks, gauges = self._cohort.networks, self._cohort.gauges
-        rows = self._own.take(living, self._world.population.id[living], networks.own.padded[0])
-        if len(rows):
-            networks.written(rows)
-            notes = self._own.notes(rows)
-            gauges.updates[rows] = notes[:, UPDATES]
-            gauges.loss[rows] = notes[:, LOSS].view(np.float64)
-            gauges.faults[rows] += notes[:, FAULTS] - self._found_faults[rows]
-            self._found_faults[rows] = notes[:, FAULTS]
-        if self._common and len(self._common.take(THE_ROW, np.zeros(1, np.int64), networks.common.padded[0])):
-            networks.written_common()
+        for index, cohort in enumerate(self.cohorts):
+            yield cohort, living if len(self.cohorts) == 1 else living[self.cohort_of[living] == index]
 
     # ---- learners that begin
 
@@ -193,7 +197,9 @@ class ActingPolicies(Policies):
             "source": source,
             "facts": msgspec.to_builtins(Facts.of(world)),
         }
-        columns: dict[str, NDArray[Any]] = {"living": living, "id": people.id[living]}
+        columns: dict[str, NDArray[Any]] = {
+            "living": living, "id": people.id[living], "cohort": self.cohort_of[living],
+        }  # fmt: skip
         patience = Patience(self._patience)
         while not self._ring.put(ROLL, constants, columns):
             self._links.actor_bells[self._actor].wait(WAKE_S)
@@ -207,18 +213,18 @@ class ActingPolicies(Policies):
     def _hand_over_weights(self, learner: int) -> str:
         """Keep what this actor has of everybody for a learner that lost its own; where it is kept."""
         self._take()
-        living = self._world.population.living
-        cohort = self._cohort
-        state = {
-            "gauges": cohort.gauges.state(living),
-            "weights": cohort.networks.own.weights[living],
-            "common": cohort.networks.common.weights.copy(),
-            "legacies": self.legacies.state(),
-        }
+        acted_with: State = {}
+        for key, (cohort, members) in zip(self.keys, self._living(), strict=True):
+            held = acted_with[key] = {"gauges": cohort.gauges.state(members)}
+            if isinstance(cohort, Learner):
+                held["weights"] = cohort.networks.own.weights[members]
+                held["common"] = cohort.networks.common.weights.copy()
+        state = {"acted_with": acted_with, "legacies": self.legacies.state()}
         folder = self._aside(f"roll-{learner}")
         archive.write(folder, self._world.step_count, archive.pack(state), {})
-        theirs = living[living % self._control.learners == learner]
-        self._found_faults[theirs] = cohort.gauges.faults[theirs]  # it counts on from here
+        for cohort, members in self._living():
+            theirs = members[members % self._control.learners == learner]
+            self._found_faults[theirs] = cohort.gauges.faults[theirs]  # it counts on from here
         return str(folder)
 
     def _aside(self, name: str) -> Path:
@@ -228,11 +234,6 @@ class ActingPolicies(Policies):
         return folder
 
     # ---- what is known and saved
-
-    @property
-    def gauges(self) -> Gauges:
-        """Epsilon and decisions as counted here, the rest as the learners told last."""
-        return self._cohort.gauges
 
     def state(self) -> State:
         """Everything that a later step depends on: what the learners hold after this very step, put together."""
@@ -255,7 +256,7 @@ class ActingPolicies(Policies):
         self._until(all_saved)
         self._take()
         parts = [archive.read(folder, step)[0] for folder in folders]
-        state = merged(parts, self._world.population.living)
+        state = merged(parts, self._world.population.living, self.keys)
         self._add_own(state)
         for folder in folders:
             shutil.rmtree(folder)  # what was read from it is mapped, and stays as long as it is used
@@ -263,31 +264,29 @@ class ActingPolicies(Policies):
 
     def _add_own(self, state: State) -> None:
         """What is counted here, and the decisions in progress."""
-        living = self._world.population.living
-        (held,) = state["cohorts"].values()
-        held["gauges"] = self._cohort.gauges.state(living)
-        for name, column in self._cohort.decisions().items():
-            held["decisions"][name] = column[living]
+        for key, (cohort, members) in zip(self.keys, self._living(), strict=True):
+            held = state["cohorts"][key]
+            held["gauges"] = cohort.gauges.state(members)
+            for name, column in decisions_of(cohort).items():
+                held["decisions"][name] = column[members]
 
     def load_state(self, state: State) -> None:
         """Go on from a saved state: weights and gauges; the learners take the rest from the checkpoint itself."""
         living = self._world.population.living
         self.cohort_of[living] = state["cohort_of"]
-        (held,) = state["cohorts"].values()
-        cohort = self._cohort
-        cohort.gauges.load_state(held["gauges"], living)
-        cohort.networks.load_state(held["networks"], living)
-        columns: dict[str, NDArray[Any]] = cohort.decisions()
-        if columns:
-            load_rows("decisions", columns, held["decisions"], living)
+        for key, (cohort, members) in zip(self.keys, self._living(), strict=True):
+            held = state["cohorts"][key]
+            cohort.gauges.load_state(held["gauges"], members)
+            if isinstance(cohort, Learner):
+                cohort.networks.load_state(held["networks"], members)
+            if columns := decisions_of(cohort):
+                load_rows("decisions", columns, held["decisions"], members)
+            self._found_faults[members] = held["gauges"]["faults"]
         self.legacies.load_state(state["legacies"])
-        self._found_faults[living] = held["gauges"]["faults"]
         self._source = str(checkpoint.folder_of(self._folder, self._world.step_count))
 
     def report(self) -> dict[str, Any]:
         """How old the policies were that acted, how often they were trained, and what was waited for."""
-        decisions = self.decisions
-        batches = self._control.total("batches", self._actor)
         counts = self.lags
         acted = int(counts.sum())
         return {
@@ -297,7 +296,25 @@ class ActingPolicies(Policies):
                 "max": int(np.flatnonzero(counts).max(initial=0)) if acted else None,
                 "cap": self._lag_max,
             },
-            "replay_ratio": batches * self._batch / decisions if decisions and self._batch else None,
+            **self._replay_ratios(),
             "waited_s": self.waited_s,
             "steps_lost": self._control.total("lost", self._actor),
         }
+
+    def _replay_ratios(self) -> dict[str, Any]:
+        """What was trained on by what was decided, of all who remember to do so; of each cohort, if there are any."""
+        trained = {
+            index: self._control.total(batches_of(index), self._actor) * one.transitions
+            for index, one in enumerate(self._settings)
+            if one.algorithm in VALUED
+        }
+        decided = sum(int(self.decisions[index]) for index in trained)
+        told: dict[str, Any] = {"replay_ratio": sum(trained.values()) / decided if decided else None}
+        if len(self._settings) > 1:
+            told["replay_ratios"] = {
+                one.name: trained[index] / int(self.decisions[index])
+                if index in trained and self.decisions[index]
+                else None
+                for index, one in enumerate(self._settings)
+            }
+        return told

@@ -10,16 +10,21 @@ from teem.runtime.transport.shared import Columns, Segment
 _CELL = 8  # int64 in a cache line: one fact in each
 
 
-COUNTS = ("met", "learnt", "updates", "batches", "saved", "lost")  # of an actor and a learner
+COUNTS = ("met", "learnt", "updates", "saved", "lost")  # of an actor and a learner
+
+
+def batches_of(cohort: int) -> str:
+    """The name of the count of a cohort's batches."""
+    return f"batches.{cohort}"
 
 
 class Control:
-    """Counts that only rise, and flags that are only set, of A actors and L learners.
+    """Counts that only rise, and flags that are only set, of A actors and L learners, and of cohorts.
 
     Processes are numbered, the actors first.
     """
 
-    def __init__(self, segment: Segment, actors: int, learners: int) -> None:
+    def __init__(self, segment: Segment, actors: int, learners: int, cohorts: int) -> None:
         self.segment = segment
         self.actors, self.learners = actors, learners
         cells = segment.columns
@@ -28,10 +33,12 @@ class Control:
         self._writer, self._generation = cells["writer"].reshape(-1), cells["generation"].reshape(-1)
         self._idle, self._compared = cells["idle"].reshape(-1), cells["compared"].reshape(-1)
         self._sent = cells["sent"].reshape(-1)
-        self._pairs = {name: cells[name].reshape(-1) for name in COUNTS}
+        self._batches = [batches_of(cohort) for cohort in range(cohorts)]
+        self.counts = (*COUNTS, *self._batches)  # names of those of an actor and a learner
+        self._pairs = {name: cells[name].reshape(-1) for name in self.counts}
 
     @staticmethod
-    def columns(actors: int, learners: int) -> Columns:
+    def columns(actors: int, learners: int, cohorts: int) -> Columns:
         """What its segment holds."""
 
         def cells(count: int) -> tuple[type[np.generic], tuple[int, ...]]:
@@ -50,7 +57,8 @@ class Control:
             "met": pairs,  # by the learner: its generation, once it knows who lives
             "learnt": pairs,  # by the learner: steps it has learnt from, and published
             "updates": pairs,
-            "batches": pairs,  # by the learner: batches it has learnt from, an agent's each
+            # by the learner: batches it has learnt from for each cohort, an agent's each
+            **{batches_of(cohort): pairs for cohort in range(cohorts)},
             "saved": pairs,  # by the learner: number of the newest state it has handed over
             "lost": pairs,  # by the learner: steps that came for one that was lost before it
         }
@@ -152,6 +160,10 @@ class Control:
     def total(self, name: str, actor: int) -> int:
         """A count of an actor, over the learners."""
         return sum(self.count(name, actor, learner) for learner in range(self.learners))
+
+    def batches(self, actor: int, learner: int) -> int:
+        """Batches that a learner has learnt from for an actor's agents, of all cohorts."""
+        return sum(self.count(name, actor, learner) for name in self._batches)
 
     def _pair(self, actor: int, learner: int) -> int:
         return (actor * self.learners + learner) * _CELL

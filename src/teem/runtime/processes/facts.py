@@ -10,9 +10,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.cohorts import alone, cohorts_of
 from teem.config.settings import Config
 from teem.learning.build import build_cohort
-from teem.learning.learner import Learner
+from teem.learning.cohort import Cohort
+from teem.learning.learner import Learner, decisions_of
 from teem.measure.spans import Spans
 from teem.runtime.warmup import small
 from teem.threads import Threads
@@ -104,27 +106,37 @@ class Mirror:
         return getattr(self.facts, name)
 
 
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    """How many numbers a cohort's networks have."""
+
+    own: int  # one agent's
+    common: int  # what all of the cohort share
+
+
 class Room(msgspec.Struct, frozen=True, kw_only=True):
     """How much the processes of a run have to share, an actor."""
 
     capacity: int
-    own: int  # numbers in a network of one agent's own
-    common: int  # numbers in what all share
+    networks: tuple[Size | None, ...]  # of each cohort; None: it has none
     frame: int  # bytes of the largest frame
 
 
 def room_of(config: Config) -> Room:
     """Measure on a small world of the same kind: networks and observations are the same."""
-    like = small(config)
-    world = make_world(like, Threads(1), Spans(1))
-    cohort = build_cohort(like, world, Threads(1), config.learning.algorithm)
-    assert isinstance(cohort, Learner)
+    world = make_world(small(config), Threads(1), Spans(1))
+    likes = [(one.algorithm, small(alone(config, one))) for one in cohorts_of(config.learning)]
+    cohorts = [build_cohort(like, world, Threads(1), algorithm) for algorithm, like in likes]
     marks, parts = len(world.branches) or len(world.actions), max(1, len(world.branches))
-    decided = sum(column[0].nbytes for column in cohort.decisions().values())
+    decided = max(sum(column[0].nbytes for column in decisions_of(cohort).values()) for cohort in cohorts)
     row = 4 * prod(world.observation_shape) * 2 + marks + 4 * parts + decided + 64  # observed, and seen last
     return Room(
         capacity=config.capacity,
-        own=cohort.networks.own.layout.size,
-        common=cohort.networks.common.layout.size,
+        networks=tuple(_size_of(cohort) for cohort in cohorts),
         frame=(1 << 16) + row * config.capacity,
     )
+
+
+def _size_of(cohort: Cohort) -> Size | None:
+    if not isinstance(cohort, Learner):
+        return None
+    return Size(own=cohort.networks.own.layout.size, common=cohort.networks.common.layout.size)

@@ -12,12 +12,16 @@ from teem.state import State
 ROWS = ("gauges", "own", "replay", "rollouts", "decisions")  # what has a row an agent
 
 
-def merged(parts: list[State], living: NDArray[np.int32]) -> State:
-    """The first one's, with the rows of each agent from the learner whose slot it is in."""
+def merged(parts: list[State], living: NDArray[np.int32], keys: list[str]) -> State:
+    """The first one's, with the rows of each agent from the learner whose slot it is in; `keys` are the cohorts'."""
+    first, share = parts[0], living % len(parts)
     if len(parts) == 1:
-        return parts[0]
-    share = living % len(parts)
-    return {name: _merge([part[name] for part in parts], share, by_row=False) for name in parts[0]}
+        return first
+    cohorts = {}
+    for index, key in enumerate(keys):
+        members = first["cohort_of"] == index  # all learners know who belongs to which
+        cohorts[key] = _merge([part["cohorts"][key] for part in parts], share[members], by_row=False)
+    return {**first, "cohorts": cohorts}
 
 
 def _merge(values: list[Any], share: NDArray[np.int32], by_row: bool) -> Any:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.cohorts import cohorts_of, learns
 from teem.config.settings import Config
-from teem.learning.build import build_cohort
-from teem.learning.group import Alone, Group
-from teem.learning.learner import Learner
+from teem.learning.build import build_cohorts, membership_of
+from teem.learning.group import Group
+from teem.learning.learner import Learner, decisions_of
 from teem.learning.policies import Policies
 from teem.learning.sharing import THE_ROW
 from teem.record import archive
 from teem.runtime.processes.facts import Facts, Mirror
+from teem.runtime.processes.links import Boxes
 from teem.runtime.processes.stream import Reading
 from teem.runtime.transport.mailbox import FAULTS, LOSS, NOTES, OWNER, UPDATES, Mailbox
 from teem.runtime.transport.ring import Frame
 from teem.state import State
 from teem.threads import Threads
-from teem.worlds.base import Births, Outcome
+from teem.worlds.base import Births
 
 
 class Pupils:
@@ -34,17 +37,16 @@ class Pupils:
         self,
         config: Config,
         threads: Threads,
-        own: Mailbox,
-        common: Mailbox | None,
+        boxes: Sequence[Boxes | None],
         share: int = 0,
         of: int = 1,
         group: Group | None = None,
     ) -> None:
         self.updates = 0  # made so far
         self._config, self._threads = config, threads
-        self._own, self._common = own, common
+        self._boxes = boxes  # of each cohort; None: it has no networks
         self._share, self._of = share, of
-        self._group = group or Alone()
+        self._group = group  # with whom networks that all share are learnt; None: alone
         self._mirror: Mirror | None = None
 
     @property
@@ -60,16 +62,20 @@ class Pupils:
         mirror = self._mirror = Mirror.of(msgspec.convert(constants["facts"], Facts))
         mirror.population.settle(columns["living"], columns["id"])
         mirror.step_count = constants["step"]
-        config = self._config
-        cohort = build_cohort(config, mirror.as_world(), self._threads, config.learning.algorithm)
-        assert isinstance(cohort, Learner)
-        cohort.networks.group = self._group
-        self.cohort = cohort
-        self.policies = Policies(mirror.as_world(), [cohort], self._threads, config.population.fame)
+        config, capacity = self._config, mirror.facts.capacity
+        cohorts = build_cohorts(config, mirror.as_world(), self._threads)
+        for settings, cohort in zip(cohorts_of(config.learning), cohorts, strict=True):
+            if self._group and settings.sharing == "shared" and learns(settings):
+                assert isinstance(cohort, Learner)
+                cohort.networks.group = self._group
+        cohort_of = np.zeros(capacity, np.int8)
+        cohort_of[columns["living"]] = columns["cohort"]
+        world, fame = mirror.as_world(), config.population.fame
+        self.policies = Policies(world, cohorts, self._threads, fame, cohort_of, membership_of(config))
         self._reading = Reading(mirror, self._share, self._of)
-        self._published_updates = np.full(mirror.facts.capacity, -1, np.int64)
-        self._published_id = np.full(mirror.facts.capacity, -1, np.int64)
-        self._common_due = True
+        self._published_updates = np.full(capacity, -1, np.int64)
+        self._published_id = np.full(capacity, -1, np.int64)
+        self._published_common: dict[Mailbox, int] = {}  # steps of the optimiser that the published weights had
         if constants["source"]:
             state, _ = archive.read(Path(constants["source"]), constants["step"])
             self._go_on(state, columns["living"].copy())
@@ -78,74 +84,113 @@ class Pupils:
         if "policies" in state:  # a checkpoint: everything is there
             self.policies.load_state(state["policies"])
             return
-        cohort, networks = self.cohort, self.cohort.networks
-        networks.own.adopt(living, state["weights"])
-        networks.written(living)
-        networks.common.adopt(THE_ROW, state["common"])
-        networks.written_common()
-        cohort.begin(living, fresh=False)  # what they remembered is lost
-        cohort.gauges.load_state(state["gauges"], living)
-        self.policies.legacies.load_state(state["legacies"])
+        policies = self.policies
+        for index, (key, cohort) in enumerate(zip(policies.keys, policies.cohorts, strict=True)):
+            held, rows = state["acted_with"][key], living[policies.cohort_of[living] == index]
+            if isinstance(cohort, Learner):
+                networks = cohort.networks
+                networks.own.adopt(rows, held["weights"])
+                networks.written(rows)
+                networks.common.adopt(THE_ROW, held["common"])
+                networks.written_common()
+                cohort.begin(rows, fresh=False)  # what they remembered is lost
+            cohort.gauges.load_state(held["gauges"], rows)
+        policies.legacies.load_state(state["legacies"])
 
     # ---- one step
 
-    def follow(self, frame: Frame) -> tuple[int, int]:
-        """Learn from a step, exactly as the loop does; how many updates were made, and from how many batches."""
+    def follow(self, frame: Frame) -> tuple[int, list[int]]:
+        """Learn from a step, exactly as the loop does; how many updates were made, and of how many batches a cohort."""
         mirror, policies = self._expect_mirror(), self.policies
-        observation, outcome = self._reading.read(frame, self.cohort.decisions())
+        self._expect_cohorts(frame)
+        observation, outcome = self._reading.read(frame, [decisions_of(cohort) for cohort in policies.cohorts])
         before = mirror.population.id.copy() if len(outcome.honours) else mirror.population.id
-        if "births.id" in frame.columns:  # all of them, whoever learns for them
-            born, ids = frame.columns["births.slot"], frame.columns["births.id"]
-            mirror.population.turn_over(outcome.deaths.slot, born, ids)
+        if "births.id" in frame.columns:
+            mirror.population.turn_over(outcome.deaths.slot, outcome.births.slot, frame.columns["births.id"])
         mirror.step_count = outcome.step + 1
         policies.remember(observation, outcome)
         for entry, slot in outcome.honours:
             self._fetch(np.array([slot], np.int32), before)
             policies.honour(int(entry), int(slot))
-        self._inherit(outcome)
-        taken = self.cohort.batches
+        self._inherit(outcome.births)
+        taken = self._batches()
         made = policies.learn()
         self.updates += made
-        self._common_due |= made > 0
-        return made, self.cohort.batches - taken
+        return made, [now - before for now, before in zip(self._batches(), taken, strict=True)]
 
-    def _inherit(self, outcome: Outcome) -> None:
-        births = outcome.births
-        if len(births.slot):
-            parents = births.parent_slot[births.parent_slot >= 0]
-            self._fetch(parents, self._expect_mirror().population.id)
-            self.policies.inherit(Births(births.slot, births.parent_slot, births.fame))
+    def _expect_cohorts(self, frame: Frame) -> None:
+        """ValueError where somebody acted as one of another cohort than it belongs to here."""
+        if "cohort" not in frame.columns:
+            return
+        acted, there = frame.columns["acted"], frame.columns["cohort"]
+        here = self.policies.cohort_of[acted]
+        strayed = np.flatnonzero(here != there)
+        if len(strayed):
+            first = int(strayed[0])
+            names = [one.name for one in cohorts_of(self._config.learning)]
+            raise ValueError(
+                f"agent {frame.columns['id'][first]} acted as one of the cohort {names[there[first]]}, "
+                f"but belongs to {names[here[first]]} here"
+            )
+
+    def _batches(self) -> list[int]:
+        return [cohort.batches if isinstance(cohort, Learner) else 0 for cohort in self.policies.cohorts]
+
+    def _inherit(self, births: Births) -> None:
+        if not len(births.slot):
+            return
+        self.policies.enrol(births)  # all of them, whoever learns for them
+        mine = self._reading.mine(births.slot)
+        parents = births.parent_slot[mine & (births.parent_slot >= 0)]
+        self._fetch(parents, self._expect_mirror().population.id)
+        self.policies.inherit(Births(births.slot[mine], births.parent_slot[mine], births.fame[mine]))
 
     def _fetch(self, slots: NDArray[np.int32], ids: NDArray[np.int64]) -> None:
         """Take the weights of those who learn elsewhere, as they were published last."""
         foreign = slots[~self._reading.mine(slots)]
         if len(foreign):
-            taken = self._own.take(foreign, ids[foreign], self.cohort.networks.own.padded[0])
-            self.cohort.networks.written(taken)
+            for cohort, boxes, members in self._networks(foreign):
+                cohort.networks.written(boxes.own.take(members, ids[members], cohort.networks.own.padded[0]))
+
+    def _networks(self, slots: NDArray[np.int32]) -> Iterator[tuple[Learner, Boxes, NDArray[np.int32]]]:
+        """The cohorts that have networks, with their mailboxes and those of the slots that belong to them."""
+        policies = self.policies
+        for index, (cohort, boxes) in enumerate(zip(policies.cohorts, self._boxes, strict=True)):
+            if boxes:
+                assert isinstance(cohort, Learner)
+                yield cohort, boxes, slots[policies.cohort_of[slots] == index]
 
     # ---- what goes out
 
     def publish(self) -> int:
         """Publish the networks that changed; how many."""
-        mirror, gauges, networks = self._expect_mirror(), self.cohort.gauges, self.cohort.networks
-        living = mirror.population.living
+        living = self._expect_mirror().population.living
         mine = living[self._reading.mine(living)]
-        ids, updates = mirror.population.id[mine], gauges.updates[mine]
-        changed = (self._published_updates[mine] != updates) | (self._published_id[mine] != ids)
-        rows = mine[changed]
-        if self._common and self._common_due and self._group.rank == 0:  # a mailbox has one writer
-            networks.read_common()
-            self._common.publish(THE_ROW, networks.common.padded[0], np.zeros((1, NOTES), np.int64))
-            self._common_due = False
+        return sum(self._publish(cohort, boxes, members) for cohort, boxes, members in self._networks(mine))
+
+    def _publish(self, cohort: Learner, boxes: Boxes, members: NDArray[np.int32]) -> int:
+        gauges, networks = cohort.gauges, cohort.networks
+        if boxes.common and self._share == 0:  # a mailbox has one writer
+            self._publish_common(cohort, boxes.common)
+        ids, updates = self._expect_mirror().population.id[members], gauges.updates[members]
+        changed = (self._published_updates[members] != updates) | (self._published_id[members] != ids)
+        rows = members[changed]
         if not len(rows):
             return 0
         networks.read(rows)
         notes = np.empty((len(rows), NOTES), np.int64)
         notes[:, OWNER], notes[:, UPDATES], notes[:, FAULTS] = ids[changed], updates[changed], gauges.faults[rows]
         notes[:, LOSS] = gauges.loss[rows].astype(np.float64).view(np.int64)
-        self._own.publish(rows, networks.own.padded[0], notes)
+        boxes.own.publish(rows, networks.own.padded[0], notes)
         self._published_updates[rows], self._published_id[rows] = updates[changed], ids[changed]
         return len(rows)
+
+    def _publish_common(self, cohort: Learner, box: Mailbox) -> None:
+        updates = int(cohort.networks.common.updates[0])
+        if updates != self._published_common.get(box):
+            cohort.networks.read_common()
+            box.publish(THE_ROW, cohort.networks.common.padded[0], np.zeros((1, NOTES), np.int64))
+            self._published_common[box] = updates
 
     def save(self, folder: Path) -> None:
         """Hand over everything that a later step depends on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,17 @@ _NO_SLOTS, _NO_IDS, _NO_HONOURS = np.empty(0, np.int32), np.empty(0, np.int64), 
 
 
 def put_step(
-    ring: Ring, observation: Observation, outcome: Outcome, newborn: NDArray[np.int64], decisions: Mapping[str, Any]
+    ring: Ring,
+    observation: Observation,
+    outcome: Outcome,
+    newborn: NDArray[np.int64],
+    decisions: Sequence[Mapping[str, NDArray[Any]]],
+    cohort_of: NDArray[np.int8],
 ) -> bool:
     """Send what came of a step, a row each of those who acted; False while there is no room.
 
-    `newborn` are the ids of the births, `decisions` columns by slot of what else was known when they decided.
+    `newborn` are the ids of the births, `decisions` for each cohort columns by slot of what else was known when they
+    decided; only those of its members are sent.
     """
     rows = outcome.acted
     by_slot: Arrays = {
@@ -34,11 +40,17 @@ def put_step(
         "reward": outcome.reward,
         "terminated": outcome.terminated,
         "truncated": outcome.truncated,
-        **{f"decision.{name}": column for name, column in decisions.items()},
     }
-    final = getattr(outcome, "final", None)
-    cut = rows[outcome.truncated[rows]]
+    parts = {name: (column, rows) for name, column in by_slot.items()}
     whole: Arrays = {"acted": rows, "id": outcome.id}
+    if len(decisions) > 1:
+        whole["cohort"] = cohort_of[rows]
+    for index, columns in enumerate(decisions):
+        members = rows[whole["cohort"] == index] if "cohort" in whole else rows
+        parts |= {_decided(index, name): (column, members) for name, column in columns.items()}
+    final = getattr(outcome, "final", None)
+    if final is not None:
+        parts["final"] = final.reshape(len(final), -1), rows[outcome.truncated[rows]]
     if len(newborn) or len(outcome.deaths.slot):
         whole |= {
             "births.slot": outcome.births.slot,
@@ -49,21 +61,21 @@ def put_step(
             "honours": outcome.honours,
         }
     shapes = {name: (column.dtype, column.shape) for name, column in whole.items()}
-    shapes |= {name: (column.dtype, (len(rows), *column.shape[1:])) for name, column in by_slot.items()}
-    if final is not None:
-        final = final.reshape(len(final), -1)
-        shapes["final"] = (final.dtype, (len(cut), final.shape[1]))
+    shapes |= {name: (column.dtype, (len(some), *column.shape[1:])) for name, (column, some) in parts.items()}
     views = ring.begin(STEP, {"step": outcome.step}, shapes)
     if views is None:
         return False
     for name, column in whole.items():
         views[name][...] = column
-    for name, column in by_slot.items():
-        np.take(column, rows, axis=0, out=views[name], mode="clip")
-    if final is not None:
-        np.take(final, cut, axis=0, out=views["final"], mode="clip")
+    for name, (column, some) in parts.items():
+        np.take(column, some, axis=0, out=views[name], mode="clip")
     ring.commit()
     return True
+
+
+def _decided(cohort: int, name: str) -> str:
+    """What a column of a cohort's decisions is called in a frame."""
+    return f"decision.{cohort}.{name}"
 
 
 class Reading:
@@ -78,8 +90,11 @@ class Reading:
         """Which of the slots this learner learns for: an agent stays in its slot, so one learner is its only one."""
         return np.asarray(slots % self._of == self._share)
 
-    def read(self, frame: Frame, decisions: Mapping[str, NDArray[Any]]) -> tuple[Observation, Outcome]:
-        """The observation and the outcome that the actor had, restricted to this learner's."""
+    def read(self, frame: Frame, decisions: Sequence[Mapping[str, NDArray[Any]]]) -> tuple[Observation, Outcome]:
+        """The observation and the outcome that the actor had, restricted to this learner's, but with all births.
+
+        Its `decisions` go into the columns of each cohort.
+        """
         columns, mirror = frame.columns, self._mirror
         kept: Any = slice(None) if self._of == 1 else self.mine(columns["acted"])
         rows, ids = columns["acted"][kept].copy(), columns["id"][kept].copy()
@@ -88,8 +103,7 @@ class Reading:
                 came, known = list(columns[name].shape[1:]), list(place.shape[1:])
                 raise ValueError(f"{name} came as {came} an agent, but its world was said to have {known}")
             place[rows] = columns[name][kept]
-        for name, column in decisions.items():
-            column[rows] = columns[f"decision.{name}"][kept]
+        self._read_decisions(columns, decisions)
         by_slot: dict[str, Any] = {
             name: self._spread(name, columns[name][kept], rows)
             for name in ("action", "reward", "terminated", "truncated")
@@ -111,11 +125,18 @@ class Reading:
         )
         return Observation(rows, mirror.values, mirror.mask), outcome
 
+    def _read_decisions(self, columns: Arrays, decisions: Sequence[Mapping[str, NDArray[Any]]]) -> None:
+        acted = columns["acted"]
+        for index, held in enumerate(decisions):
+            members = acted[columns["cohort"] == index] if "cohort" in columns else acted
+            mine: Any = slice(None) if self._of == 1 else self.mine(members)
+            for name, column in held.items():
+                column[members[mine]] = columns[_decided(index, name)][mine]
+
     def _births(self, columns: Arrays) -> Births:
         if "births.slot" not in columns:
             return Births(_NO_SLOTS, _NO_SLOTS, _NO_SLOTS)
-        born: Any = slice(None) if self._of == 1 else self.mine(columns["births.slot"])
-        return Births(*(columns[f"births.{name}"][born].copy() for name in ("slot", "parent", "fame")))
+        return Births(*(columns[f"births.{name}"].copy() for name in ("slot", "parent", "fame")))
 
     def _spread(self, name: str, column: NDArray[Any], rows: NDArray[np.int32]) -> NDArray[Any]:
         """A column by slot, in memory that is kept."""

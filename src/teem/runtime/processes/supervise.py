@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from teem.config.cohorts import cohorts_of, learns, shares_one
 from teem.config.dump import dump_config
 from teem.config.settings import Config, LearningSettings
 from teem.errors import TeemError
@@ -53,7 +54,7 @@ class Supervisor:
         self._when: deque[float] = deque()
         self._actors: list[Child] = []
         self._learners: list[Child] = []
-        self._together = config.learning.sharing == "shared" and runtime.learners > 1  # learners of one network
+        self._together = shares_one(config.learning) and runtime.learners > 1  # learners of one network
         self._meetings = 0  # of theirs
         self._gpus = gpus_for(config.learning)
         self._places = [-1] * runtime.learners  # the GPU of each learner
@@ -157,7 +158,7 @@ class Supervisor:
         """Choose a GPU for each learner that is about to begin, by what all have been measured to do."""
         now = time.monotonic()
         batches = [
-            sum(self._control.count("batches", actor, learner) for actor in range(len(self._folders)))
+            sum(self._control.batches(actor, learner) for actor in range(len(self._folders)))
             for learner in range(len(self._places))
         ]
         if self._gpus:
@@ -245,7 +246,7 @@ class Supervisor:
 
 def gpus_for(learning: LearningSettings) -> int:
     """How many GPUs there are for networks that would live on one."""
-    if learning.device == "cpu" or uses_kernels(learning):
+    if all(one.device == "cpu" or not learns(one) or uses_kernels(one) for one in cohorts_of(learning)):
         return 0
     import torch
 

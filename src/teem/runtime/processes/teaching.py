@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from teem.config.settings import Config
 from teem.errors import GroupError
-from teem.runtime.processes.control import Control
+from teem.runtime.processes.control import Control, batches_of
 from teem.runtime.processes.links import Links
 from teem.runtime.processes.pupils import Pupils
 from teem.runtime.processes.stream import ROLL, SAVE, STEP
-from teem.runtime.transport.mailbox import Mailbox
 from teem.runtime.transport.ring import Frame
 from teem.threads import Threads
 
@@ -38,10 +36,9 @@ class Teaching:
         self._me = links.wiring.actors + learner
         self._most = max(1, configs[0].runtime.policy_lag_max // 2)  # steps between two publications
         of = links.wiring.learners
-        commons: Sequence[Mailbox | None] = links.common or [None] * len(configs)
         self.pupils = [
-            Pupils(config, threads, own, common, learner, of, group)
-            for config, own, common in zip(configs, links.own, commons, strict=True)
+            Pupils(config, threads, boxes, learner, of, group)
+            for config, boxes in zip(configs, links.boxes, strict=True)
         ]
 
     def serve(self) -> None:
@@ -69,7 +66,8 @@ class Teaching:
                 if self.pupils[actor].known:
                     made, batches = self.pupils[actor].follow(frame)
                     self._control.raise_count("updates", actor, self._learner, made)
-                    self._control.raise_count("batches", actor, self._learner, batches)
+                    for cohort, count in enumerate(batches):
+                        self._control.raise_count(batches_of(cohort), actor, self._learner, count)
                     taken += 1
                 else:
                     self._control.raise_count("lost", actor, self._learner, 1)

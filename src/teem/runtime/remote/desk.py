@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 
 from teem.learning.sharing import THE_ROW
-from teem.runtime.processes.control import COUNTS
-from teem.runtime.processes.links import Links
-from teem.runtime.remote.parcels import MOST_BYTES, LifeOverError, News, Parcel
+from teem.runtime.processes.links import Boxes, Links
+from teem.runtime.remote.parcels import MOST_BYTES, LifeOverError, News, Parcel, Post
 from teem.runtime.transport.ring import contents
 
 
@@ -36,7 +36,7 @@ class Desk:
                     ring.leave(other)
         self._seats = [_Seat() for _ in range(wiring.actors)]
         self._rows = np.arange(learner, wiring.room.capacity, wiring.learners, dtype=np.int32)
-        self._most = max(1, MOST_BYTES // (4 * wiring.room.own + 64))
+        self._most_bytes = MOST_BYTES  # of a message, unless a single network of each cohort takes more
 
     def join(self, actor: int, life: int) -> None:
         """An actor begins, or meets this learner for the first time; what was published so far is not for it."""
@@ -45,15 +45,17 @@ class Desk:
             if life < seat.life:
                 raise LifeOverError
             seat.life, seat.taken, seat.told, seat.counts = life, 0, 0, {}
-            self._links.own[actor].pass_over()
+            for boxes in self._links.boxes[actor]:
+                if boxes:
+                    boxes.own.pass_over()
 
     def deliver(self, actor: int, life: int, parcel: Parcel) -> int:
         """Take in what there is room for and was not taken before; how many frames have come since it joined."""
         seat, ring = self._seats[actor], self._links.rings[actor]
         with seat.lock:
             self._expect(actor, life)
-            if parcel.letters:
-                self._links.own[actor].post(parcel.letters)
+            for post in parcel.letters:
+                post.put(self._links.boxes[actor])
             for number, content in enumerate(contents(parcel.frames), parcel.first):
                 if number == seat.taken:
                     if not ring.put_content(content):
@@ -81,25 +83,40 @@ class Desk:
                 self._forget(actor)
                 seat.told = heard
             counts = self._counts(actor)  # before the weights, which are at least as new
-            own = links.own[actor].collect(self._rows, self._most)
-            common = links.common[actor].collect(THE_ROW, 1) if links.common else None
-            whole = len(own.rows) < self._most
-            if not len(own.rows) and counts == seat.counts and not (common and len(common.rows)):
+            posts, whole = self._collect(links.boxes[actor])
+            if not posts and counts == seat.counts:
                 return None
             seat.told += 1
             if whole:
                 seat.counts = counts
-            return News(seat.told, counts, whole, own, common)
+            return News(seat.told, counts, whole, posts)
+
+    def _collect(self, boxes: Sequence[Boxes | None]) -> tuple[tuple[Post, ...], bool]:
+        """What is newer of each cohort, up to a message's size, and whether that is all."""
+        posts, whole, left = [], True, self._most_bytes
+        for index, one in enumerate(boxes):
+            if one is None:
+                continue
+            most = max(1, left // (4 * one.own.size + 64))
+            own = one.own.collect(self._rows, most)
+            common = one.common.collect(THE_ROW, 1) if one.common else None
+            whole &= len(own.rows) < most
+            if len(own.rows) or (common and len(common.rows)):
+                posts.append(Post(index, own, common))
+                left -= posts[-1].nbytes
+        return tuple(posts), whole
 
     def _counts(self, actor: int) -> dict[str, int]:
         control = self._links.control
-        return {name: control.count(name, actor, self._learner) for name in COUNTS}
+        return {name: control.count(name, actor, self._learner) for name in control.counts}
 
     def _forget(self, actor: int) -> None:
         seat, links = self._seats[actor], self._links
-        links.own[actor].forget()
-        if links.common:
-            links.common[actor].forget()
+        for boxes in links.boxes[actor]:
+            if boxes:
+                boxes.own.forget()
+                if boxes.common:
+                    boxes.common.forget()
         seat.told, seat.counts = 0, {}
 
     def _expect(self, actor: int, life: int) -> None:

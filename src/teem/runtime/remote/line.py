@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from teem.runtime.processes.links import Links
 from teem.runtime.processes.stream import STEP
-from teem.runtime.remote.parcels import LIFE, MOST_BYTES, News, Parcel
-from teem.runtime.transport.mailbox import Letters
+from teem.runtime.remote.parcels import LIFE, MOST_BYTES, News, Parcel, Post
 from teem.runtime.transport.ring import Frame
 
 _NOBODY = np.empty(0, np.int32)
@@ -44,7 +43,9 @@ class Line:
         self._offset["updates"] = control.count("updates", 0, self._learner)
         self._offset["lost"] = control.count("lost", 0, self._learner) + self._steps - min(learnt, self._steps)
         self._first, self.heard, self._met = 0, 0, False
-        self._links.own[0].forget()  # it knows of nobody else's weights
+        for boxes in self._links.boxes[0]:
+            if boxes:
+                boxes.own.forget()  # it knows of nobody else's weights
 
     # ---- what goes out
 
@@ -80,10 +81,13 @@ class Line:
         slots = np.concatenate((frame.columns["births.parent"], frame.columns["honours"][:, 1]))
         return np.asarray(slots[(slots >= 0) & (slots % self._of != self._learner)])
 
-    def _letters(self) -> Letters | None:
-        if not len(self._elsewhere):
-            return None
-        return self._links.own[0].collect(self._elsewhere, len(self._elsewhere))
+    def _letters(self) -> tuple[Post, ...]:
+        """What is newer in these slots, of whichever cohort; who reads it passes over what is of the dead."""
+        rows = self._elsewhere
+        if not len(rows):
+            return ()
+        boxes = self._links.boxes[0]
+        return tuple(Post(index, one.own.collect(rows, len(rows))) for index, one in enumerate(boxes) if one)
 
     # ---- what comes in
 
@@ -97,10 +101,8 @@ class Line:
                 self._offset["updates"] = control.count("updates", 0, self._learner) - counts["updates"]
                 return
             self._met = True
-        if len(news.own.rows):
-            self._links.own[0].post(news.own)
-        if news.common and len(news.common.rows):
-            self._links.common[0].post(news.common)
+        for post in news.posts:
+            post.put(self._links.boxes[0])
         if news.whole:
             for name, count in counts.items():
                 control.set_count(name, 0, self._learner, count + self._offset.get(name, 0))
