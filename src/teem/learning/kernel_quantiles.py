@@ -9,10 +9,11 @@ from teem.config.settings import LearningSettings
 from teem.learning.algorithms.quantiles import Draw
 from teem.learning.kernel_q import share_updates
 from teem.learning.kernels.quantile_act import act_agents
-from teem.learning.kernels.quantile_update import Asked, update_agents
+from teem.learning.kernels.quantile_update import Asked, make_scratch, update_agents
 from teem.learning.kernels.quantiles import Shape
 from teem.learning.quantile_layout import Widths, quantile_layout
 from teem.learning.replay import MOST_ACTIONS, Replay
+from teem.learning.spare import Spare
 from teem.learning.stack import Layout, Stack
 from teem.threads import Threads
 
@@ -37,6 +38,11 @@ class KernelQuantiles:
         quantiles = settings.quantiles
         implicit = (quantiles.online, quantiles.target, quantiles.acting) if widths.cosines else (1, 1, 1)
         self._asked = Asked(*implicit, quantiles.kappa)
+        length = settings.replay.length if settings.replay.prioritised else 0
+        size = self.stack.padded[0].shape[1]
+        self._update = Spare(lambda: make_scratch(self._shape, self._asked, size, settings.transitions, length)).lend(
+            update_agents
+        )
 
     def values(self, observation: Floats, rows: NDArray[np.int32], out: Floats, draw: Draw | None = None) -> None:
         """Write each action's mean over its quantiles into `out[capacity, ...]`; with noise if there is a draw."""
@@ -70,7 +76,7 @@ class KernelQuantiles:
         """Update each row's network once from its own replay, as KernelQ.update does."""
         shape = (self._shape, self._asked)
         given = (rows, ids, shape, self.stack, replay, self.settings, seed, step, loss, faults)
-        share_updates(update_agents, *given, self.threads)
+        share_updates(self._update, *given, self.threads)
 
 
 def quantile_shape(widths: Widths) -> Shape:

@@ -67,7 +67,8 @@ class _Scratch(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def _scratch(shape, asked, size, batch, length):  # type: ignore[no-untyped-def]
+def make_scratch(shape, asked, size, batch, length):  # type: ignore[no-untyped-def]
+    """Scratch for networks of `size` weights that learn from `batch` transitions of rings this long."""
     widest, largest, weights, noise = 0, 0, 0, 0
     for layers in (shape.psi, shape.f):
         for layer in range(layers.shape[0]):
@@ -111,9 +112,8 @@ def _scratch(shape, asked, size, batch, length):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def update_agents(begin, stop, rows, ids, shape, asked, networks, ring, rule, seed, step, loss, faults):  # type: ignore[no-untyped-def]
+def update_agents(begin, stop, scratch, rows, ids, shape, asked, networks, ring, rule, seed, step, loss, faults):  # type: ignore[no-untyped-def]
     """Update the networks of rows[begin:stop] from their own replay rows; see KernelQuantiles.update."""
-    scratch = _scratch(shape, asked, networks.weights.shape[1], rule.batch, ring.priority.shape[1])
     drawn = room_to_draw(rule.batch)
     for i in range(begin, stop):
         row = rows[i]
