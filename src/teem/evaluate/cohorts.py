@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from teem.config.cohorts import cohorts_of
+from teem.config.cohorts import cohorts_of, learns
 from teem.errors import UsageError
 from teem.evaluate import show
 from teem.evaluate.compare import Comparison, compare
@@ -19,7 +19,6 @@ from teem.evaluate.keep import keep
 from teem.evaluate.proof import Evidence, Progress, prove
 from teem.evaluate.saved import of_cohort, open_saved, settings_of
 from teem.evaluate.statistics import replicates
-from teem.evaluate.trained import LEARNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def learning_cohorts(runs: Sequence[Path]) -> tuple[str, ...]:
         return ()  # whoever evaluates the runs says what is wrong with them
     if not every or not any(learning.cohorts for learning in every):
         return ()
-    names = [tuple(one.name for one in cohorts_of(each) if one.algorithm in LEARNING and one.enabled) for each in every]
+    names = [tuple(one.name for one in cohorts_of(each) if learns(one)) for each in every]
     for run, each in zip(runs, names, strict=True):
         if each != names[0]:
             told = " and ".join(

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.cohorts import NETWORKS
 from teem.config.crawlers import CrawlersSettings
 from teem.errors import UsageError
 from teem.evaluate.saved import Saved
@@ -17,8 +18,6 @@ from teem.learning.sharing import Networks
 from teem.population.variation import Genomes, cross, mutate
 from teem.rng import Stream, uniforms
 from teem.state import State
-
-LEARNING = ("dqn", "iqn", "qrdqn", "ppo")
 
 
 class Purpose(IntEnum):
@@ -55,10 +54,10 @@ class Trained:
 def trained_of(saved: Saved) -> Trained:
     """Take the networks out of a checkpoint; UsageError when the run doesn't learn or nobody is left."""
     settings = saved.config.learning
-    if settings.algorithm not in LEARNING:
+    if settings.algorithm not in NETWORKS:
         raise UsageError(
             f"{saved.path}: learning.algorithm is {settings.algorithm}, which never learns: "
-            f"give a run of {', '.join(LEARNING[:-1])} or {LEARNING[-1]}"
+            f"give a run of {', '.join(NETWORKS[:-1])} or {NETWORKS[-1]}"
         )
     if not settings.enabled:
         raise UsageError(f"{saved.path}: learning.enabled is false, nothing was learnt: give another run")

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from teem.config.cohorts import alone, cohorts_of
+from teem.config.cohorts import VALUED, alone, cohorts_of
 from teem.config.settings import Config, LearningSettings, PolicySettings
 from teem.errors import UsageError
 from teem.learning.acting import Acting, acting_of
@@ -34,7 +34,6 @@ from teem.threads import Threads
 from teem.worlds.base import World
 
 Algorithm = Literal["dqn", "iqn", "qrdqn", "ppo", "random", "resting", "heuristic"]
-VALUED = ("dqn", "iqn", "qrdqn")  # they learn what actions are worth, and choose one
 
 
 def build_policies(config: Config, world: World, threads: Threads) -> Policies:

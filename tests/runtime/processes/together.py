@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
+from numpy.typing import NDArray
+
 from teem.config.dump import dump_config
 from teem.config.load import load_config
 from teem.config.settings import Config
@@ -117,6 +120,17 @@ class Together:
             stop.set()
             for thread in threads:
                 thread.join()
+
+    def expect_begun_anew(self) -> tuple[NDArray[np.int32], Any]:
+        """The learner knows what its agents act with, and remembers nothing; who lives, and their cohort there."""
+        acting: Any = self.run.policies.cohorts[0]
+        learning: Any = self.learners[0].pupils[0].policies.cohorts[0]
+        living = self.run.world.population.living
+        old = living[acting.gauges.decisions[living] > 1]
+        assert np.array_equal(acting.networks.own.weights[old], learning.networks.own.weights[old])
+        assert np.array_equal(acting.gauges.epsilon[living], learning.gauges.epsilon[living])
+        assert (learning.replay.added[living] <= 1).all()
+        return living, acting
 
     def end(self) -> None:
         """Save and let go."""

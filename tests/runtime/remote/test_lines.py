@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from apart import Apart
 from test_identity import expect_same, lockstep
@@ -132,7 +131,6 @@ def test_steps_of_a_learner_that_was_lost_are_counted_and_its_follower_begins_wi
     apart.run.advance()  # and this one has not arrived
     apart.replace(config, 0)
     apart.learn()
-    acting = apart.run.policies.cohorts[0]
     with apart.serving():
         apart.run.advance()
     apart.learn()
@@ -140,12 +138,7 @@ def test_steps_of_a_learner_that_was_lost_are_counted_and_its_follower_begins_wi
     assert control.total("lost", 0) == 2
     assert control.sent(0) == control.learnt(0) == LIFE + 33
     assert control.total("updates", 0) >= updates > 0
-    living = apart.run.world.population.living
-    pupils = apart.learners[0].pupils[0]
-    old = living[acting.gauges.decisions[living] > 1]
-    assert np.array_equal(acting.networks.own.weights[old], pupils.policies.cohorts[0].networks.own.weights[old])  # type: ignore[attr-defined]
-    assert np.array_equal(acting.gauges.epsilon[living], pupils.policies.cohorts[0].gauges.epsilon[living])
-    assert (pupils.policies.cohorts[0].replay.added[living] <= 1).all()  # type: ignore[attr-defined]
+    apart.expect_begun_anew()
     for _ in range(20):
         apart.step()
     assert control.total("updates", 0) > updates

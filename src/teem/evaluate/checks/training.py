@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.cohorts import NETWORKS
 from teem.config.settings import CohortSettings, PolicySettings
 from teem.evaluate.finding import Verdict, bad, good, unknown
-from teem.evaluate.trained import LEARNING
 from teem.learning.schedule import decisions_to_be_trained
 
 
@@ -41,7 +41,7 @@ def everyone_trained(
 
 def why_nothing_is_learnt(settings: PolicySettings) -> str:
     """The setting that keeps agents from learning; '' if they learn."""
-    if settings.algorithm not in LEARNING:
+    if settings.algorithm not in NETWORKS:
         return f"nothing is learnt: learning.algorithm is {settings.algorithm}"
     return "" if settings.enabled else "nothing is learnt: learning.enabled is false"
 
