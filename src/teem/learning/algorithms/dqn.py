@@ -196,6 +196,8 @@ class DQN(Learner):
         """Of which rows, as positions, each of this step's updates is."""
         every, groups = self._acting.turns  # ids one after the other decide in turn: each step's learners are as many
         times = updates_due(ids // (groups * self.abreast), step // every, self._pace)
+        if not times.any():
+            return []
         turns = [np.flatnonzero(times > again) for again in range(int(times.max()))]
         return [turn[self._ready(rows[turn])] for turn in turns]
 
