@@ -44,7 +44,7 @@ class Acting(NamedTuple):
         kind = np.float32 if self.continuous else np.int32
         return np.zeros((capacity, *more, *self.shape(capacity)[1:]), kind)
 
-    def deciding(
+    def thinking(
         self, epsilon: NDArray[np.float32], ids: NDArray[np.int64], rows: Rows, step: int, seed: int
     ) -> tuple[Rows, NDArray[np.int64]]:
         """Which of the rows choose by what actions are worth, and their ids; the others try something at random.
@@ -71,7 +71,7 @@ class Acting(NamedTuple):
     ) -> None:
         """Write each row's best actions by `values[*shape, actions]`, or random ones with its `epsilon[capacity]`.
 
-        Values are read of those `deciding` only.
+        Values are read of those `thinking` only.
         """
         given = (values, mask, epsilon, ids, rows, step, seed)
         if self.branches:

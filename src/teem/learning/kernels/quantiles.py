@@ -131,20 +131,22 @@ def embed_cosines(weights, shape, fractions, cosines, out):  # type: ignore[no-u
 
 @njit(nogil=True, cache=True)
 def fill_cosines(tau, count, out):  # type: ignore[no-untyped-def]
-    """out[k, i] = cos(i pi tau[k]), for `count` i."""
-    for k in range(tau.shape[0]):
-        _fill_cosines(tau[k], out[k * count : (k + 1) * count])
+    """out[k, i] = cos(i pi tau[k]), for `count` i, by cos((i + 1) x) = 2 cos x cos(i x) - cos((i - 1) x).
 
-
-@njit(nogil=True, cache=True)
-def _fill_cosines(tau, out):  # type: ignore[no-untyped-def]
-    """out[i] = cos(i pi tau), by cos((i + 1) x) = 2 cos x cos(i x) - cos((i - 1) x)."""
-    before, here = 1.0, np.cos(np.pi * np.float64(tau))
-    double = 2.0 * here
-    out[0] = np.float32(1)
-    for i in range(1, out.shape[0]):
-        out[i] = np.float32(here)
-        before, here = here, double * here - before
+    Each waits for the one before: two k are done side by side.
+    """
+    last = tau.shape[0] - 1
+    for k in range(0, last + 1, 2):
+        other = min(k + 1, last)
+        one, two = out[k * count : (k + 1) * count], out[other * count : (other + 1) * count]
+        here1, here2 = np.cos(np.pi * np.float64(tau[k])), np.cos(np.pi * np.float64(tau[other]))
+        before1 = before2 = 1.0
+        double1, double2 = 2.0 * here1, 2.0 * here2
+        one[0] = two[0] = np.float32(1)
+        for i in range(1, count):
+            one[i], two[i] = np.float32(here1), np.float32(here2)
+            before1, here1 = here1, double1 * here1 - before1
+            before2, here2 = here2, double2 * here2 - before2
 
 
 @njit(nogil=True, cache=True)
