@@ -12,15 +12,22 @@ from typing import Any
 
 from teem.errors import UsageError
 from teem.measure.machine import machine
+from teem.profile.functions import function_named
+from teem.profile.line import profile_line
 from teem.profile.macro import profile_macro
+from teem.profile.memory import profile_memory
 from teem.profile.report import COSTS, Report
 from teem.profile.stage import Stage
 from teem.profile.subject import Subject, find_subject
+from teem.profile.system import profile_system
 from teem.runtime.present import Compiling
 from teem.runtime.warmup import is_warm, warm
 
 PHASES: dict[str, Callable[[Stage], Report]] = {
     "macro": profile_macro,
+    "line": profile_line,
+    "memory": profile_memory,
+    "system": profile_system,
 }
 PROFILES = Path("profiles")  # where profiles lie that were given no folder
 
@@ -55,6 +62,11 @@ def _checked(given: Namespace) -> Subject:
         subject = find_subject(given.subject, given.agents)
     except UsageError as error:
         raise UsageError([*error.faults, *faults]) from None
+    for name in given.function:  # after the settings, whose modules are imported
+        try:
+            function_named(name)
+        except ValueError as error:
+            faults.append(f"--function {error}")
     if faults:
         raise UsageError(faults)
     return subject
@@ -85,7 +97,7 @@ def _measure(subject: Subject, given: Namespace, out: Path, phases: list[str]) -
     def say(what: str) -> None:
         print(f"{time.perf_counter() - begun:5.0f} s  {current}: {what}", file=sys.stderr, flush=True)
 
-    with Stage(subject, given.steps, out, say) as stage:
+    with Stage(subject, given.steps, out, say, tuple(given.function)) as stage:
         for current in phases:
             report = PHASES[current](stage)
             report.write(out, _about(subject, given.steps))
@@ -116,7 +128,12 @@ def _summary(subject: Subject, stage: Stage, reports: list[Report]) -> dict[str,
         "digests": stage.digests,
         "machine": machine(),
         "phases": {
-            one.phase: {"costs": [str(cost) for cost in one.costs[:COSTS]], "missing": one.missing} for one in reports
+            one.phase: {
+                "costs": [str(cost) for cost in one.costs[:COSTS]],
+                "remarks": one.remarks,
+                "missing": one.missing,
+            }
+            for one in reports
         },
     }
 
@@ -126,7 +143,7 @@ def _in_words(told: dict[str, Any], reports: list[Report], out: Path) -> str:
     for report in reports:
         lines.append(f"{report.title}")
         lines += [f"  {number}. {cost}" for number, cost in enumerate(report.costs[:COSTS], 1)]
-        lines += [f"  ({one})" for one in report.missing]
+        lines += [f"  {one}" for one in (*report.remarks, *report.missing)]
     if len(told["digests"]) > 1:
         same = "the same" if told["same_state"] else "NOT the same: a defect, please report it"
         lines.append(f"state after each of {len(told['digests'])} plays: {same}")

@@ -102,7 +102,7 @@ def usual_functions(run: Run) -> list[Callable[..., Any]]:
         (run, ("advance",)),
         (run.world, ("observe", "step")),
         (run.policies, ("act", "remember", "inherit", "learn")),
-        *((cohort, ("act", "remember", "learn")) for cohort in run.policies.cohorts),
+        *((cohort, ("act", "value", "remember", "learn", "_learn_once")) for cohort in run.policies.cohorts),
         *((cohort.backend, ("values", "update")) for cohort in run.policies.cohorts if hasattr(cohort, "backend")),
         (run.collector, ("step",)),
     ]

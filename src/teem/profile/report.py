@@ -56,6 +56,7 @@ class Report:
     title: str
     figures: dict[str, Any] = field(default_factory=dict)
     costs: list[Cost] = field(default_factory=list)  # largest first
+    remarks: list[str] = field(default_factory=list)  # what else is to be known at once
     tables: list[Table] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)  # what is not told, and why
     files: list[tuple[str, str]] = field(default_factory=list)  # name within the folder, and what it is
@@ -68,6 +69,7 @@ class Report:
             "phase": self.phase,
             "about": about,
             "costs": [{"what": one.what, "share": one.share, "of": one.of, "amount": one.amount} for one in self.costs],
+            "remarks": self.remarks,
             "missing": self.missing,
             "files": dict(self.files),
             "figures": self.figures,
@@ -79,6 +81,7 @@ class Report:
         parts = [f"# {self.title}", about]
         costs = [f"{number}. {one}" for number, one in enumerate(self.costs[:COSTS], 1)]
         parts.append("\n".join(["**The three largest costs**", "", *costs]))
+        parts += self.remarks
         if self.missing:
             parts.append("\n".join(f"> {one}" for one in self.missing))
         parts += map(str, self.tables)

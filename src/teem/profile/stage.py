@@ -28,11 +28,12 @@ WARM_AGAIN = 10  # of a saved one
 class Stage:
     """Where the subject is played; a context, which leaves nothing behind but what phases wrote into `out`."""
 
-    def __init__(self, subject: Subject, steps: int, out: Path, say: Say) -> None:
+    def __init__(self, subject: Subject, steps: int, out: Path, say: Say, functions: tuple[str, ...] = ()) -> None:
         self.subject = subject
         self.steps = steps
         self.out = out
         self.say = say
+        self.functions = functions  # that are looked at line by line; none: the usual ones
         self.digests: dict[str, str] = {}  # by instrument, of the state after the same steps
         self._scratch = out / ".playing"
         self._count = 0
@@ -52,9 +53,7 @@ class Stage:
             self._plain = self.play("plain", "without an instrument")
         return self._plain
 
-    def play(
-        self, instrument: str, what: str, *, watch: Watch | None = None, name: str = "", functions: tuple[str, ...] = ()
-    ) -> Played:
+    def play(self, instrument: str, what: str, *, watch: Watch | None = None, name: str = "") -> Played:
         """Play the steps once under an instrument, or `watch` them from outside; TeemError if the play fails."""
         self.say(f"{self.steps} steps {what}")
         self._count += 1
@@ -67,7 +66,7 @@ class Stage:
             steps=self.steps,
             instrument=instrument,
             out=str(self.out),
-            functions=functions,
+            functions=self.functions,
             parent=os.getpid(),
         )
         played = _perform(job, watch or (lambda process: nullcontext()))

@@ -13,8 +13,8 @@ from teem.profile.places import short
 if TYPE_CHECKING:
     from teem.runtime.loop import Run
 
-WAITS = ("acquire", "wait", "poll", "sleep", "select", "join", "get", "put")
-"""Names of functions that wait: for a lock, a queue, a pipe, another thread."""
+WAITS = ("lock'", "RLock'", "SimpleQueue'", "poll'", "select", "sleep", "waitpid")
+"""What functions that wait are of, or are called: a lock, a queue, a pipe, time."""
 
 
 class Waits(Instrument):
@@ -54,8 +54,8 @@ class Waits(Instrument):
             {"thread": called.get(thread.tid, thread.name), "function": one.name, "file": short(one.module),
              "line": one.lineno, "calls": one.ncall, "s": one.tsub}
             for thread in yappi.get_thread_stats()
-            for one in yappi.get_func_stats(ctx_id=thread.id)
-            if _waits(one.name) and one.tsub > 0
+            for one in yappi.get_func_stats(filter={"ctx_id": thread.id})
+            if _waits(one) and one.tsub > 0
         ]  # fmt: skip
         yappi.clear_stats()
         return {
@@ -65,10 +65,10 @@ class Waits(Instrument):
         }
 
 
-def _waits(function: str) -> bool:
-    """Whether a function, as yappi calls it, is one that waits: "<method 'acquire' of '_thread.lock' objects>"."""
-    name = function.split("'")[1] if "'" in function else function
-    return name.rpartition(".")[2].strip("<>") in WAITS
+def _waits(function: Any) -> bool:
+    """Whether a function waits; yappi calls it "<method 'acquire' of '_thread.lock' objects>", or "sleep"."""
+    name = function.name.removesuffix(" objects>")
+    return function.module in ("builtins", "time", "select", "posix") and name.endswith(WAITS)
 
 
 def scheduled(process: str | int = "self") -> dict[int, tuple[float, float, int]]:

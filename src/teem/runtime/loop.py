@@ -93,7 +93,7 @@ class Run:
 
     @classmethod
     def branch(cls, config: Config, folder: RunFolder, saved: Checkpoint, progress: Progress = silent) -> Run:
-        """Go on from what another run saved, in a fresh folder; the record begins here, the other run stays as it is."""
+        """Go on from what another run saved, in a fresh folder: its record begins here, the other stays as it is."""
         run = cls.create(config, folder, progress)
         run._go_on_from(saved)
         return run
