@@ -12,6 +12,7 @@ from typing import Any
 
 from teem.errors import UsageError
 from teem.measure.machine import machine
+from teem.profile.component import profile_component
 from teem.profile.functions import function_named
 from teem.profile.line import profile_line
 from teem.profile.macro import profile_macro
@@ -25,6 +26,7 @@ from teem.runtime.warmup import is_warm, warm
 
 PHASES: dict[str, Callable[[Stage], Report]] = {
     "macro": profile_macro,
+    "component": profile_component,
     "line": profile_line,
     "memory": profile_memory,
     "system": profile_system,

@@ -35,16 +35,16 @@ class Stage:
         self.say = say
         self.functions = functions  # that are looked at line by line; none: the usual ones
         self.digests: dict[str, str] = {}  # by instrument, of the state after the same steps
-        self._scratch = out / ".playing"
+        self.scratch = out / ".playing"
         self._count = 0
         self._plain: Played | None = None
 
     def __enter__(self) -> Stage:
-        self._config, self._saved = self.subject.keep(self._scratch)
+        self._config, self._saved = self.subject.keep(self.scratch)
         return self
 
     def __exit__(self, *failure: object) -> None:
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
     @property
     def plain(self) -> Played:
@@ -57,7 +57,7 @@ class Stage:
         """Play the steps once under an instrument, or `watch` them from outside; TeemError if the play fails."""
         self.say(f"{self.steps} steps {what}")
         self._count += 1
-        folder = self._scratch / f"run-{self._count}"
+        folder = self.scratch / f"run-{self._count}"
         job = Job(
             config=str(self._config),
             folder=str(folder),
