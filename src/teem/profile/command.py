@@ -56,20 +56,19 @@ def _checked(given: Namespace) -> Subject:
     faults = []
     if given.steps < 1:
         faults.append(f"--steps is {given.steps}: give at least 1")
-    if given.agents is not None and given.agents < 1:
-        faults.append(f"--agents is {given.agents}: give at least 1")
     if given.out is not None and given.out.exists() and (not given.out.is_dir() or any(given.out.iterdir())):
         faults.append(f"--out {given.out} is not an empty folder: give another")
+    subject = None
     try:
         subject = find_subject(given.subject, given.agents)
     except UsageError as error:
-        raise UsageError([*error.faults, *faults]) from None
+        faults = [*error.faults, *faults]
     for name in given.function:  # after the settings, whose modules are imported
         try:
             function_named(name)
         except ValueError as error:
             faults.append(f"--function {error}")
-    if faults:
+    if faults or subject is None:
         raise UsageError(faults)
     return subject
 

@@ -11,8 +11,8 @@ from teem.profile.play import Job
 from teem.profile.waits import Waits
 
 INSTRUMENTS: dict[str, Callable[[Job], Instrument]] = {
-    "plain": Instrument,
-    "traced": Traced,
+    "nothing": Instrument,
+    "spans": Traced,
     "cprofile": Functions,
     "line_profiler": LineByLine,
     "tracemalloc": Tracemalloc,

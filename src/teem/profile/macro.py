@@ -24,16 +24,15 @@ PATIENCE_S = 30.0  # that the sampler may take to begin, and to write
 
 
 def profile_macro(stage: Stage) -> Report:
-    """Play under the trace, under cProfile, and under py-spy where it is installed."""
+    """Play with every span traced, under cProfile, and under py-spy where it is installed."""
     report = Report("macro", "Macro: where the time goes")
     plain = stage.plain
-    traced = stage.play("traced", "with every span traced")
     functions = stage.play("cprofile", "under cProfile")
     report.figures = {
         "plain": step_figures(plain),
         "spans": plain.spans,
         "covered": plain.covered,
-        "trace": {**traced.found, "step_ms": traced.step_ms},
+        "trace": plain.found,
         "functions": {**functions.found, "slowed": slowed(functions, plain)},
     }
     found = functions.found
@@ -43,7 +42,7 @@ def profile_macro(stage: Stage) -> Report:
     ]
     report.tables = [_spans(plain), _functions(functions, plain, "own"), _functions(functions, plain, "cumulative")]
     report.files = [
-        (traced.found["file"], "every span of every step; open it at ui.perfetto.dev or chrome://tracing"),
+        (plain.found["file"], "every span of every step; open it at ui.perfetto.dev or chrome://tracing"),
         (found["file"], "cProfile's statistics: `python -m pstats`, snakeviz"),
     ]
     if lack := missing("py_spy"):
@@ -86,9 +85,9 @@ def _spans(plain: Played) -> Table:
         for name, one in sorted(plain.spans.items(), key=lambda item: -item[1]["total_s"])
     ]
     note = (
-        f"Of {plain.steps} steps from step {plain.first_step} on, without any instrument. The outermost spans make up "
-        f"{plain.covered:.1%} of a step (median); a name with a dot is a part of the one before the dot, but for "
-        "`world.index` and `world.look`, which are of `observe`."
+        f"Of {plain.steps} steps from step {plain.first_step} on, with nothing but these spans and their trace. The "
+        f"outermost make up {plain.covered:.1%} of a step (median). A name with a dot is a part of the one before the "
+        "dot, but for `world.index` and `world.look`, which are of `observe`."
     )
     return Table("Spans", ("span", "share", "p50 ms", "p95 ms", "p99 ms"), rows, note)
 
@@ -122,7 +121,7 @@ def _sample(stage: Stage, report: Report) -> None:
     for format_, file in (("flamegraph", stage.out / "flame.svg"), ("speedscope", profile)):
         try:
             stage.play(
-                "plain", f"sampled by py-spy ({format_})", watch=_sampler(format_, file), name=f"py-spy {format_}"
+                "nothing", f"sampled by py-spy ({format_})", watch=_sampler(format_, file), name=f"py-spy {format_}"
             )
         except SamplerError as error:
             report.missing.append(str(error))

@@ -17,7 +17,5 @@ def short(file: str) -> str:
     """A file's path from the folder that it would be imported from."""
     if file == "~":
         return "built in"
-    for root in (*_ROOTS, *filter(None, sys.path)):
-        if file.startswith(root + "/"):
-            return file[len(root) + 1 :]
-    return file
+    roots = [root for root in (*_ROOTS, *filter(None, sys.path)) if file.startswith(root + "/")]
+    return file[max(map(len, roots)) + 1 :] if roots else file

@@ -140,7 +140,7 @@ def _told(run: Run, before: tuple[int, int, int, float], wall: float, cpu: float
         waited_s=recorder.waited_s - waited if recorder else 0.0,
         rss_mb=memory,
         rss_mb_peak=peak,
-        digest=_digest(run),
+        digest=digest_of(run),
         found=found,
     )
 
@@ -152,7 +152,7 @@ def covered(run: Run) -> float:
     return float(np.median(np.sum(outer, axis=0) / spans.recent_ms("step")))
 
 
-def _digest(run: Run) -> str:
+def digest_of(run: Run) -> str:
     """One hash of everything that a later step depends on."""
     from teem.record.archive import digest
 

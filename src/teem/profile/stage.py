@@ -16,13 +16,14 @@ import msgspec
 from teem.errors import TeemError
 from teem.profile.play import Job, Played
 from teem.profile.subject import Subject
+from teem.worlds.turns import turns_of
 
 Say = Callable[[str], None]
 Watch = Callable[[int], AbstractContextManager[Any]]
 """Called with the process that plays, and entered while it makes its steps."""
 
-WARM = 100  # steps of a fresh world, so that everybody has begun to learn
-WARM_AGAIN = 10  # of a saved one
+WARM = 100  # decisions of everybody in a fresh world, so that all have begun to learn
+WARM_AGAIN = 10  # in a saved one
 
 
 class Stage:
@@ -48,9 +49,9 @@ class Stage:
 
     @property
     def plain(self) -> Played:
-        """What a play without any instrument is like: what all others are compared with."""
+        """What a play is like with nothing but the engine's own spans: what all others are compared with."""
         if self._plain is None:
-            self._plain = self.play("plain", "without an instrument")
+            self._plain = self.play("spans", "with the engine's own spans")
         return self._plain
 
     def play(self, instrument: str, what: str, *, watch: Watch | None = None, name: str = "") -> Played:
@@ -62,7 +63,7 @@ class Stage:
             config=str(self._config),
             folder=str(folder),
             saved=str(self._saved or ""),
-            warm=WARM_AGAIN if self._saved else WARM,
+            warm=(WARM_AGAIN if self._saved else WARM) * turns_of(self.subject.config).every,
             steps=self.steps,
             instrument=instrument,
             out=str(self.out),

@@ -15,9 +15,10 @@ from teem.runtime import words
 from teem.runtime.loop import Run
 from teem.runtime.present import Compiling
 from teem.runtime.warmup import is_warm, warm
+from teem.worlds.turns import turns_of
 
 ALGORITHMS = ("dqn", "iqn", "ppo")
-WARM, STEPS = 80, 70  # a rollout of PPO is 64 decisions
+WARM, STEPS = 80, 70  # decisions of everybody; a rollout of PPO is 64
 
 
 def measure_decisions(bench: Bench) -> Part:
@@ -36,8 +37,8 @@ def measure_decisions(bench: Bench) -> Part:
         except UsageError as error:
             absent.append(f"{name} is not measured: {error.faults[0]}")
     note = (
-        f"Own runs of {STEPS} steps after {WARM}, all cohorts alike. The share of training is learning's part of "
-        "observing, acting, stepping, remembering and learning."
+        f"Own runs of {STEPS} decisions each after {WARM}, all cohorts alike. The share of training is learning's part "
+        "of observing, acting, stepping, remembering and learning."
     )
     head = ("algorithm", "act, p50 µs an agent", "p95", "p99", "remember", "learn, mean µs an agent", "training")
     tables = [
@@ -59,15 +60,17 @@ def _alone(config: Config, algorithm: str) -> Config:
 
 def _play(run: Run) -> dict[str, Any]:
     """The steps, and what the parts of a decision took."""
-    for _ in range(WARM):
+    every = turns_of(run.config).every
+    for _ in range(WARM * every):
         run.advance()
     run.spans.forget()
     before = run.totals.agent_steps
-    for _ in range(STEPS):
+    for _ in range(STEPS * every):
         run.advance()
     spans = run.spans
     parts = {name: spans.total_s(name) for name in ("observe", "act", "world", "remember", "learn")}
     return {
+        "steps": spans.steps,
         "agent_steps": run.totals.agent_steps - before,
         "agents": len(run.world.population.living),
         "act_ms": Measured.of(spans.recent_ms("act"))._asdict(),
@@ -77,7 +80,7 @@ def _play(run: Run) -> dict[str, Any]:
 
 
 def _told(figures: dict[str, Any]) -> tuple[str, ...]:
-    agents = max(1.0, figures["agent_steps"] / STEPS)
+    agents = max(1.0, figures["agent_steps"] / figures["steps"])
     act = (words.number(value * 1e3 / agents) for value in figures["act_ms"].values())
     mean = {name: words.number(total * 1e6 / figures["agent_steps"]) for name, total in figures["total_s"].items()}
     return (*act, mean["remember"], mean["learn"], words.percent(figures["training"]))

@@ -35,7 +35,8 @@ def measure_resources(bench: Bench) -> Part:
     used = "tiles" if world.fields.tiles else "rows in turn"
     note = (
         f"A step's regrowth of {side} x {side} cells; a row has its turn every {settings.regrow_every} steps. "
-        f"This farm uses {used}, {CALLED[settings.storage]}. Tiles, for large maps, leave alone what is full and nobody sees."
+        f"This farm uses {used}, {CALLED[settings.storage]}. Tiles, for large maps, leave alone what is full and "
+        "nobody sees."
     )
     head = ("how", "p50 ms", "p95 ms", "p99 ms", "ns a cell of the map")
     figures: dict[str, Any] = {"cells": side**2, **{name: one._asdict() for name, one in times.items()}}
