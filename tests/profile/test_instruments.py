@@ -85,7 +85,7 @@ def test_what_is_hoarded_is_what_grew_most(farm: Any, job: Any) -> None:
     with farm(hoard) as run:
         found = under("tracemalloc", run, job)
     grown = found["grown"][0]
-    assert "np.ones(25_000)" in grown["code"] or grown["file"].startswith("numpy")
+    assert "np.ones(25_000)" in grown["code"]
     assert grown["bytes"] == pytest.approx(200_000 * STEPS, rel=0.1)
     held = [one["bytes"] for one in found["held"]]
     assert held[-1] - held[0] > 0.9 * 200_000 * STEPS
@@ -95,6 +95,7 @@ def test_what_is_hoarded_is_what_grew_most(farm: Any, job: Any) -> None:
 def test_what_native_code_takes_and_keeps_is_told(farm: Any, job: Any) -> None:
     with farm(hoard) as run:
         found = under("memray", run, job)
+    assert "np.ones(25_000)" in found["left"][0]["code"]
     assert found["left"][0]["bytes"] == pytest.approx(200_000 * STEPS, rel=0.1)
     assert found["peak_bytes"] >= found["left"][0]["bytes"]
 

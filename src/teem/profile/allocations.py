@@ -5,7 +5,11 @@ from __future__ import annotations
 import gc
 import linecache
 import tracemalloc
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from teem.measure.machine import rss_mb
 from teem.profile.functions import MOST
@@ -13,12 +17,14 @@ from teem.profile.instrument import Instrument
 from teem.profile.places import short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from teem.profile.play import Job
     from teem.runtime.loop import Run
 
 PIECES = 20  # times that the memory in use is looked at
+FRAMES = 4  # that are kept of a block: NumPy's own, and who called it
+_NUMPY = str(Path(np.__file__).parent)
 
 
 class Tracemalloc(Instrument):
@@ -32,7 +38,7 @@ class Tracemalloc(Instrument):
 
     def prepare(self) -> None:
         """Begin to trace: what the run itself takes counts too."""
-        tracemalloc.start()
+        tracemalloc.start(FRAMES)
 
     def start(self, run: Run) -> None:
         """Note what is held before the first step, and forget the peak of making the run."""
@@ -59,20 +65,17 @@ class Tracemalloc(Instrument):
 
     def found(self, run: Run) -> dict[str, Any]:
         """Bytes held at both ends and at the peak, and the lines that hold most and grew most."""
-        grown = self._at_end.compare_to(self._at_start, "lineno")
+        before, after = _held_by_line(self._at_start), _held_by_line(self._at_end)
+        grown = [(place, size - before[place]) for place, size in after.items()]
         return {
             "held": [{"step": step, "bytes": held, "rss_mb": rss} for step, held, rss in self._held],
             "peak_bytes": self._peak,
-            "largest": [
-                {**_line(one.traceback), "bytes": one.size, "blocks": one.count}
-                for one in self._at_end.statistics("lineno")[:MOST]
-            ],
-            "grown": [
-                {**_line(one.traceback), "bytes": one.size_diff, "blocks": one.count_diff}
-                for one in sorted(grown, key=lambda one: -one.size_diff)[:MOST]
-                if one.size_diff > 0
-            ],
+            "largest": [_told(place, size) for place, size in after.most_common(MOST)],
+            "grown": [_told(place, size) for place, size in sorted(grown, key=_most_first)[:MOST] if size > 0],
         }
+
+
+Line = tuple[str, int]  # of a file
 
 
 def _snapshot() -> tracemalloc.Snapshot:
@@ -81,10 +84,27 @@ def _snapshot() -> tracemalloc.Snapshot:
     return tracemalloc.take_snapshot().filter_traces(own)
 
 
-def _line(traceback: tracemalloc.Traceback) -> dict[str, Any]:
-    frame = traceback[0]
-    code = linecache.getline(frame.filename, frame.lineno).strip()
-    return {"file": short(frame.filename), "line": frame.lineno, "code": code}
+def _held_by_line(snapshot: tracemalloc.Snapshot) -> Counter[Line]:
+    """Bytes by the line that took them, or had NumPy take them."""
+    held: Counter[Line] = Counter()
+    for one in snapshot.statistics("traceback"):
+        lines = [(frame.filename, frame.lineno) for frame in reversed(one.traceback)]
+        held[first_outside_numpy(lines)] += one.size
+    return held
+
+
+def first_outside_numpy(lines: Sequence[Line]) -> Line:
+    """The innermost line that isn't NumPy's own; the innermost of all if each is."""
+    return next((line for line in lines if not line[0].startswith(_NUMPY)), lines[0])
+
+
+def _most_first(row: tuple[Line, int]) -> int:
+    return -row[1]
+
+
+def _told(place: Line, size: int) -> dict[str, Any]:
+    file, line = place
+    return {"file": short(file), "line": line, "code": linecache.getline(file, line).strip(), "bytes": size}
 
 
 class Memray(Instrument):
@@ -124,16 +144,12 @@ class Memray(Instrument):
 
 
 def _by_line(records: Iterable[Any]) -> list[dict[str, Any]]:
-    """Bytes and allocations by the line of Python that made them, most first."""
-    lines: dict[tuple[str, str, int], list[int]] = {}
+    """Bytes and allocations by the line of Python that asked for them, most first."""
+    sizes: Counter[Line] = Counter()
+    blocks: Counter[Line] = Counter()
     for record in records:
-        stack = record.stack_trace(1)
-        place = stack[0] if stack else ("outside Python", "", 0)
-        sums = lines.setdefault(place, [0, 0])
-        sums[0] += record.size
-        sums[1] += record.n_allocations
-    rows: list[dict[str, Any]] = [
-        {"function": name, "file": short(file) if file else "", "line": line, "bytes": size, "blocks": count}
-        for (name, file, line), (size, count) in lines.items()
-    ]
-    return sorted(rows, key=lambda row: -row["bytes"])[:MOST]
+        lines = [(file, line) for _, file, line in record.stack_trace(FRAMES)]
+        place = first_outside_numpy(lines) if lines else ("outside Python", 0)
+        sizes[place] += record.size
+        blocks[place] += record.n_allocations
+    return [{**_told(place, size), "blocks": blocks[place]} for place, size in sizes.most_common(MOST)]

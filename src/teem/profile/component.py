@@ -50,6 +50,7 @@ def profile_component(stage: Stage) -> Report:
     rows = [(one.what, words.percent(one.share), one.amount) for one in report.costs]
     report.tables = [Table("Of a step", ("component", "share", "mean"), rows, "By the engine's own spans.")]
     bench = Bench(stage.subject.config, stage.scratch)
+    report.missing += filter(None, [bench.note])
     for name, measure in PARTS.items():
         stage.say(f"{name} on its own; what it compares with may have to be compiled, once")
         part = measure(bench)

@@ -29,20 +29,20 @@ def profile_memory(stage: Stage) -> Report:
         Cost(_where(row), row["bytes"] / held[-1]["bytes"], "what Python and NumPy hold", _size(row["bytes"]))
         for row in found["largest"][:3]
     ]
-    most = f", most of it at {_where(found['grown'][0])} ({_size(found['grown'][0]['bytes'])})"
+    most = "".join(f", most of it at {_where(row)} ({_size(row['bytes'])})" for row in found["grown"][:1])
     report.remarks.append(
         f"Held by Python and NumPy: {_size(held[0]['bytes'])} before the steps, {_size(held[-1]['bytes'])} after "
         f"{traced.steps}, {_size(found['peak_bytes'])} at the peak. Grew by {_size(grown)}"
-        f"{most if found['grown'] else ''}. The process takes {words.number(stage.plain.rss_mb)} MB, "
+        f"{most}. The process takes {words.number(stage.plain.rss_mb)} MB, "
         f"{words.number(stage.plain.rss_mb_peak)} MB at most."
     )
     grew = [_growth(row, traced) for row in found["grown"][:ROWS]]
-    kept = [(_where(row), _size(row["bytes"]), str(row["blocks"])) for row in found["largest"][:ROWS]]
-    note = "tracemalloc: what is held after the steps and was not before them."
+    kept = [(_where(row), _size(row["bytes"])) for row in found["largest"][:ROWS]]
+    note = "tracemalloc: what is held after the steps and was not before them, by the line that asked NumPy for it."
     report.tables = [
         _over_time(held),
-        Table("Grown most", ("line", "grown", "a step", "blocks"), grew, note),
-        Table("Held afterwards", ("line", "held", "blocks"), kept),
+        Table("Grown most", ("line", "grown", "a step"), grew, note),
+        Table("Held afterwards", ("line", "held"), kept),
     ]
     if lack := missing("memray"):
         report.missing.append(lack)
@@ -52,8 +52,8 @@ def profile_memory(stage: Stage) -> Report:
 
 
 def _where(row: dict[str, Any]) -> str:
-    place = f"{row['file']}:{row['line']}" if row["file"] else row["function"]
-    return f"{place} `{row['code']}`" if row.get("code") else place
+    place = f"{row['file']}:{row['line']}" if row["line"] else row["file"]
+    return f"{place} `{row['code']}`" if row["code"] else place
 
 
 def _size(count: float) -> str:
@@ -61,7 +61,7 @@ def _size(count: float) -> str:
 
 
 def _growth(row: dict[str, Any], played: Played) -> tuple[str, ...]:
-    return _where(row), _size(row["bytes"]), _size(row["bytes"] / played.steps), str(row["blocks"])
+    return _where(row), _size(row["bytes"]), _size(row["bytes"] / played.steps)
 
 
 def _over_time(held: list[dict[str, Any]]) -> Table:

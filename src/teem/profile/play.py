@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -67,6 +68,7 @@ def main() -> None:
     from teem.runtime.processes.worker import die_with
 
     die_with(job.parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to hear, which ends this
     try:
         _play(job, says)
     except TeemError as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from teem.config.farm import FarmSettings
 from teem.config.settings import Config
 from teem.measure.spans import Spans
 from teem.profile.report import Table
@@ -19,6 +20,9 @@ from teem.runtime.loop import Run
 from teem.threads import Threads
 from teem.worlds.base import World
 from teem.worlds.catalogue import make_world
+from teem.worlds.farm.farm import side_of
+
+LARGEST = 2048  # cells along an edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,10 @@ class Part:
 
 
 class Bench:
-    """Makes what is measured, from the subject's settings, one thread unless said."""
+    """Makes what is measured, from the subject's settings; a large map is cut, since several are made at once."""
 
     def __init__(self, config: Config, scratch: Path) -> None:
-        self.config = config
+        self.config, self.note = within_bounds(config)
         self.threads = Threads(1)
         self.scratch = scratch
         self._runs = 0
@@ -58,3 +62,12 @@ class Bench:
             run.finish("steps")
             folder.close()
             shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def within_bounds(config: Config) -> tuple[Config, str]:
+    """The settings with a farm no larger than LARGEST, and a note of what was changed."""
+    if not isinstance(config.world, FarmSettings) or side_of(config) <= LARGEST:
+        return config, ""
+    world = msgspec.structs.replace(config.world, size=LARGEST)
+    note = f"Parts on their own are measured on a map of {LARGEST} x {LARGEST} cells, not of {side_of(config)}."
+    return msgspec.structs.replace(config, world=world), note
