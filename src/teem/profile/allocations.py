@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from teem.learning import memory
 from teem.measure.machine import rss_mb
 from teem.profile.functions import MOST
 from teem.profile.instrument import Instrument
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from teem.runtime.loop import Run
 
 PIECES = 20  # times that the memory in use is looked at
-FRAMES = 4  # that are kept of a block: NumPy's own, and who called it
-_NUMPY = str(Path(np.__file__).parent)
+FRAMES = 5  # that are kept of a block: NumPy's own, and who called it
+_ALLOCATORS = (str(Path(np.__file__).parent), memory.__file__)
+"""Those that allocate for others."""
 
 
 class Tracemalloc(Instrument):
@@ -85,17 +87,17 @@ def _snapshot() -> tracemalloc.Snapshot:
 
 
 def _held_by_line(snapshot: tracemalloc.Snapshot) -> Counter[Line]:
-    """Bytes by the line that took them, or had NumPy take them."""
+    """Bytes by the line that asked for them."""
     held: Counter[Line] = Counter()
     for one in snapshot.statistics("traceback"):
         lines = [(frame.filename, frame.lineno) for frame in reversed(one.traceback)]
-        held[first_outside_numpy(lines)] += one.size
+        held[who_asked(lines)] += one.size
     return held
 
 
-def first_outside_numpy(lines: Sequence[Line]) -> Line:
-    """The innermost line that isn't NumPy's own; the innermost of all if each is."""
-    return next((line for line in lines if not line[0].startswith(_NUMPY)), lines[0])
+def who_asked(lines: Sequence[Line]) -> Line:
+    """The innermost line that doesn't allocate for others, as NumPy does; the innermost of all if each does."""
+    return next((line for line in lines if not line[0].startswith(_ALLOCATORS)), lines[0])
 
 
 def _most_first(row: tuple[Line, int]) -> int:
@@ -149,7 +151,7 @@ def _by_line(records: Iterable[Any]) -> list[dict[str, Any]]:
     blocks: Counter[Line] = Counter()
     for record in records:
         lines = [(file, line) for _, file, line in record.stack_trace(FRAMES)]
-        place = first_outside_numpy(lines) if lines else ("outside Python", 0)
+        place = who_asked(lines) if lines else ("outside Python", 0)
         sizes[place] += record.size
         blocks[place] += record.n_allocations
     return [{**_told(place, size), "blocks": blocks[place]} for place, size in sizes.most_common(MOST)]

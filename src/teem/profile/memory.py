@@ -38,7 +38,7 @@ def profile_memory(stage: Stage) -> Report:
     )
     grew = [_growth(row, traced) for row in found["grown"][:ROWS]]
     kept = [(_where(row), _size(row["bytes"])) for row in found["largest"][:ROWS]]
-    note = "tracemalloc: what is held after the steps and was not before them, by the line that asked NumPy for it."
+    note = "tracemalloc: what is held after the steps and was not before them, by the line that asked for it."
     report.tables = [
         _over_time(held),
         Table("Grown most", ("line", "grown", "a step"), grew, note),

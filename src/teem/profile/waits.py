@@ -13,8 +13,10 @@ from teem.profile.places import short
 if TYPE_CHECKING:
     from teem.runtime.loop import Run
 
-WAITS = ("lock'", "RLock'", "SimpleQueue'", "poll'", "select", "sleep", "waitpid")
-"""What functions that wait are of, or are called: a lock, a queue, a pipe, time."""
+METHODS = ("acquire", "__enter__", "get", "poll")
+KINDS = ("_thread.lock", "_thread.RLock", "_queue.SimpleQueue", "select.poll", "select.epoll")
+FUNCTIONS = ("sleep", "select", "waitpid")
+"""What waits: these methods of these kinds of objects, and these functions."""
 
 
 class Waits(Instrument):
@@ -66,9 +68,13 @@ class Waits(Instrument):
 
 
 def _waits(function: Any) -> bool:
-    """Whether a function waits; yappi calls it "<method 'acquire' of '_thread.lock' objects>", or "sleep"."""
-    name = function.name.removesuffix(" objects>")
-    return function.module in ("builtins", "time", "select", "posix") and name.endswith(WAITS)
+    """Whether a function may wait; yappi calls it "<method 'acquire' of '_thread.lock' objects>", or "sleep"."""
+    match function.name.split("'"):
+        case [_, method, _, kind, _]:
+            return method in METHODS and kind in KINDS
+        case [name]:
+            return function.module in ("time", "select", "posix") and name in FUNCTIONS
+    return False
 
 
 def scheduled(process: str | int = "self") -> dict[int, tuple[float, float, int]]:
