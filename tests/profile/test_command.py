@@ -13,6 +13,8 @@ import pytest
 from teem.cli import main
 from teem.config.load import load_config
 from teem.profile import command, tools
+from teem.profile.play import digest_of
+from teem.record import checkpoint
 from teem.record.folder import RunFolder
 from teem.runtime.loop import Run
 
@@ -79,13 +81,31 @@ def test_a_slow_function_of_the_users_own_is_the_largest_cost(slow: str, capsys:
     assert not (out / ".playing").exists()
 
 
-def saved_run(path: Path) -> Path:
-    config = load_config("farm", {"population.founders": 20, "steps": 30, "learning.algorithm": "random"})
+def saved_run(path: Path, algorithm: str = "random") -> Path:
+    config = load_config("farm", {"population.founders": 20, "steps": 40, "learning.algorithm": algorithm})
     run = Run.create(config, RunFolder.create(path, "run"))
     assert run.play(lambda run, outcome: None, lambda: False) == "steps"
     run.finish("steps")
     run.folder.close()
     return path
+
+
+def test_a_branch_goes_on_as_the_run_itself_does(tmp_path: Path) -> None:
+    path = saved_run(tmp_path / "run", "dqn")
+    saved = checkpoint.latest(path / "checkpoints")
+    config = load_config(path / "config.toml", {"steps": 0})
+    digests = []
+    for run in (
+        Run.branch(config, RunFolder.create(tmp_path / "branch", "run"), saved),
+        Run.resume(config, RunFolder.open(path)),
+    ):
+        assert run.step == 40
+        for _ in range(10):
+            run.advance()
+        digests.append(digest_of(run))
+        run.finish("steps")
+        run.folder.close()
+    assert digests[0] == digests[1]
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -105,7 +125,7 @@ def test_a_run_is_profiled_from_its_checkpoint_and_left_as_it_is(
     said = capsys.readouterr().out
     assert contents(path) == before
     told = json.loads((out / "system.json").read_text("utf-8"))
-    assert "10 steps from its checkpoint of step 30" in told["about"]
+    assert "10 steps from its checkpoint of step 40" in told["about"]
     assert [cost["what"] for cost in told["costs"]]
     assert {"psutil", "yappi"} == {one.partition(" ")[0] for one in told["missing"]}
     assert all("pip install 'teem[profile]'" in one for one in told["missing"])

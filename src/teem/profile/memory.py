@@ -94,6 +94,11 @@ def _draw(stage: Stage, report: Report, file: str) -> None:
         capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     if done.returncode == 0:
-        report.files.append((FLAME, "flame graph of the peak; open it in a browser"))
+        report.files.append(
+            (
+                FLAME,
+                "flame graph of the peak; open it in a browser with a network, since memray's page fetches its scripts",
+            )
+        )
     else:
         report.missing.append(f"memray could not draw its flame graph: {(done.stderr or done.stdout).strip()[-200:]}")

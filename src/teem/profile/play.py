@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
+    from teem.profile.instrument import Instrument
     from teem.runtime.loop import Run
 
 
@@ -98,7 +99,7 @@ def _play(job: Job, says: TextIO) -> None:
     instrument.stop()
     _say(says, over=True)
     _hear("tell")
-    played = _told(run, before, wall, cpu, instrument.found(run))
+    played = _told(run, instrument, before, wall, cpu)
     run.finish("steps")
     run.folder.close()
     _say(says, played=msgspec.to_builtins(played))
@@ -117,12 +118,12 @@ def _begin(job: Job) -> Run:
     return Run.create(config, folder)
 
 
-def _told(run: Run, before: tuple[int, int, int, float], wall: float, cpu: float, found: dict[str, Any]) -> Played:
+def _told(run: Run, instrument: Instrument, before: tuple[int, int, int, float], wall: float, cpu: float) -> Played:
     from teem.measure.machine import rss_mb, rss_mb_peak
 
     spans, recorder = run.spans, run.recorder
     whole = spans.total_s("step") or np.nan
-    memory, peak = rss_mb(), rss_mb_peak()  # before the state is copied to be hashed
+    memory, peak = rss_mb(), rss_mb_peak()  # before findings are written and the state is copied to be hashed
     first_step, agent_steps, collections, waited = before
     return Played(
         steps=run.step - first_step,
@@ -143,7 +144,7 @@ def _told(run: Run, before: tuple[int, int, int, float], wall: float, cpu: float
         rss_mb=memory,
         rss_mb_peak=peak,
         digest=digest_of(run),
-        found=found,
+        found=instrument.found(run),
     )
 
 
