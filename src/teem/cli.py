@@ -1,4 +1,4 @@
-"""The verbs: run, resume, evaluate, doctor, worlds."""
+"""The verbs: run, resume, evaluate, doctor, profile, worlds."""
 
 from __future__ import annotations
 
@@ -135,6 +135,13 @@ def doctor(given: Namespace) -> int:
     return exit_code(findings)
 
 
+def profile(given: Namespace) -> int:
+    """Show why a world or a run is as fast, and as large, as it is."""
+    from teem.profile.command import profile as measure
+
+    return measure(given)
+
+
 def worlds(given: Namespace) -> int:
     """List the ready-made worlds."""
     ready = ready_worlds()
@@ -152,5 +159,6 @@ VERBS: dict[str, Callable[[Namespace], int]] = {
     "resume": resume,
     "evaluate": evaluate,
     "doctor": doctor,
+    "profile": profile,
     "worlds": worlds,
 }

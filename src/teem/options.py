@@ -18,6 +18,7 @@ from teem.errors import UsageError
 from teem.version import __version__
 
 SHORT = {"population.founders": "agents", "runtime.mode": "runtime"}  # settings that have a second, shorter name
+PHASES = ("macro", "component", "line", "memory", "system")  # of `profile`
 _SETTING = "setting:"  # how their destinations begin, so that `world.size` is not taken for `world`
 
 
@@ -145,9 +146,25 @@ def build_parser(world: str | None = None) -> tuple[ArgumentParser, dict[str, Ar
         "--steps", type=int, default=50, metavar="N", help="steps played on from its checkpoint (default: 50)"
     )
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    _describe_profile(verb("profile", "Show why a world or a run is as fast, and as large, as it is"))
     listing = verb("worlds", "List the ready-made worlds")
     listing.add_argument("--json", action="store_true", help="print them as JSON")
     return parser, verbs
+
+
+def _describe_profile(parser: ArgumentParser) -> None:
+    """The options of `profile`."""
+    parser.add_argument("subject", metavar="WORLD|FILE|RUN", help="a ready-made world, a TOML file, or a run's folder")
+    parser.add_argument("--phase", choices=(*PHASES, "all"), default="all", metavar="NAME",
+                        help=f"one of {', '.join(PHASES)}, all (default: all)")  # fmt: skip
+    parser.add_argument("--agents", type=int, metavar="N", help="founders (default: as the settings say)")
+    parser.add_argument("--steps", type=int, default=200, metavar="N", help="steps of each play (default: 200)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the reports (default: profiles/NAME-N)")
+    parser.add_argument(
+        "--function", action="append", default=[], metavar="M:F",
+        help="what `line` looks at, package.module:function or :Class.method; may be given again (default: the loop)",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the summary as one line of JSON")
 
 
 def _describe_run(parser: ArgumentParser, world: str | None) -> None:

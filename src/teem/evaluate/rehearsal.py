@@ -5,7 +5,6 @@ The run's folder is only read.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +20,7 @@ from teem.learning.build import build_policies
 from teem.learning.cohort import Cohort
 from teem.learning.policies import Policies
 from teem.measure.spans import Spans
-from teem.record.archive import pack
-from teem.state import State
+from teem.record.archive import digest
 from teem.threads import Threads
 from teem.worlds.base import Action, Observation, Outcome, World
 from teem.worlds.catalogue import make_world
@@ -283,12 +281,3 @@ def _weights_of(cohort: Cohort, rows: NDArray[np.int32]) -> NDArray[np.float32]:
     state = cohort.networks.state(rows)
     common = np.broadcast_to(state["common"]["weights"], (len(rows), state["common"]["weights"].shape[1]))
     return np.concatenate([state["own"]["weights"], common], axis=1)
-
-
-def digest(state: State) -> dict[str, str]:
-    """A hash of each array of a state by its path, and one of all other values."""
-    packed = pack(state)
-    hashes = {
-        path: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for path, array in packed.arrays.items()
-    }
-    return hashes | {"plain values": hashlib.sha256(repr(packed.tree).encode()).hexdigest()}

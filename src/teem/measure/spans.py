@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import perf_counter_ns
+from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
+
+from teem.measure.trace import Trace
 
 
 class Spans:
     """The last `window` durations of each name, and totals since the start.
 
     A span entered several times between two `close_step` calls counts as one duration, their sum. Names are
-    nested by dots: `world.move` is a part of `world`.
+    nested by dots: `world.move` is a part of `world`. A `trace` is told of every single span, with its beginning.
     """
+
+    trace: Trace | None = None
 
     def __init__(self, window: int = 2048) -> None:
         self.window = window
@@ -25,17 +28,12 @@ class Spans:
         self._now: list[int] = []
         self._totals: list[int] = []
 
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
+    def __call__(self, name: str) -> _Block:
         """Time a block under `name`."""
-        begun = perf_counter_ns()
-        try:
-            yield
-        finally:
-            self.add(name, perf_counter_ns() - begun)
+        return _Block(self, name)
 
-    def add(self, name: str, nanoseconds: int) -> None:
-        """Count a duration that was measured elsewhere."""
+    def add(self, name: str, nanoseconds: int, begun: int | None = None) -> None:
+        """Count a duration that was measured elsewhere; it began at `begun` by `perf_counter_ns`, or is just over."""
         row = self.names.get(name)
         if row is None:
             row = self.names[name] = len(self.names)
@@ -43,6 +41,8 @@ class Spans:
             self._now.append(0)
             self._totals.append(0)
         self._now[row] += nanoseconds
+        if self.trace is not None:
+            self.trace.note(row, perf_counter_ns() - nanoseconds if begun is None else begun, nanoseconds)
 
     def close_step(self) -> None:
         """File this step's durations; names that did not occur count as 0."""
@@ -52,6 +52,13 @@ class Spans:
             self._totals[row] += nanoseconds
             self._now[row] = 0
         self.steps += 1
+
+    def forget(self) -> None:
+        """Let what was measured so far count no more; names stay."""
+        self.steps = 0
+        self._recent[:] = 0
+        self._now = [0] * len(self._now)
+        self._totals = [0] * len(self._totals)
 
     def recent_ms(self, name: str) -> NDArray[np.float64]:
         """The durations in the window, in milliseconds, oldest to newest not guaranteed."""
@@ -68,3 +75,22 @@ class Spans:
             return {"p50_ms": float("nan"), "p95_ms": float("nan"), "p99_ms": float("nan")}
         p50, p95, p99 = np.percentile(recent, (50, 95, 99))
         return {"p50_ms": float(p50), "p95_ms": float(p95), "p99_ms": float(p99)}
+
+
+class _Block:
+    """A block that is being timed; a generator would take twice as long to enter and leave."""
+
+    __slots__ = ("_begun", "_name", "_spans")
+
+    def __init__(self, spans: Spans, name: str) -> None:
+        self._spans = spans
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._begun = perf_counter_ns()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        begun = self._begun
+        self._spans.add(self._name, perf_counter_ns() - begun, begun)

@@ -72,6 +72,15 @@ def _place(path: str, array: Array, arrays: dict[str, Array]) -> str:
     return path
 
 
+def digest(state: State) -> dict[str, str]:
+    """A hash of each array of a state by its path, and one of all other values."""
+    packed = pack(state)
+    hashes = {
+        path: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for path, array in packed.arrays.items()
+    }
+    return hashes | {"plain values": hashlib.sha256(repr(packed.tree).encode()).hexdigest()}
+
+
 def unpack(tree: dict[str, Any], arrays: dict[str, Array]) -> State:
     """Put a state together again."""
     state: State = {}

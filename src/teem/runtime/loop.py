@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from time import perf_counter
+from time import perf_counter_ns
 from typing import Any
 
 import msgspec
@@ -91,6 +91,13 @@ class Run:
         folder.log("resumed", version=__version__, step=found.step)
         return cls(config, folder, found, progress)
 
+    @classmethod
+    def branch(cls, config: Config, folder: RunFolder, saved: Checkpoint, progress: Progress = silent) -> Run:
+        """Go on from what another run saved, in a fresh folder: its record begins here, the other stays as it is."""
+        run = cls.create(config, folder, progress)
+        run._go_on_from(saved)
+        return run
+
     @property
     def step(self) -> int:
         """Steps made since the world began."""
@@ -98,7 +105,7 @@ class Run:
 
     def advance(self) -> Outcome:
         """Make one step."""
-        begun = perf_counter()
+        begun = perf_counter_ns()
         spans, policies = self.spans, self.policies
         with spans("observe"):
             observation = self.world.observe()  # every agent, one batch
@@ -118,7 +125,7 @@ class Run:
             self._record(outcome)  # handed over
         self._count(outcome, updates)
         self._save_when_due()
-        self._clock(perf_counter() - begun)
+        self._clock(begun)
         return outcome
 
     def play(self, on_step: Callable[[Run, Outcome], None], stop: Callable[[], bool]) -> str:
@@ -170,9 +177,10 @@ class Run:
         totals.born += len(outcome.births.slot)
         totals.died += len(outcome.deaths.slot)
 
-    def _clock(self, seconds: float) -> None:
-        self.totals.seconds += seconds
-        self.spans.add("step", int(seconds * 1e9))
+    def _clock(self, begun: int) -> None:
+        nanoseconds = perf_counter_ns() - begun
+        self.totals.seconds += nanoseconds / 1e9
+        self.spans.add("step", nanoseconds, begun)
         self.spans.close_step()
 
     def _save_when_due(self) -> None:
