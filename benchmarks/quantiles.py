@@ -1,23 +1,27 @@
 """Agents that learn by an implicit quantile network each, in a stand-in of Sorrel's treasure hunt.
 
-    python benchmarks/quantiles.py [--backend kernel|torch] [--steps 3000] [--threads 1]
+    python benchmarks/quantiles.py [--backend kernel|torch] [--steps 1000] [--threads 2] [--view 5] [--always]
 
-The network is Sorrel's (sorrel/models/pytorch/iqn.py): 5 stacked frames of a view of 9 x 9 cells, one of 6 entities in
-each, 2,430 inputs; 250 features, 64 cosines, a noisy layer of 250, noisy dueling heads; 12 quantiles, batch 64, double,
-3-step returns; two agents with networks of their own, an update every 100 of an agent's decisions. The world itself
-is left out: what is seen and gained is drawn beforehand, so that only deciding, remembering and learning are measured.
+The network and its training are Sorrel's (sorrel/models/pytorch/iqn.py, examples/treasurehunt_mp run sequentially): 5
+stacked frames of a view of 5 x 5 cells, one of 5 entities in each, 625 inputs; 250 features, 64 cosines, a noisy layer
+of 250, noisy dueling heads; 12 quantiles, batch 64, double, 3-step returns; noise while learning, and while acting an
+epsilon of 0.7 instead; two agents with networks of their own, both updated after every 100 decisions of each. `--view
+9` widens the view to 9 x 9 cells, 2,025 inputs; with `--always` every decision is the network's, with its noise. The
+world itself is left out: what is seen and gained is drawn beforehand, so that only deciding, remembering and learning
+are measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from teem.config.settings import Config, LearningSettings, QuantileSettings, ReplaySettings
+from teem.config.settings import Config, EpsilonSettings, LearningSettings, QuantileSettings, ReplaySettings
 from teem.learning.build import build_policies
 from teem.learning.policies import Policies
 from teem.learning.quantile_layout import widths_of
@@ -27,7 +31,8 @@ from teem.threads import Threads
 from teem.worlds.base import Births, Deaths, Observation, Outcome
 from teem.worlds.turns import Turns
 
-AGENTS, CELLS, ENTITIES, FRAMES = 2, 81, 6, 5
+AGENTS, ENTITIES, FRAMES = 2, 5, 5
+EPSILON = 0.7
 PIECES = 9
 ROUNDS = 20
 FILM = 512  # frames drawn beforehand
@@ -39,14 +44,16 @@ class StandIn:
     name, branches, turns, continuous, tokens = "stand-in", (), Turns(), False, None
     actions = ("up", "down", "left", "right")
     rest = 0
-    observation_shape = (FRAMES * CELLS * ENTITIES,)
 
-    def __init__(self) -> None:
+    def __init__(self, view: int = 5) -> None:
+        cells = view * view
+        self._frame = cells * ENTITIES
+        self.observation_shape = (FRAMES * self._frame,)
         random = np.random.default_rng(0)
         self.population = Population(AGENTS, 1)
         self.population.spawn(AGENTS)
         self.step_count = 0
-        film = np.eye(ENTITIES, dtype=np.float32)[random.integers(0, ENTITIES, (AGENTS, FILM + FRAMES, CELLS))]
+        film = np.eye(ENTITIES, dtype=np.float32)[random.integers(0, ENTITIES, (AGENTS, FILM + FRAMES, cells))]
         self._film = film.reshape(AGENTS, -1)
         self._reward = random.standard_normal((FILM, AGENTS), np.float32)
         self._values = np.zeros((AGENTS, *self.observation_shape), np.float32)
@@ -57,7 +64,7 @@ class StandIn:
         self._deaths = Deaths(nobody, np.empty(0, np.int64), nobody)
 
     def observe(self) -> Observation:
-        begin = self.step_count % FILM * CELLS * ENTITIES
+        begin = self.step_count % FILM * self._frame
         self._values[:] = self._film[:, begin : begin + self._values.shape[1]]
         return Observation(self.population.living, self._values, self._mask)
 
@@ -72,13 +79,15 @@ class StandIn:
         return outcome
 
 
-def settings(backend: str, algorithm: str = "iqn", interval: int = 100) -> Config:
+def settings(backend: str, algorithm: str = "iqn", interval: int = 100, *, always: bool = False) -> Config:
+    explore: Literal["noise", "epsilon"] = "noise" if always else "epsilon"
     return Config(
         seed=7,
         learning=LearningSettings(
             algorithm=algorithm, backend=backend, hidden=(250, 250), batch=64, n_step=3, interval=interval, lr=1e-3,
             replay=ReplaySettings(length=1024, warmup=200),
-            quantiles=QuantileSettings(online=12, target=12, acting=12, cosines=64, noisy=True),
+            epsilon=EpsilonSettings(start=EPSILON, end=EPSILON),
+            quantiles=QuantileSettings(online=12, target=12, acting=12, cosines=64, explore=explore),
         ),
     )  # fmt: skip
 
@@ -149,16 +158,16 @@ def measure(world: StandIn, policies: Policies, steps: int) -> tuple[float, floa
     return AGENTS * steps / wall, AGENTS * steps / spent, updates / wall
 
 
-def cost(world: StandIn, policies: Policies) -> NDArray[np.float64]:
+def cost(world: StandIn, policies: Policies, always: bool) -> NDArray[np.float64]:
     """CPU milliseconds of a decision and of an update of one agent, here and by modules, in turn; medians."""
     cohort, modules = policies.cohorts[0], Modules(world, policies)
     living, ids = world.population.living, world.population.id[world.population.living]
     action = np.zeros(AGENTS, np.int32)
     loss, faults = np.zeros(AGENTS, np.float32), np.zeros(AGENTS, np.int64)
 
-    def act(step: int) -> None:
+    def act(step: int) -> None:  # for both, whatever epsilon is
         world.step_count = 7 * step  # something else is seen each time, so other weights are needed
-        cohort.act(world.observe(), living, ids, step, action)
+        cohort.act(world.observe(), living, ids, step, action, greedy=not always)
 
     def ours(step: int) -> None:
         cohort.backend.update(living, ids, cohort.replay, 7, step, loss, faults)
@@ -182,19 +191,22 @@ def main() -> None:
     parser.add_argument("--backend", default="kernel")
     parser.add_argument("--algorithm", default="iqn")
     parser.add_argument("--steps", type=int, default=1000, help="in each of 9 pieces, whose median is told")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--view", type=int, default=5, help="cells along a side of what an agent sees")
+    parser.add_argument("--always", action="store_true", help="every decision is the network's")
     asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    threads, world = Threads(asked.threads), StandIn()
-    policies = build_policies(settings(asked.backend, asked.algorithm), world, threads)
+    torch.set_num_threads(asked.threads if asked.backend == "torch" else 1)  # idle threads of torch's take turns, too
+    threads, world = Threads(asked.threads), StandIn(asked.view)
+    chosen = settings(asked.backend, asked.algorithm, always=asked.always)
+    policies = build_policies(chosen, world, threads)
     live(world, policies, 400)
     rates = np.median([measure(world, policies, asked.steps) for _ in range(PIECES)], axis=0)
     wall, cpu, updates = rates
-    decision, update, their_decision, their_update = cost(world, policies)
+    decision, update, their_decision, their_update = cost(world, policies, asked.always)
     print(
         f"{asked.algorithm} on {asked.backend}, {asked.threads} threads: {wall:,.0f} agent-steps/s with "
         f"{updates:.1f} updates/s by the wall, {cpu:,.0f} agent-steps a CPU second; "
-        f"a decision {decision:.3f} ms, an update {update:.1f} ms of CPU; "
+        f"a network's decision {decision:.3f} ms, an update {update:.1f} ms of CPU; "
         f"of a torch module an agent {their_decision:.3f} and {their_update:.1f} ms: a hundred decisions and an update "
         f"{(100 * their_decision + their_update) / (100 * decision + update):.1f} times as much"
     )

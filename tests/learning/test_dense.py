@@ -8,10 +8,15 @@ from numba import njit
 
 from teem.learning.kernels.dense import multiply
 from teem.learning.kernels.sparse import (
+    BLOCK,
+    Listed,
+    add_into,
+    blocks_of,
     list_rows,
     mostly_zeros,
     multiply_alike,
     multiply_listed,
+    multiply_named,
     room_to_list,
     turn_list,
 )
@@ -26,9 +31,9 @@ def _multiply(start, a, b, out, rows, columns, depth, turned):
 
 
 @njit
-def _multiply_listed(start, listed, b, out, rows, columns):
+def _multiply_listed(start, listed, blocks, height, first, b, out, rows, columns):
     right, y = Matrix(address(b, 0), columns, 1), Matrix(address(out, 0), columns, 1)
-    multiply_listed(Matrix(address(start, 0), 0, 1), listed, right, y, rows, columns)
+    multiply_listed(Matrix(address(start, 0), 0, 1), listed, blocks, height, first, right, y, rows, columns)
 
 
 @njit
@@ -36,6 +41,19 @@ def _multiply_alike(start, a, names, b, out, rows, columns, depth):
     left, right = Matrix(address(a, 0), depth, 1), Matrix(address(b, 0), columns, 1)
     y = Matrix(address(out, 0), columns, 1)
     multiply_alike(Matrix(address(start, 0), 0, 1), left, names, right, y, rows, columns, depth)
+
+
+@njit
+def _multiply_named(start, a, names, b, out, rows, columns, depth):
+    left, right = Matrix(address(a, 0), depth, 1), Matrix(address(b, 0), columns, 1)
+    y = Matrix(address(out, 0), columns, 1)
+    multiply_named(Matrix(address(start, 0), 0, 1), left, names, right, y, rows, columns, depth)
+
+
+@njit
+def _add_into(a, b, names, out, rows, columns, depth):
+    left, right = Matrix(address(a, 0), depth, 1), Matrix(address(b, 0), columns, 1)
+    add_into(left, right, names, Matrix(address(out, 0), columns, 1), rows, columns, depth)
 
 
 def _factors(rows: int, columns: int, depth: int, zeros: float = 0.0) -> tuple[np.ndarray, ...]:
@@ -58,23 +76,45 @@ def test_a_product_is_the_product_however_deep_it_is(depth: int, columns: int) -
 
 
 @pytest.mark.parametrize("zeros", [0.0, 0.8, 1.0])
-@pytest.mark.parametrize("columns", [1, 16, 33, 70])
-def test_lists_leave_nothing_out_but_zeros(zeros: float, columns: int) -> None:
-    rows, depth = 9, 40
-    a, b, start = _factors(rows, columns, depth, zeros)
-    listed, turned = room_to_list(rows, depth), room_to_list(depth, rows)
-    list_rows(a.ravel(), rows, depth, listed)
+@pytest.mark.parametrize("columns", [1, 16, 33, 70, 250])
+@pytest.mark.parametrize("depth", [40, BLOCK, 2 * BLOCK + 3])
+def test_lists_leave_nothing_out_but_zeros(zeros: float, columns: int, depth: int) -> None:
+    height, first, rows = 9, 2, 7
+    a, b, start = _factors(height, columns, depth, zeros)
+    bits = (a.view(np.uint32) >> 16).astype(np.uint16)
+    a = (bits.astype(np.uint32) << 16).view(np.float32)
+    a[a == 0] = -0.0  # is nothing, too
+    shuffled = np.random.default_rng(2).permutation(height)
+    listed = room_to_list(height, depth)
+    list_rows((a.view(np.uint32) >> 16).astype(np.uint16)[np.argsort(shuffled)], shuffled, listed)
     assert listed.begins[-1] == np.count_nonzero(a)
-    assert mostly_zeros(a.ravel()) == (zeros > 0.5)
+    assert mostly_zeros(bits[0]) == (zeros > 0.5)
     dense, out = np.zeros((2, rows * columns), np.float32)
-    _multiply(start, a.ravel(), b.ravel(), dense, rows, columns, depth, False)
-    _multiply_listed(start, listed, b.ravel(), out, rows, columns)
+    _multiply(start, a[first:].ravel(), b.ravel(), dense, rows, columns, depth, False)
+    _multiply_listed(start, listed, blocks_of(depth), height, first, b.ravel(), out, rows, columns)
     assert (out == dense).all()  # the same bits
-    turn_list(listed, rows, depth, turned)
+    turned = Listed(np.zeros(depth + 1, np.int64), np.empty(a.size, np.int64), np.empty(a.size, np.float32))
+    turn_list(listed, height, rows, depth, turned)
     other = np.random.default_rng(1).standard_normal((rows, columns), np.float32)
     out = np.zeros(depth * columns, np.float32)
-    _multiply_listed(np.zeros(columns, np.float32), turned, other.ravel(), out, depth, columns)
-    np.testing.assert_allclose(out.reshape(depth, columns), a.T @ other, atol=1e-5)
+    _multiply_listed(np.zeros(columns, np.float32), turned, 1, depth, 0, other.ravel(), out, depth, columns)
+    np.testing.assert_allclose(out.reshape(depth, columns), a[:rows].T @ other, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5, 6, 14])
+@pytest.mark.parametrize("columns", [7, 16, 50, 150])
+def test_named_rows_take_part_in_products_and_others_are_not_touched(rows: int, columns: int) -> None:
+    a, b, start = _factors(30, columns, 11)
+    names = np.sort(np.random.default_rng(rows).permutation(30)[:rows]).astype(np.int64)
+    out = np.arange(30 * columns, dtype=np.float32) % 7
+    sums = out.reshape(30, columns).copy()
+    sums[names] += a[names] @ b
+    _add_into(np.ascontiguousarray(a[names]).ravel(), b.ravel(), names, out, rows, columns, 11)
+    np.testing.assert_allclose(out.reshape(30, columns), sums, atol=1e-5)
+    if columns % 16 == 0:
+        out = np.zeros(max(rows, 1) * columns, np.float32)
+        _multiply_named(start, a.ravel(), names, b.ravel(), out, rows, columns, 11)
+        np.testing.assert_allclose(out.reshape(-1, columns)[:rows], start + a[names] @ b, atol=1e-5)
 
 
 @pytest.mark.parametrize("rows", [1, 5, 8, 13])

@@ -146,6 +146,17 @@ def test_epsilon_falls_by_each_agents_own_decisions_to_its_end(settle, live) -> 
     np.testing.assert_allclose(gauges.epsilon[child], 0.1, rtol=1e-6)
 
 
+def test_no_network_is_asked_what_to_do_by_those_who_try_something(settle, monkeypatch) -> None:
+    world, policies = settle(epsilon=EpsilonSettings(start=0.5, end=0.5), world={"agents": 40})
+    cohort = policies.cohorts[0]
+    values, asked = cohort.backend.values, []
+    monkeypatch.setattr(cohort.backend, "values", lambda x, rows, out: (asked.append(len(rows)), values(x, rows, out)))
+    for greedy in (False, True):
+        policies.act(world.observe(), greedy=greedy)
+    assert 8 < asked[0] < 32
+    assert asked[1] == 40
+
+
 def test_the_decision_that_an_agent_died_of_is_remembered(settle) -> None:
     world, policies = settle(world={"agents": 2, "lifetime": 5})
     ended = []

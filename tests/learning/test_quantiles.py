@@ -488,6 +488,31 @@ def test_noisy_agents_need_no_epsilon_and_others_have_it(settle, live) -> None:
         assert (policies.gauges.epsilon == 0).all() == noisy
 
 
+@pytest.mark.parametrize("backend", ["kernel", "torch"])
+def test_noisy_agents_may_explore_by_epsilon_and_then_act_without_noise(settle, live, backend: str) -> None:
+    world, policies = settle(algorithm="iqn", backend=backend, quantiles=QuantileSettings(explore="epsilon"))
+    assert (policies.gauges.epsilon == 1).all()
+    live(world, policies, 30)
+    cohort, living, seen = policies.cohorts[0], world.population.living, world.observe().values
+    told = np.zeros((3, len(policies.cohort_of), len(world.actions)), np.float32)
+    for step, values in enumerate(told):
+        cohort.value(seen, living, world.population.id[living], step, values, greedy=step == 2)
+    assert (told[0] == told[1]).all() and (told[1] == told[2]).all()
+    assert cohort.batches > 0
+
+
+def test_two_neighbours_learn_in_the_same_step(settle, live) -> None:
+    world, policies = settle(algorithm="iqn", interval=6, world={"agents": 4}, replay=ReplaySettings(warmup=1))
+    live(world, policies, 20)
+    made = []
+    for _ in range(6):
+        before = policies.gauges.updates[world.population.living].copy()
+        live(world, policies, 1)
+        made.append((policies.gauges.updates[world.population.living] - before).tolist())
+    assert np.sum(made, axis=0).tolist() == [1, 1, 1, 1]
+    assert sorted(np.sum(made, axis=1)) == [0, 0, 0, 0, 2, 2]
+
+
 class Trunk(torch.nn.Module):
     """A module of a user's own, in psi's place."""
 

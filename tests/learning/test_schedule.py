@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teem.config.settings import LearningSettings
 from teem.learning.schedule import pace_of, updates_due, within_budget
 
 
-def turns(ids: np.ndarray, step: int, **settings: float) -> np.ndarray:
-    return updates_due(ids, step, pace_of(LearningSettings(**settings)))
+def turns(ids: np.ndarray, step: int, **chosen: float) -> np.ndarray:
+    return updates_due(ids, step, pace_of(LearningSettings(**chosen)))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 500), min_size=1, unique=True), st.integers(1, 9), st.integers(0, 1000))
 def test_everybody_has_one_turn_an_interval_by_id_and_step(ids: list[int], interval: int, step: int) -> None:
     agents = np.sort(np.array(ids, np.int64))
@@ -27,6 +28,7 @@ def test_neighbouring_ids_are_spread_evenly_over_the_interval() -> None:
     assert counts == [10, 10, 10, 10]
 
 
+@settings(deadline=None)
 @given(st.floats(0.5, 300), st.integers(1, 64), st.integers(0, 2**36), st.integers(0, 10**6))
 def test_a_replay_ratio_is_kept_to_within_one_update_whenever_it_is_looked_at(
     ratio: float, batch: int, agent: int, step: int

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from teem.learning.selector import (
     choose,
     choose_plain,
+    find_tries,
     find_unsound,
     log_probability,
     probabilities_plain,
@@ -40,6 +41,22 @@ def test_choose_does_what_its_plain_twin_does(seed: int, count: int, actions: in
     assert (action[rows] == choose_plain(values[rows], mask[rows], epsilon[rows], draws)).all()
     others = np.setdiff1d(np.arange(count + 3), rows)
     assert (action[others] == -1).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 9), st.integers(1, 12))
+def test_whoever_tries_something_at_random_does_so_whatever_it_thinks(seed: int, count: int, actions: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, ids, values, mask = _agents(rng, count, actions)
+    epsilon = rng.choice(np.array([0, 0.5, 1], np.float32), count + 3)
+    tries = np.empty(count, np.bool_)
+    find_tries(epsilon, ids, rows, STEP, SEED, tries)
+    action, blind = np.full((2, count + 3), -1, np.int32)
+    choose(0, count, values, mask, epsilon, ids, rows, STEP, SEED, action)
+    values[rows[tries]] = rng.standard_normal((tries.sum(), actions))
+    choose(0, count, values, mask, epsilon, ids, rows, STEP, SEED, blind)
+    assert (action == blind).all()
+    assert tries[epsilon[rows] == 1].all() and not tries[epsilon[rows] == 0].any()
 
 
 def test_ties_go_to_the_lowest_legal_action() -> None:

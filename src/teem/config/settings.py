@@ -73,9 +73,11 @@ class QuantileSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     acting: Annotated[int, Meta(ge=1, le=256, description="quantiles an action's value is the mean of, K; of iqn")] = 8
     cosines: Annotated[int, Meta(ge=1, le=256, description="cosines that a fraction is embedded by; of iqn")] = 16
     kappa: Annotated[float, Meta(gt=0, le=1000, description="where the quantile Huber loss turns straight")] = 1.0
-    noisy: Annotated[
-        bool, Meta(description="explore by noise in the last layers (Fortunato 2018) instead of by epsilon")
-    ] = True
+    noisy: Annotated[bool, Meta(description="noise in the last layers while learning (Fortunato 2018)")] = True
+    explore: Annotated[
+        Literal["noise", "epsilon"],
+        Meta(description="of noisy networks: act with their noise and without epsilon, or the other way round"),
+    ] = "noise"
     sigma: Annotated[
         float, Meta(ge=0, le=10, description="first standard deviation of that noise, times 1/sqrt(inputs)")
     ] = 0.5

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.learning.branches import choose_branches
-from teem.learning.selector import choose
+from teem.learning.selector import choose, find_tries
 from teem.threads import Threads
 from teem.worlds.base import Action, World
 from teem.worlds.turns import Turns
@@ -44,6 +44,19 @@ class Acting(NamedTuple):
         kind = np.float32 if self.continuous else np.int32
         return np.zeros((capacity, *more, *self.shape(capacity)[1:]), kind)
 
+    def deciding(
+        self, epsilon: NDArray[np.float32], ids: NDArray[np.int64], rows: Rows, step: int, seed: int
+    ) -> tuple[Rows, NDArray[np.int64]]:
+        """Which of the rows choose by what actions are worth, and their ids; the others try something at random.
+
+        With branches everyone does: some of them may be tried, and others not.
+        """
+        if self.branches:
+            return rows, ids
+        tries = np.empty(len(rows), np.bool_)
+        find_tries(epsilon, ids, rows, step, seed, tries)
+        return (rows[~tries], ids[~tries]) if tries.any() else (rows, ids)
+
     def choose(
         self,
         values: NDArray[np.float32],
@@ -56,7 +69,10 @@ class Acting(NamedTuple):
         action: NDArray[np.int32],
         threads: Threads,
     ) -> None:
-        """Write each row's best actions by `values[*shape, actions]`, or random ones with its `epsilon[capacity]`."""
+        """Write each row's best actions by `values[*shape, actions]`, or random ones with its `epsilon[capacity]`.
+
+        Values are read of those `deciding` only.
+        """
         given = (values, mask, epsilon, ids, rows, step, seed)
         if self.branches:
             threads.share(choose_branches, len(rows), *given, self.rest, action)

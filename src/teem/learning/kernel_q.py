@@ -95,10 +95,12 @@ def share_updates(
     loss: NDArray[np.float32],
     faults: NDArray[np.int64],
     threads: Threads,
+    at_least: int = 2,
 ) -> None:
     """Have `kernel` update each row's network from its own replay; `shape` is what it knows of the network.
 
-    Rows of one network are updated one after the other. Raises ValueError when a row has nothing to draw.
+    A thread is handed `at_least` so many. Rows of one network are updated one after the other. Raises ValueError
+    when a row has nothing to draw.
     """
     _expect_drawable(replay, rows, settings.n_step)
     threads.share(
@@ -114,7 +116,7 @@ def share_updates(
         step,
         loss,
         faults,
-        at_least=max(1, len(rows)) if stack.rows == 1 else 2,  # an update is long beside a hand-over
+        at_least=max(1, len(rows)) if stack.rows == 1 else at_least,  # an update is long beside a hand-over
     )
 
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from teem.config.settings import LearningSettings
 from teem.learning.algorithms.quantiles import Draw
 from teem.learning.kernel_q import share_updates
-from teem.learning.kernels.quantile_act import act_agents
-from teem.learning.kernels.quantile_update import Asked, make_scratch, update_agents
+from teem.learning.kernels import quantile_act, quantile_update
+from teem.learning.kernels.quantile_update import Asked
 from teem.learning.kernels.quantiles import Shape
 from teem.learning.quantile_layout import Widths, quantile_layout
 from teem.learning.replay import MOST_ACTIONS, Replay
@@ -40,16 +40,17 @@ class KernelQuantiles:
         self._asked = Asked(*implicit, quantiles.kappa)
         length = settings.replay.length if settings.replay.prioritised else 0
         size = self.stack.padded[0].shape[1]
-        self._update = Spare(lambda: make_scratch(self._shape, self._asked, size, settings.transitions, length)).lend(
-            update_agents
-        )
+        updating = (self._shape, self._asked, size, settings.transitions, length)
+        self._update = Spare(lambda: quantile_update.make_scratch(*updating)).lend(quantile_update.update_agents)
+        acting = (self._shape, self._asked.judging)
+        self._act = Spare(lambda: quantile_act.make_scratch(*acting)).lend(quantile_act.act_agents)
 
     def values(self, observation: Floats, rows: NDArray[np.int32], out: Floats, draw: Draw | None = None) -> None:
         """Write each action's mean over its quantiles into `out[capacity, ...]`; with noise if there is a draw."""
         noisy = draw is not None and self._widths.noisy
         ids, seed, step = draw or Draw(NOBODY, 0, 0)
         self.threads.share(
-            act_agents,
+            self._act,
             len(rows),
             rows.astype(np.int64, copy=False),
             ids,
@@ -76,7 +77,7 @@ class KernelQuantiles:
         """Update each row's network once from its own replay, as KernelQ.update does."""
         shape = (self._shape, self._asked)
         given = (rows, ids, shape, self.stack, replay, self.settings, seed, step, loss, faults)
-        share_updates(self._update, *given, self.threads)
+        share_updates(self._update, *given, self.threads, at_least=1)
 
 
 def quantile_shape(widths: Widths) -> Shape:

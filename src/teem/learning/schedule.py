@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import ceil
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from teem.config.settings import PolicySettings
@@ -19,9 +20,16 @@ def updates_due(ids: NDArray[np.int64], step: int, pace: Fraction) -> NDArray[np
     By the decision k there have been floor(k x pace), where k is counted from another one for each id, so that
     neighbours learn in turn.
     """
-    up, down = pace.as_integer_ratio()
-    k = ids + step
-    return np.asarray(k * up // down - (k - 1) * up // down)
+    out = np.empty(len(ids), np.int64)
+    _fill_due(ids, step, *pace.as_integer_ratio(), out)
+    return out
+
+
+@njit(nogil=True, cache=True)
+def _fill_due(ids, step, up, down, out):  # type: ignore[no-untyped-def]
+    for i in range(ids.shape[0]):
+        k = ids[i] + step
+        out[i] = k * up // down - (k - 1) * up // down
 
 
 def pace_of(settings: PolicySettings) -> Fraction:

@@ -38,9 +38,21 @@ def choose(start, stop, values, mask, epsilon, ids, rows, step, seed, action):  
                     best_value = values[row, a] if values[row, a] == values[row, a] else np.float32(-np.inf)
                 legal += 1
         word = bits(seed, _EXPLORE, step, ids[i], 0)
-        if legal > 0 and to_unit(word[0]) < epsilon[row]:
+        if legal > 0 and _tries(word[0], epsilon[row]):
             best = _nth_legal(mask[row], int(to_unit(word[1]) * np.float32(legal)))
         action[row] = best
+
+
+@njit(nogil=True, cache=True)
+def find_tries(epsilon, ids, rows, step, seed, tries):  # type: ignore[no-untyped-def]
+    """Write to bool `tries[i]` whether rows[i] tries something at random in `choose`, whatever its values are."""
+    for i in range(rows.shape[0]):
+        tries[i] = _tries(bits(seed, _EXPLORE, step, ids[i], 0)[0], epsilon[rows[i]])
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _tries(word, epsilon):  # type: ignore[no-untyped-def]
+    return to_unit(word) < epsilon
 
 
 @njit(nogil=True, cache=True)

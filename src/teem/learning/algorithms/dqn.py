@@ -88,6 +88,7 @@ class DQN(Learner):
     """Q-networks with their replays: each agent acts by its own epsilon and learns in its turn."""
 
     name: str = "dqn"
+    abreast = 1  # neighbours whose updates come due in the same decision
 
     def __init__(
         self,
@@ -127,8 +128,9 @@ class DQN(Learner):
     ) -> None:
         """The actions of the highest value, or with probability epsilon any legal ones."""
         flat = observation.values.reshape(len(observation.values), -1)
-        self.value(flat, rows, ids, step, self._values, greedy=greedy)
         epsilon = self._never if greedy else self.gauges.epsilon
+        deciding = self._acting.deciding(epsilon, ids, rows, step, self._seed)
+        self.value(flat, *deciding, step, self._values, greedy=greedy)
         given = (self._values, observation.mask, epsilon, ids, rows, step, self._seed)
         self._acting.choose(*given, action, self._threads)
 
@@ -193,7 +195,9 @@ class DQN(Learner):
     def _due(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> list[NDArray[np.int64]]:
         """Of which rows, as positions, each of this step's updates is."""
         every, groups = self._acting.turns  # ids one after the other decide in turn: each step's learners are as many
-        times = updates_due(ids // groups, step // every, self._pace)
+        times = updates_due(ids // (groups * self.abreast), step // every, self._pace)
+        if not times.any():
+            return []
         turns = [np.flatnonzero(times > again) for again in range(int(times.max()))]
         return [turn[self._ready(rows[turn])] for turn in turns]
 

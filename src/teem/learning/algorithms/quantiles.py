@@ -110,9 +110,10 @@ class QuantileBackend(Backend, Protocol):
 
 
 class QuantileQ(DQN):
-    """DQN whose networks have quantiles: with noisy layers these explore, and epsilon is 0."""
+    """DQN whose networks have quantiles: with noisy layers these explore, and epsilon is 0, unless asked otherwise."""
 
     backend: QuantileBackend
+    abreast = 2  # an update takes milliseconds: two threads share a step's, which is then no longer than one of them
 
     def __init__(
         self,
@@ -128,6 +129,7 @@ class QuantileQ(DQN):
     ) -> None:
         super().__init__(capacity, inputs, acting, settings, seed, threads, networks, backend)
         self.name = name
+        self._noise_explores = settings.quantiles.noisy and settings.quantiles.explore == "noise"
 
     def value(
         self,
@@ -140,11 +142,11 @@ class QuantileQ(DQN):
         greedy: bool,
     ) -> None:
         """Write the mean over the quantiles of each action."""
-        draw = None if greedy else Draw(ids, self._seed, step)
+        draw = Draw(ids, self._seed, step) if self._noise_explores and not greedy else None
         self.backend.values(observation, rows, out, draw)
 
     def begin(self, rows: NDArray[np.int32], *, fresh: bool) -> None:
-        """Empty replays; the first epsilon, or with noisy layers none."""
+        """Empty replays; the first epsilon, or none where noise explores."""
         super().begin(rows, fresh=fresh)
-        if self.settings.quantiles.noisy:
+        if self._noise_explores:
             self.gauges.epsilon[rows] = 0.0

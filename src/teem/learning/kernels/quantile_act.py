@@ -6,12 +6,26 @@ by zero is not read.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from teem.fetch import fetch
 from teem.learning.kernels.dense import aligned, forward, multiply, rectify
-from teem.learning.kernels.quantiles import Room, embed, finish, go_in, middles, mix, mix_live, name_live, pack
+from teem.learning.kernels.quantiles import (
+    Room,
+    embed_cosines,
+    fill_cosines,
+    finish,
+    go_in,
+    middles,
+    mix,
+    mix_live,
+    name_live,
+    pack,
+)
 from teem.learning.kernels.tile import LANES, Matrix, address
 from teem.learning.quantile_draws import draw_noise
 from teem.rng import Stream
@@ -20,24 +34,53 @@ _NOISY_ACT = int(Stream.NOISY_ACT)
 _AHEAD = 3  # rows of weights sent for before they are read: they don't follow each other
 
 
+class _Scratch(NamedTuple):
+    """What one thread needs to act for one agent after the other."""
+
+    seen: NDArray[np.float32]  # psi's inputs and outputs
+    h: NDArray[np.float32]  # f's inputs and outputs, a row a fraction
+    cosines: NDArray[np.float32]  # [fractions, cosines] of fractions that are always the same
+    embedded: NDArray[np.float32]  # [fractions, psi's width]
+    worth: NDArray[np.float32]  # [head's width]
+    noise: NDArray[np.float32]
+    mixed: NDArray[np.float32]  # f's weights with noise
+    names: NDArray[np.int64]  # [inputs] which are not 0
+    room: Room
+
+
 @njit(nogil=True, cache=True)
-def act_agents(begin, stop, rows, ids, shape, fractions, weights, noisy, observation, seed, step, out):  # type: ignore[no-untyped-def]
-    """out[row] = the mean of each action's quantiles, of rows[begin:stop]; with noise keyed by `ids` if `noisy`."""
-    width, noise = shape.psi[-1, 1], 0
+def make_scratch(shape, fractions):  # type: ignore[no-untyped-def]
+    """Scratch for networks of this shape that act by the mean of so many quantiles."""
+    width, noise, mixed = shape.psi[-1, 1], 0, 0
     for layer in range(shape.sigma.shape[0]):
         noise += shape.f[layer, 0] + shape.f[layer, 1]
-    seen, h = aligned(shape.psi_places[-1]), aligned(fractions * shape.f_places[-1])
-    cosines, embedded = aligned(fractions * shape.embed[0]), aligned(fractions * width)
-    worth, tau, draws = aligned(shape.f[-1, 1]), middles(fractions), np.empty(noise, np.float32)
-    mixed = aligned(shape.mixed[-1, 3] + shape.mixed[-1, 1] if noisy else 0)
-    names = np.empty(shape.psi[0, 0], np.int64)
-    room = Room(aligned(fractions * width), np.empty(width, np.int64))
+        mixed += (shape.f[layer, 0] + 1) * shape.f[layer, 1]
+    cosines = aligned(fractions * shape.embed[0])
+    if shape.embed[0] > 0:
+        fill_cosines(middles(fractions), shape.embed[0], cosines)
+    return _Scratch(
+        aligned(shape.psi_places[-1]),
+        aligned(fractions * shape.f_places[-1]),
+        cosines,
+        aligned(fractions * width),
+        aligned(shape.f[-1, 1]),
+        np.empty(noise, np.float32),
+        aligned(mixed),
+        np.empty(shape.psi[0, 0], np.int64),
+        Room(aligned(fractions * width), np.empty(width, np.int64)),
+    )
+
+
+@njit(nogil=True, cache=True)
+def act_agents(begin, stop, scratch, rows, ids, shape, fractions, weights, noisy, observation, seed, step, out):  # type: ignore[no-untyped-def]
+    """out[row] = the mean of each action's quantiles, of rows[begin:stop]; with noise keyed by `ids` if `noisy`."""
+    h, embedded, mixed, draws, room = scratch.h, scratch.embedded, scratch.mixed, scratch.noise, scratch.room
     for i in range(begin, stop):
         row = rows[i]
         own = weights[row]
-        features = _look(own, shape, observation[row], seen, names)
+        features = _look(own, shape, observation[row], scratch.seen, scratch.names)
         if shape.embed[0] > 0:
-            embed(own, shape, tau, cosines, embedded)
+            embed_cosines(own, shape, fractions, scratch.cosines, embedded)
         f_weights, layers = own, shape.f
         if noisy:
             draw_noise(seed, _NOISY_ACT, step, ids[i], draws)
@@ -49,8 +92,8 @@ def act_agents(begin, stop, rows, ids, shape, fractions, weights, noisy, observa
             if noisy:
                 mix(own, shape, draws, 0, mixed)
             go_in(f_weights, layers, shape, features, embedded, 1, fractions, True, h, room)
-        finish(f_weights, layers, shape, h, 1, fractions, worth)
-        _duel(worth, shape, out[row])
+        finish(f_weights, layers, shape, h, 1, fractions, scratch.worth)
+        _duel(scratch.worth, shape, out[row])
 
 
 @njit(nogil=True, cache=True)

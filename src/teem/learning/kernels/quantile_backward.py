@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from teem.learning.kernels.dense import backward, lower, multiply, stop_where_flat, sum_rows, weigh
-from teem.learning.kernels.quantiles import features_at
-from teem.learning.kernels.sparse import multiply_listed, turn_list
-from teem.learning.kernels.tile import Matrix, address
+from teem.learning.kernels.dense import aligned, backward, lower, multiply, stop_where_flat, sum_rows, turn, weigh
+from teem.learning.kernels.quantiles import features_at, name_live
+from teem.learning.kernels.sparse import add_into, multiply_listed, multiply_named, turn_list
+from teem.learning.kernels.tile import LANES, Matrix, address
+
+
+class Side(NamedTuple):
+    """Of one state what stands feature by feature, the fractions side by side in whole vectors."""
+
+    embedded: NDArray[np.float32]  # [psi's width, lanes]
+    products: NDArray[np.float32]  # [psi's width, lanes] with the features; then their slopes
+    slopes: NDArray[np.float32]  # [hidden width, lanes] at the hidden layer's sums
+    d_embed: NDArray[np.float32]  # [psi's width, cosines] the embedding's gradient, turned
+
 
 NOISES = 3  # of the network, of the target, of the network that judges
+
+
+@njit(nogil=True, cache=True)
+def side_of(shape, count):  # type: ignore[no-untyped-def]
+    """Room for a state with `count` fractions; beside them it is 0, and stays so."""
+    lanes, width = whole_lanes(count), shape.psi[-1, 1]
+    return Side(
+        aligned(width * lanes),
+        aligned(width * lanes),
+        aligned(shape.f[0, 1] * lanes),
+        aligned(width * shape.embed[0]),
+    )
 
 
 @njit(nogil=True, cache=True)
@@ -30,22 +55,134 @@ def noise_of(scratch, which):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def differentiate(weights, shape, asked, scratch, batch, sparse):  # type: ignore[no-untyped-def]
     """The gradient of the loss in every weight."""
-    many = batch * asked.online
-    if shape.sigma.shape[0] == 0:
-        _through_f(weights, shape.f, shape, scratch, many, scratch.gradient)
-    else:
-        _through_f(scratch.mixed, shape.mixed, shape, scratch, many, scratch.d_mixed)
+    noisy = shape.sigma.shape[0] > 0
+    if noisy:
+        _through_f(scratch.mixed, shape.mixed, shape, scratch, batch, asked.online, scratch.d_mixed)
         _unmix(shape, noise_of(scratch, 0), scratch.d_mixed, scratch.gradient)
-    features, width = features_of(shape, scratch, batch, 0), shape.psi[-1, 1]
+    else:
+        _through_f(weights, shape.f, shape, scratch, batch, asked.online, scratch.gradient)
+    features, at = features_of(shape, scratch, batch, 0), features_at(shape, batch, 0)
+    stop_where_flat(scratch.d_seen[at : at + features.shape[0]], features)
+    _through_psi(weights, shape, scratch, batch, sparse)
+
+
+@njit(nogil=True, cache=True)
+def _through_f(f_weights, layers, shape, scratch, batch, count, gradient):  # type: ignore[no-untyped-def]
+    """f's gradient and the embedding's, and the slope at psi's features."""
+    features, width, many = features_of(shape, scratch, batch, 0), shape.psi[-1, 1], batch * count
     at = features_at(shape, batch, 0)
     d_features = scratch.d_seen[at : at + batch * width]
+    given = (f_weights, layers, shape.f_places, scratch.h, many, scratch.d, many, scratch.zeros, scratch.turned)
+    if shape.embed[0] > 0 and layers.shape[0] > 1:
+        last = layers.shape[0] - 1
+        _through_head(*given, last, gradient)
+        _through_products(f_weights, layers[0], shape, scratch, batch, count, d_features, gradient)
+        return
+    backward(*given, gradient)
+    lower(f_weights, layers, shape.f_places, 0, scratch.d, many, scratch.zeros, scratch.turned)
     if shape.embed[0] == 0:
         d_features[:] = scratch.d[: batch * width]
     else:
-        _part(features, scratch.embedded, scratch.d, batch, asked.online, width, d_features)
+        _part(features, scratch.embedded, scratch.d, batch, count, width, d_features)
         _through_embedding(shape, scratch, many)
-    stop_where_flat(d_features, features)
-    _through_psi(weights, shape, scratch, batch, sparse)
+
+
+@njit(nogil=True, cache=True)
+def _through_head(f_weights, layers, places, h, height, d, rows, zeros, turned, last, gradient):  # type: ignore[no-untyped-def]
+    """The head's gradient, and the slope at the hidden layer's sums."""
+    weigh(layers, places, last, h, height, d, rows, zeros, gradient)
+    lower(f_weights, layers, places, last, d, rows, zeros, turned)
+    below, size = places[last] * rows, rows * layers[last, 0]
+    stop_where_flat(d[below : below + size], h[below : below + size])
+
+
+@njit(nogil=True, cache=True)
+def _through_products(f_weights, layer, shape, scratch, batch, count, d_features, gradient):  # type: ignore[no-untyped-def]
+    """The hidden layer's gradient, and from its slope the embedding's and the slope at the features.
+
+    Features that ReLU stopped are left out, state by state: their products are 0, and no slope passes them. What
+    belongs to the others stands feature by feature here, the fractions side by side in whole vectors.
+    """
+    inputs, outputs, w0, b0 = layer
+    above, lanes = shape.f_places[1] * batch * count, whole_lanes(count)
+    gradient[w0 : w0 + inputs * outputs] = np.float32(0)
+    sum_rows(scratch.d[above : above + batch * count * outputs], gradient[b0 : b0 + outputs])
+    weight, weight_slope = Matrix(address(f_weights, w0), outputs, 1), Matrix(address(gradient, w0), outputs, 1)
+    side, nothing = scratch.side, Matrix(address(scratch.zeros, 0), 0, 1)
+    slopes, products = Matrix(address(side.slopes, 0), lanes, 1), Matrix(address(side.products, 0), lanes, 1)
+    cosines, d_cosines = shape.embed[0], Matrix(address(side.d_embed, 0), shape.embed[0], 1)
+    features, names = features_of(shape, scratch, batch, 0), scratch.room.names
+    d_features[:], side.d_embed[:] = np.float32(0), np.float32(0)
+    for row in range(batch):
+        own, at = features[row * inputs : (row + 1) * inputs], row * count
+        live = name_live(own, names)
+        _stand(own, scratch.embedded[at * inputs : (at + count) * inputs], names[:live], count, lanes, side)
+        slope = scratch.d[above + at * outputs : above + (at + count) * outputs]
+        add_into(products, Matrix(address(slope, 0), outputs, 1), names, weight_slope, live, outputs, count)
+        _turn(slope, count, outputs, lanes, side.slopes)
+        multiply_named(nothing, weight, names, slopes, products, live, lanes, outputs)
+        _part_live(own, names[:live], lanes, side, d_features[row * inputs : (row + 1) * inputs])
+        here = Matrix(address(scratch.cosines, at * cosines), cosines, 1)
+        add_into(products, here, names, d_cosines, live, cosines, count)
+    width, w0, b0 = shape.embed[1], shape.embed[2], shape.embed[3]
+    turn(side.d_embed, width, cosines, scratch.gradient[w0 : w0 + cosines * width])
+    for j in range(width):
+        scratch.gradient[b0 + j] = side.d_embed[j * cosines]  # the first cosine is 1
+
+
+@njit(nogil=True, cache=True, inline="always")
+def whole_lanes(count):  # type: ignore[no-untyped-def]
+    """So many numbers in whole vectors."""
+    return (count + LANES - 1) // LANES * LANES
+
+
+@njit(nogil=True, cache=True)
+def _stand(own, embedded, names, count, lanes, side):  # type: ignore[no-untyped-def]
+    """Write one state's embedded fractions [count, width] and its products with them, feature by feature."""
+    width = own.shape[0]
+    for i in range(names.shape[0]):
+        j, at = names[i], i * lanes
+        for k in range(count):
+            side.embedded[at + k] = embedded[k * width + j]
+        here, products = side.embedded[at : at + lanes], side.products[at : at + lanes]
+        for k in range(lanes):
+            products[k] = here[k] * own[j]
+
+
+@njit(nogil=True, cache=True)
+def _turn(d, count, outputs, lanes, out):  # type: ignore[no-untyped-def]
+    """out[outputs, lanes] = d [count, outputs], turned; what stands beside it stays 0."""
+    for j in range(outputs):
+        for k in range(count):
+            out[j * lanes + k] = d[k * outputs + j]
+
+
+@njit(nogil=True, cache=True)
+def _part_live(own, names, lanes, side, d_own):  # type: ignore[no-untyped-def]
+    """Of the slope at one state's products make that at its features and, in place, that at the embedding's sums."""
+    sums = np.empty(lanes, np.float32)
+    for i in range(names.shape[0]):
+        at, seen = i * lanes, own[names[i]]
+        here, slope = side.embedded[at : at + lanes], side.products[at : at + lanes]
+        for k in range(lanes):
+            value, factor = slope[k], here[k]
+            sums[k] = value * factor
+            slope[k] = value * seen * np.float32(factor > np.float32(0))
+        d_own[names[i]] = _sum(sums)
+
+
+@njit(nogil=True, cache=True)
+def _sum(lanes):  # type: ignore[no-untyped-def]
+    """The sum of whole vectors: the vectors one after the other, then halves of what is left; spoils them."""
+    for first in range(LANES, lanes.shape[0], LANES):
+        for k in range(LANES):
+            lanes[k] += lanes[first + k]
+    half = LANES // 2
+    while half > 0:
+        for k in range(half):
+            lanes[k] += lanes[half + k]
+        half //= 2
+    return lanes[0]
 
 
 @njit(nogil=True, cache=True)
@@ -66,20 +203,11 @@ def _through_psi(weights, shape, scratch, batch, sparse):  # type: ignore[no-unt
         stop_where_flat(d[below : below + size], scratch.seen[x0 : x0 + size])
     above = places[1] * batch
     sum_rows(d[above : above + batch * outputs], scratch.gradient[b0 : b0 + outputs])
-    turn_list(scratch.listed, batch, inputs, scratch.turned_list)
+    turn_list(scratch.listed, 2 * batch, batch, inputs, scratch.turned_list)
     slope = Matrix(address(d, above), outputs, 1)
     weight_slope = Matrix(address(scratch.gradient, w0), outputs, 1)
     nothing = Matrix(address(scratch.zeros, 0), 0, 1)
-    multiply_listed(nothing, scratch.turned_list, slope, weight_slope, inputs, outputs)
-
-
-@njit(nogil=True, cache=True)
-def _through_f(f_weights, layers, shape, scratch, many, gradient):  # type: ignore[no-untyped-def]
-    """f's gradient, and the slope at its input."""
-    backward(
-        f_weights, layers, shape.f_places, scratch.h, many, scratch.d, many, scratch.zeros, scratch.turned, gradient
-    )
-    lower(f_weights, layers, shape.f_places, 0, scratch.d, many, scratch.zeros, scratch.turned)
+    multiply_listed(nothing, scratch.turned_list, 1, inputs, 0, slope, weight_slope, inputs, outputs)
 
 
 @njit(nogil=True, cache=True)

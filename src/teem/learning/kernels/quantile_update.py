@@ -9,7 +9,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from teem.learning.kernels.dense import aligned, forward
-from teem.learning.kernels.quantile_backward import NOISES, differentiate, features_of, noise_of
+from teem.learning.kernels.quantile_backward import (
+    NOISES,
+    Side,
+    differentiate,
+    features_of,
+    noise_of,
+    side_of,
+    whole_lanes,
+)
 from teem.learning.kernels.quantiles import (
     Room,
     combine,
@@ -52,6 +60,7 @@ class _Scratch(NamedTuple):
     d: NDArray[np.float32]  # and at f's
     d_mixed: NDArray[np.float32]  # and at f's weights with noise
     gradient: NDArray[np.float32]  # [size], padded with zeros as the stack's rows are
+    side: Side
     zeros: NDArray[np.float32]  # [widest]
     turned: NDArray[np.float32]  # [largest weight]
     noise: NDArray[np.float32]  # [3 x noise]
@@ -61,6 +70,7 @@ class _Scratch(NamedTuple):
     goal: NDArray[np.float32]  # [batch, quantiles of the target]
     error: NDArray[np.float32]  # [batch] size of the expected TD error
     mass: NDArray[np.float64]  # [length], for prioritised draws
+    places: NDArray[np.int64]  # [2 x batch] of the states, then of the next states, in the ring
     listed: Listed  # psi's inputs, states above next states, where they are sparse
     turned_list: Listed  # the states' by input
     room: Room
@@ -89,7 +99,8 @@ def make_scratch(shape, asked, size, batch, length):  # type: ignore[no-untyped-
         aligned(batch * asked.online * shape.f_places[-1]),
         aligned(weights),
         aligned(size),
-        aligned(widest),
+        side_of(shape, asked.online),
+        aligned(max(widest, whole_lanes(asked.online))),
         aligned(largest),
         np.empty(NOISES * noise, np.float32),
         np.empty(batch * (asked.online + asked.target), np.float32),
@@ -98,6 +109,7 @@ def make_scratch(shape, asked, size, batch, length):  # type: ignore[no-untyped-
         np.empty(batch * asked.target * shape.quantiles, np.float32),
         np.empty(batch, np.float32),
         np.empty(length, np.float64),
+        np.empty(2 * batch, np.int64),
         room_to_list(2 * batch, shape.psi[0, 0]),
         Listed(
             np.zeros(max(batch, shape.psi[0, 0]) + 1, np.int64),
@@ -136,23 +148,22 @@ def update_agents(begin, stop, scratch, rows, ids, shape, asked, networks, ring,
 
 @njit(nogil=True, cache=True)
 def _load(row, agent, shape, ring, scratch, drawn, seed, step):  # type: ignore[no-untyped-def]
-    """Widen the states into the upper rows of psi's input, the next states into the lower; draw tau and noise.
+    """Draw tau and noise, and read the states and below them the next states: as psi's input, or as a list.
 
-    Returns whether they are sparse, by the first of them, and are listed too.
+    Returns whether they are listed, because the first of them is mostly zeros.
     """
-    inputs = shape.psi[0, 0]
-    words = scratch.seen.view(np.uint32)
-    batch = drawn.before.shape[0]
-    for i in range(batch):
-        widen_row(ring.observation[row, drawn.before[i]], words[i * inputs : (i + 1) * inputs])
-        widen_row(ring.observation[row, drawn.after[i]], words[(batch + i) * inputs : (batch + i + 1) * inputs])
+    batch, inputs, states = drawn.before.shape[0], shape.psi[0, 0], ring.observation[row]
     draw_noise(seed, _NOISE, step, agent, scratch.noise)
     if shape.embed[0] > 0:
         draw_fractions(seed, step, agent, scratch.tau)
-    sparse = mostly_zeros(scratch.seen[:inputs])
-    if sparse:
-        list_rows(scratch.seen, 2 * batch, inputs, scratch.listed)
-    return sparse
+    scratch.places[:batch], scratch.places[batch:] = drawn.before, drawn.after
+    if mostly_zeros(states[scratch.places[0]]):
+        list_rows(states, scratch.places, scratch.listed)
+        return True
+    words = scratch.seen.view(np.uint32)
+    for i in range(2 * batch):
+        widen_row(states[scratch.places[i]], words[i * inputs : (i + 1) * inputs])
+    return False
 
 
 @njit(nogil=True, cache=True)
@@ -235,7 +246,7 @@ def _value(weights, shape, asked, scratch, batch, sparse):  # type: ignore[no-un
     f_weights, layers = _ready(weights, shape, scratch, 0)
     tau, count, width = scratch.tau[: batch * asked.online], asked.online, shape.psi[-1, 1]
     _run(weights, f_weights, layers, shape, scratch, batch, 0, tau, count, False, sparse)
-    if shape.embed[0] > 0:  # the gradient needs the products
+    if shape.embed[0] > 0 and layers.shape[0] == 1:  # the gradient needs the products
         combine(features_of(shape, scratch, batch, 0), scratch.embedded, batch, count, width, False, scratch.h)
     _head(f_weights, layers, shape, scratch, batch * count)
 

@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from teem.learning.kernels.dense import forward, multiply, rectify
-from teem.learning.kernels.sparse import Listed, multiply_alike, multiply_listed
+from teem.learning.kernels.sparse import blocks_of, multiply_alike, multiply_listed
 from teem.learning.kernels.tile import LANES, Matrix, address
 
 
@@ -89,15 +89,14 @@ def _mix_row(mean, deviation, along, across, out):  # type: ignore[no-untyped-de
 def see(weights, shape, h, height, first, rows, sparse, listed):  # type: ignore[no-untyped-def]
     """Run psi on the rows from `first` on, whose inputs are in `h`, as dense.forward does, with ReLU after each layer.
 
-    Where inputs are `sparse` they are also `listed`, all rows of `h`.
+    Where inputs are `sparse` they are `listed` instead, all rows of `h`.
     """
     inputs, outputs, w0, b0 = shape.psi[0]
     y0 = shape.psi_places[1] * height + first * outputs
     bias, weight = Matrix(address(weights, b0), 0, 1), Matrix(address(weights, w0), outputs, 1)
     y = Matrix(address(h, y0), outputs, 1)
     if sparse:
-        part = Listed(listed.begins[first : first + rows + 1], listed.names, listed.values)
-        multiply_listed(bias, part, weight, y, rows, outputs)
+        multiply_listed(bias, listed, blocks_of(inputs), height, first, weight, y, rows, outputs)
     else:
         multiply(bias, Matrix(address(h, first * inputs), inputs, 1), weight, y, rows, outputs, inputs)
     rectify(h[y0 : y0 + rows * outputs])
@@ -116,15 +115,25 @@ def features_at(shape, height, row):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def embed(weights, shape, tau, cosines, out):  # type: ignore[no-untyped-def]
     """Write phi of each of the fractions `tau` [n] into `out` [n, psi's width], by way of `cosines` [n, cosines]."""
+    fill_cosines(tau, shape.embed[0], cosines)
+    embed_cosines(weights, shape, tau.shape[0], cosines, out)
+
+
+@njit(nogil=True, cache=True)
+def embed_cosines(weights, shape, fractions, cosines, out):  # type: ignore[no-untyped-def]
+    """Write phi of as many fractions, whose `cosines` [fractions, cosines] are known, into `out`."""
     count, width, w0, b0 = shape.embed
-    for k in range(tau.shape[0]):
-        _fill_cosines(tau[k], cosines[k * count : (k + 1) * count])
     bias, weight = Matrix(address(weights, b0), 0, 1), Matrix(address(weights, w0), width, 1)
-    multiply(
-        bias, Matrix(address(cosines, 0), count, 1), weight, Matrix(address(out, 0), width, 1),
-        tau.shape[0], width, count,
-    )  # fmt: skip
-    rectify(out[: tau.shape[0] * width])
+    known, y = Matrix(address(cosines, 0), count, 1), Matrix(address(out, 0), width, 1)
+    multiply(bias, known, weight, y, fractions, width, count)
+    rectify(out[: fractions * width])
+
+
+@njit(nogil=True, cache=True)
+def fill_cosines(tau, count, out):  # type: ignore[no-untyped-def]
+    """out[k, i] = cos(i pi tau[k]), for `count` i."""
+    for k in range(tau.shape[0]):
+        _fill_cosines(tau[k], out[k * count : (k + 1) * count])
 
 
 @njit(nogil=True, cache=True)

@@ -93,9 +93,13 @@ class Operand(_Floats):
         """How far element [., column] lies from its row's beginning."""
         return self._builder.mul(column, self._step)
 
-    def rows(self, first: Any, count: int) -> list[Any]:
-        """The indices of `count` rows' beginnings from row `first` on: one product, and sums from there."""
-        begins = [self._builder.mul(first, self._row)]
+    def rows(self, first: Any, count: int, names: Any = None) -> list[Any]:
+        """The indices of `count` rows' beginnings from row `first` on, or of those that a list names from there on."""
+        if names is not None:
+            places = [self._builder.add(first, INDEX(r)) for r in range(count)]
+            listed = [self._builder.gep(names, [place], source_etype=INDEX) for place in places]
+            return [self._builder.mul(self._builder.load(one, typ=INDEX), self._row) for one in listed]
+        begins = [self._builder.mul(first, self._row)]  # one product, and sums from there
         for _ in range(1, count):
             begins.append(self._builder.add(begins[-1], self._row))
         return begins
@@ -158,11 +162,12 @@ def first_lanes(builder: Any, count: Any) -> Any:
     return builder.icmp_signed("<", numbers(list(range(LANES))), few)
 
 
-def _tile(rows: int, vectors: int, *, masked: bool, listed: bool = False) -> Callable[..., None]:
+def _tile(rows: int, vectors: int, *, masked: bool, listed: str = "") -> Callable[..., None]:
     """Build out = start + a @ b for a tile of `rows` rows and `vectors` x 16 columns from [row, column] on.
 
     start, a, b and out are whole matrices; with `masked` only the first `lanes` columns of the last vector
-    are read and written. With `listed` the rows of b are those that a list names, whose address comes last.
+    are read and written. The rows of a, of b, or of start and out, as `listed` says, are those that a list names,
+    whose address comes last.
     """
 
     @intrinsic
@@ -175,12 +180,14 @@ def _tile(rows: int, vectors: int, *, masked: bool, listed: bool = False) -> Cal
             column = [builder.add(args[5], INDEX(v * LANES)) for v in range(vectors)]
             tile = [(r, v) for r in range(rows) for v in range(vectors)]
             sums = {place: cgutils.alloca_once(builder, VECTOR) for place in tile}
-            first, weights, last = (each.rows(args[4], rows) for each in (start, a, out))
+            outer, inner = (names if listed == which else None for which in ("out", "a"))
+            first, last = (each.rows(args[4], rows, outer) for each in (start, out))
+            weights = a.rows(args[4], rows, inner)
             for r, v in tile:
                 builder.store(start.vector(builder.add(first[r], column[v]), masks[v]), sums[r, v])
             with cgutils.for_range(builder, depth) as loop:
                 k = loop.index
-                name = builder.load(builder.gep(names, [k], source_etype=INDEX), typ=INDEX) if listed else k
+                name = builder.load(builder.gep(names, [k], source_etype=INDEX), typ=INDEX) if listed == "b" else k
                 right = [b.vector(b.place(name, column[v]), masks[v]) for v in range(vectors)]
                 left = [a.scalar(builder.add(weights[r], a.along(k))) for r in range(rows)]
                 for r, v in tile:
@@ -209,11 +216,15 @@ flat_wide = _tile(1, 4, masked=False)
 flat_half = _tile(1, 2, masked=False)
 flat_narrow = _tile(1, 1, masked=False)
 flat_rest = _tile(1, 1, masked=True)
-tall_narrow_listed = _tile(TALL, 1, masked=False, listed=True)
-tall_rest_listed = _tile(TALL, 1, masked=True, listed=True)
-flat_half_listed = _tile(1, 2, masked=False, listed=True)
-flat_narrow_listed = _tile(1, 1, masked=False, listed=True)
-flat_rest_listed = _tile(1, 1, masked=True, listed=True)
+tall_narrow_listed = _tile(TALL, 1, masked=False, listed="b")
+tall_rest_listed = _tile(TALL, 1, masked=True, listed="b")
+flat_wide_listed = _tile(1, 4, masked=False, listed="b")
+flat_half_listed = _tile(1, 2, masked=False, listed="b")
+flat_narrow_listed = _tile(1, 1, masked=False, listed="b")
+flat_rest_listed = _tile(1, 1, masked=True, listed="b")
+tall_narrow_of = _tile(TALL, 1, masked=False, listed="a")
+tall_narrow_into = _tile(TALL, 1, masked=False, listed="out")
+tall_rest_into = _tile(TALL, 1, masked=True, listed="out")
 
 _CHAINS = 4  # sums kept side by side, so that one need not wait for the other
 
