@@ -199,6 +199,38 @@ def test_any_shape_of_network_has_the_right_gradient(
         np.testing.assert_allclose(farm.stack.moment1[farm.rows[agent]] * 10, gradient, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("kept", [[5], [0, 3, 4, 19], [1, 2, 3, 5, 8, 10, 11, 13, 17]])
+def test_inputs_that_are_zero_in_all_of_a_batch_are_passed_over_and_change_no_bit_of_the_rest(kept: list[int]) -> None:
+    """Beside networks without these inputs, whose memory holds everything else alike."""
+    rule = _rule(grad_clip=0.0)  # a norm is summed by place
+    wide, narrow = Farm(rule, inputs=20), Farm(rule, inputs=len(kept))
+    absent = np.setdiff1d(np.arange(20), kept)
+    wide.replay.observation[1:, :, absent] = 0  # the first agent's are all there
+    for name in ("mask", "action", "reward", "end", "added", "closed"):
+        getattr(narrow.replay, name)[:] = getattr(wide.replay, name)
+    narrow.replay.observation[:] = wide.replay.observation[..., kept]
+
+    def tensors(farm: Farm) -> list[NDArray[np.float32]]:
+        stack = farm.stack
+        first, *rest = stack.layout.names
+        arrays = (stack.weights, stack.target, stack.moment1, stack.moment2)
+        found = [stack.views(array) for array in arrays]
+        return [views[first][1:, kept if farm is wide else slice(None)] for views in found] + [
+            views[name][1:] for views in found for name in rest
+        ]
+
+    before = wide.stack.views(wide.stack.weights)["layers.0.weight"][1:, absent].copy()
+    for here, there in zip(tensors(narrow), tensors(wide), strict=True):
+        here[...] = there
+    for step in range(3):
+        wide.update(step)
+        narrow.update(step)
+    for here, there in zip([*tensors(narrow), narrow.loss[1:]], [*tensors(wide), wide.loss[1:]], strict=True):
+        assert np.array_equal(here, there)
+    assert np.array_equal(wide.stack.views(wide.stack.weights)["layers.0.weight"][1:, absent], before)
+    assert not wide.stack.views(wide.stack.moment2)["layers.0.weight"][1:, absent].any()
+
+
 def test_sixty_four_actions_are_told_apart() -> None:
     assert _distance(Farm(actions=64), updates=2) < 2e-5
 

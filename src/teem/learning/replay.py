@@ -86,7 +86,7 @@ class Replay:
     def add(
         self,
         rows: Rows,
-        observation: Floats,
+        observation: Floats | NDArray[np.uint16],
         mask: NDArray[np.bool_],
         action: NDArray[np.int32],
         reward: Floats,
@@ -96,6 +96,7 @@ class Replay:
     ) -> None:
         """Add one decision a row; all but `rows` is by slot, [capacity, ...], an action or one a branch.
 
+        An observation may have been rounded already, to the bits of bfloat16.
         A truncated decision is followed by an entry for `final`, the state it was cut off in, from which the
         windows before it bootstrap. Without `final` they bootstrap from the state the decision was made in.
         """
@@ -104,9 +105,11 @@ class Replay:
         if action.size != len(action) * self.branches:
             raise ValueError(f"replay holds {self.branches} branches, the actions are {list(action.shape)}")
         self.actions = mask.shape[1]
+        flat = observation.reshape(len(observation), -1)
         add_entries(
             rows.astype(np.int64, copy=False),
-            observation.reshape(len(observation), -1),
+            flat if flat.dtype == np.float32 else np.empty((0, 0), np.float32),
+            flat if flat.dtype == np.uint16 else np.empty((0, 0), np.uint16),
             mask,
             action.reshape(len(action), self.branches),
             reward,

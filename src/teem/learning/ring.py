@@ -8,9 +8,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.fetch import fetch
 from teem.learning.draw import CUT, GOES_ON, TERMINATED, draw_prioritised, draw_uniform, starts, window
 
 Floats = NDArray[np.float32]
+
+_AHEAD = 6  # rows whose places are sent for before they are written
+_WORDS = 32  # bfloat16 in a cache line
 
 
 class Ring(NamedTuple):
@@ -61,6 +65,13 @@ def round_row(values, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def round_rows(values, rows, out):  # type: ignore[no-untyped-def]
+    """out[n] = the rows of the values [capacity, size], rounded."""
+    for i in range(rows.shape[0]):
+        round_row(values[rows[i]], out[i])
+
+
+@njit(nogil=True, cache=True)
 def widen_row(values, out):  # type: ignore[no-untyped-def]
     """Widen bfloat16 bits into the bits of float32, `out` uint32."""
     for j in range(values.shape[0]):
@@ -68,18 +79,24 @@ def widen_row(values, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def add_entries(rows, observation, mask, action, reward, terminated, truncated, final, ring):  # type: ignore[no-untyped-def]
+def add_entries(rows, observation, rounded, mask, action, reward, terminated, truncated, final, ring):  # type: ignore[no-untyped-def]
     """Write each row's entry, and the CUT entry of the truncated; `final` [0, 0]: not known.
 
+    observation [capacity, size], unless it is given as bits of bfloat16, `rounded`; the other is [0, 0].
     action [capacity, branches]. With one branch the mask says which actions are legal, with more which branches
     there are: those of a body, which does not change.
     """
     length, branches = ring.end.shape[1], action.shape[1]
     for i in range(rows.shape[0]):
+        if i + _AHEAD < rows.shape[0]:
+            _fetch_next(rows[i + _AHEAD], ring)
         row = rows[i]
         entry = ring.added[row]
         place = entry % length
-        round_row(observation[row], ring.observation[row, place])
+        if rounded.shape[0] > 0:
+            _copy_row(rounded[row], ring.observation[row, place])
+        else:
+            round_row(observation[row], ring.observation[row, place])
         ring.mask[row, place] = _legal(mask[row])
         for b in range(branches):
             ring.action[row, place * branches + b] = action[row, b]
@@ -98,6 +115,26 @@ def add_entries(rows, observation, mask, action, reward, terminated, truncated, 
                 ring.mask[row, entry % length] = ~np.uint64(0) if branches == 1 else ring.mask[row, place]
             _cut(row, entry, ring)
         ring.added[row] = entry + 1
+
+
+@njit(nogil=True, cache=True)
+def _fetch_next(row, ring):  # type: ignore[no-untyped-def]
+    """Send for the place where the row's next entry goes."""
+    length, size = ring.observation.shape[1:]
+    place = row * length + ring.added[row] % length
+    for j in range(0, size, _WORDS):
+        fetch(ring.observation, place * size + j)
+    fetch(ring.mask, place)
+    fetch(ring.action, place * (ring.action.shape[1] // length))
+    fetch(ring.reward, place)
+    fetch(ring.end, place)
+
+
+@njit(nogil=True, cache=True)
+def _copy_row(values, out):  # type: ignore[no-untyped-def]
+    """A loop becomes vector moves, an assignment of slices does not."""
+    for j in range(values.shape[0]):
+        out[j] = values[j]
 
 
 @njit(nogil=True, cache=True)

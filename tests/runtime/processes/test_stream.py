@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from together import Together, config_of
 
-from teem.learning.replay import Replay
+from teem.learning.replay import Replay, from_bfloat16, to_bfloat16
 from teem.runtime.processes.facts import Facts, Mirror, People
 from teem.runtime.processes.stream import Reading, put_step
 from teem.runtime.processes.teaching import Teaching
@@ -66,9 +66,11 @@ def step_of(number: int, draws: np.random.Generator) -> tuple[Observation, Outco
     return observation, outcome
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.lists(st.booleans(), min_size=5, max_size=60))
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.lists(st.booleans(), min_size=5, max_size=60), st.booleans())
 @settings(max_examples=25, deadline=None)
-def test_what_is_remembered_and_drawn_is_what_was_seen_and_done(seed: int, of: int, sends: list[bool]) -> None:
+def test_what_is_remembered_and_drawn_is_what_was_seen_and_done(
+    seed: int, of: int, sends: list[bool], rounded: bool
+) -> None:
     """Against a slow reference: each slot's decisions in a list, whatever lies unread in the ring meanwhile."""
     draws = np.random.default_rng(seed)
     segment = Segment.create("test", Ring.columns(1 << 13, of))
@@ -82,7 +84,7 @@ def test_what_is_remembered_and_drawn_is_what_was_seen_and_done(seed: int, of: i
     for number, send in enumerate(sends):
         if send:
             observation, outcome = step_of(number, draws)
-            if put_step(writer, observation, outcome, np.empty(0, np.int64), [{}], NOBODYS):
+            if put_step(writer, observation, outcome, np.empty(0, np.int64), [{}], NOBODYS, rounded=rounded):
                 steps.append((observation, outcome))
                 for slot in outcome.acted:
                     sent[slot].append(
@@ -123,13 +125,13 @@ def check(replay: Replay, slot: int, lived: list[tuple[Any, ...]], rows: np.ndar
         (entry,) = [i for i in range(first, len(lived)) if i % replay.length == place]
         seen, action, reward, terminated, truncated = lived[entry]
         assert not truncated
-        assert np.allclose(batch.observation[0, k], seen, rtol=1 / 128)
+        assert np.array_equal(batch.observation[0, k], from_bfloat16(to_bfloat16(seen)))
         assert batch.action[0, k] == action
         assert batch.reward[0, k] == reward
         assert batch.discount[0, k] == (0 if terminated else 0.5)
         if not terminated:
             assert entry + 1 < len(lived)
-            assert np.allclose(batch.next_observation[0, k], lived[entry + 1][0], rtol=1 / 128)
+            assert np.array_equal(batch.next_observation[0, k], from_bfloat16(to_bfloat16(lived[entry + 1][0])))
 
 
 @pytest.mark.parametrize("width", [1, INPUTS + 1])

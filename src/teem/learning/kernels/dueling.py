@@ -3,7 +3,7 @@
 Dueling: Wang et al. 2016, https://arxiv.org/abs/1511.06581. Double: van Hasselt et al. 2016,
 https://arxiv.org/abs/1509.06461. Branches: Tavakoli et al. 2018, https://arxiv.org/abs/1711.08946. An agent's whole
 update happens while its weights are in the cache; nothing is shared between agents, so neither threads nor the order
-of rows change a bit.
+of rows change a bit. Inputs that are 0 in all states of a batch are passed over: they would add 0 times a weight.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from teem.learning.kernels.dense import aligned, backward, forward
+from teem.learning.kernels.dense import aligned, forward
+from teem.learning.kernels.passing import backward_some, find_inputs, forward_some, widen_some
 from teem.learning.kernels.update import draw, finite, step_by
-from teem.learning.ring import room_to_draw, widen_row, write_priority
+from teem.learning.ring import room_to_draw, write_priority
 
 
 class Shape(NamedTuple):
@@ -38,6 +39,8 @@ class _Scratch(NamedTuple):
     best: NDArray[np.int64]  # [batch, branches] action to bootstrap from; -1: none is legal, or there is no branch
     error: NDArray[np.float32]  # [batch] TD error's size
     mass: NDArray[np.float64]  # [length], for prioritised draws
+    union: NDArray[np.uint16]  # [inputs] 0: the input is 0 in all states of the batch
+    names: NDArray[np.int64]  # [inputs] the others, one after the other
 
 
 @njit(nogil=True, cache=True)
@@ -56,6 +59,8 @@ def _scratch(shape, size, batch, length):  # type: ignore[no-untyped-def]
         np.empty(batch * shape.branches, np.int64),
         np.empty(batch, np.float32),
         np.empty(length, np.float64),
+        np.empty(shape.layers[0, 0], np.uint16),
+        np.empty(shape.layers[0, 0], np.int64),
     )
 
 
@@ -75,10 +80,10 @@ def update_agents(begin, stop, rows, ids, shape, networks, ring, rule, seed, ste
         found_ahead = draw(i + 1, stop, rows, ids, ring, scratch.mass, ahead, rule, seed, step)
         mean_loss = np.float32(np.nan)
         if found and finite(networks, network):
-            _load_states(row, shape, ring, scratch, drawn)
-            _value(network, networks, row, shape, ring, scratch, drawn, rule)
+            kept = _load_states(row, ring, scratch, drawn)
+            _value(network, networks, row, shape, ring, scratch, drawn, rule, kept)
             mean_loss = _compare(row, shape, ring, scratch, drawn)
-            _differentiate(networks.weights[network], shape, scratch, rule.batch)
+            _differentiate(networks.weights[network], shape, scratch, rule.batch, kept)
         if not (np.isfinite(mean_loss) and step_by(scratch.gradient, network, networks, rule)):
             faults[row] += 1
             continue
@@ -88,29 +93,35 @@ def update_agents(begin, stop, rows, ids, shape, networks, ring, rule, seed, ste
 
 
 @njit(nogil=True, cache=True)
-def _load_states(row, shape, ring, scratch, drawn):  # type: ignore[no-untyped-def]
-    """Widen the states into the upper rows of the first layer's input, the next states into the lower."""
-    inputs = shape.layers[0, 0]
+def _load_states(row, ring, scratch, drawn):  # type: ignore[no-untyped-def]
+    """Widen the states into the upper rows of the first layer's input, the next states into the lower.
+
+    Returns the inputs that are kept: rows are so wide.
+    """
     words = scratch.h.view(np.uint32)
     batch = drawn.before.shape[0]
+    seen = ring.observation[row]
+    kept = find_inputs(seen, drawn, scratch.union, scratch.names)
+    wide = kept.shape[0]
     for i in range(batch):
-        widen_row(ring.observation[row, drawn.before[i]], words[i * inputs : (i + 1) * inputs])
-        widen_row(ring.observation[row, drawn.after[i]], words[(batch + i) * inputs : (batch + i + 1) * inputs])
+        widen_some(seen[drawn.before[i]], kept, words[i * wide : (i + 1) * wide])
+        widen_some(seen[drawn.after[i]], kept, words[(batch + i) * wide : (batch + i + 1) * wide])
+    return kept
 
 
 @njit(nogil=True, cache=True)
-def _value(network, networks, row, shape, ring, scratch, drawn, rule):  # type: ignore[no-untyped-def]
+def _value(network, networks, row, shape, ring, scratch, drawn, rule, kept):  # type: ignore[no-untyped-def]
     """Value the states by the network and the next states by the target, at the action either finds best."""
     batch = rule.batch
     layers, places = shape.layers, shape.places
     weights, target = networks.weights[network], networks.target[network]
     if rule.double:
-        forward(weights, layers, places, scratch.h, 2 * batch, 0, 2 * batch)
+        forward_some(weights, layers, places, scratch.h, 2 * batch, 0, 2 * batch, kept)
         _find_best(row, shape, ring, scratch, drawn)
-        forward(target, layers, places, scratch.h, 2 * batch, batch, batch)
+        forward_some(target, layers, places, scratch.h, 2 * batch, batch, batch, kept)
     else:
-        forward(weights, layers, places, scratch.h, 2 * batch, 0, batch)
-        forward(target, layers, places, scratch.h, 2 * batch, batch, batch)
+        forward_some(weights, layers, places, scratch.h, 2 * batch, 0, batch, kept)
+        forward_some(target, layers, places, scratch.h, 2 * batch, batch, batch, kept)
         _find_best(row, shape, ring, scratch, drawn)
 
 
@@ -202,12 +213,12 @@ def _count(mask, branches):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _differentiate(weights, shape, scratch, batch):  # type: ignore[no-untyped-def]
+def _differentiate(weights, shape, scratch, batch, kept):  # type: ignore[no-untyped-def]
     """The gradient of the loss in every weight."""
     layers, places = shape.layers, shape.places
-    backward(
+    backward_some(
         weights, layers, places, scratch.h, 2 * batch, scratch.d, batch,
-        scratch.zeros, scratch.turned, scratch.gradient,
+        scratch.zeros, scratch.turned, scratch.gradient, kept,
     )  # fmt: skip
 
 

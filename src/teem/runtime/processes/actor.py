@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.config.cohorts import VALUED, cohorts_of, shares_one
+from teem.config.cohorts import VALUED, cohorts_of, learns, shares_one
 from teem.config.settings import Config, PolicySettings
 from teem.errors import TeemError
 from teem.learning.build import build_cohorts, membership_of
@@ -60,6 +60,7 @@ class ActingPolicies(Policies):
         self.decisions = np.zeros(len(cohorts), np.int64)  # that were sent, of each cohort
         self.waited_s = 0.0  # for the learners to catch up
         self._settings = cohorts_of(config.learning)
+        self._rounded = all(one.algorithm in VALUED or not learns(one) for one in self._settings)
         self._links, self._actor, self._folder = links, actor, folder
         self._control, self._ring = links.control, links.rings[actor]
         self._one_network = shares_one(config.learning)
@@ -95,7 +96,8 @@ class ActingPolicies(Policies):
         super().remember(observation, outcome)
         newborn = self._world.population.id[outcome.births.slot]
         decisions = [decisions_of(cohort) for cohort in self.cohorts]
-        self._until(lambda: put_step(self._ring, observation, outcome, newborn, decisions, self.cohort_of))
+        step = (observation, outcome, newborn, decisions, self.cohort_of)
+        self._until(lambda: put_step(self._ring, *step, rounded=self._rounded))
         self._control.send(self._actor)
         self.decisions += np.bincount(self.cohort_of[outcome.acted], minlength=len(self.cohorts))
         self._ring_all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from typing import Any, cast
 
@@ -36,6 +36,16 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     continuous: bool
     observation_shape: tuple[int, ...]
     tokens: Tokens | None
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers an agent sees."""
+        return prod(self.observation_shape)
+
+    @property
+    def marks(self) -> int:
+        """How wide its mask is: a mark a branch, or an action."""
+        return len(self.branches) or len(self.actions)
 
     @staticmethod
     def of(world: World) -> Facts:
@@ -84,13 +94,6 @@ class Mirror:
     facts: Facts
     population: People
     step_count: int = 0
-    values: NDArray[np.float32] = field(init=False)  # [capacity, D] what who acted had seen
-    mask: NDArray[np.bool_] = field(init=False)  # [capacity, marks]
-
-    def __post_init__(self) -> None:
-        facts = self.facts
-        self.values = np.zeros((facts.capacity, prod(facts.observation_shape)), np.float32)
-        self.mask = np.zeros((facts.capacity, len(facts.branches) or len(facts.actions)), np.bool_)
 
     @staticmethod
     def of(facts: Facts) -> Mirror:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.learning.ring import round_rows
 from teem.runtime.processes.facts import Mirror
 from teem.runtime.transport.ring import Frame, Ring
 from teem.worlds.base import Births, Deaths, Observation, Outcome
@@ -26,15 +27,17 @@ def put_step(
     newborn: NDArray[np.int64],
     decisions: Sequence[Mapping[str, NDArray[Any]]],
     cohort_of: NDArray[np.int8],
+    *,
+    rounded: bool = False,
 ) -> bool:
     """Send what came of a step, a row each of those who acted; False while there is no room.
 
     `newborn` are the ids of the births, `decisions` for each cohort columns by slot of what else was known when they
-    decided; only those of its members are sent.
+    decided; only those of its members are sent. Observations may be `rounded` to bfloat16, as replays keep them.
     """
     rows = outcome.acted
+    seen = observation.values.reshape(len(observation.values), -1)
     by_slot: Arrays = {
-        "observation": observation.values.reshape(len(observation.values), -1),
         "mask": observation.mask,
         "action": outcome.action,
         "reward": outcome.reward,
@@ -42,6 +45,8 @@ def put_step(
         "truncated": outcome.truncated,
     }
     parts = {name: (column, rows) for name, column in by_slot.items()}
+    if not rounded:
+        parts["observation"] = seen, rows
     whole: Arrays = {"acted": rows, "id": outcome.id}
     if len(decisions) > 1:
         whole["cohort"] = cohort_of[rows]
@@ -62,6 +67,8 @@ def put_step(
         }
     shapes = {name: (column.dtype, column.shape) for name, column in whole.items()}
     shapes |= {name: (column.dtype, (len(some), *column.shape[1:])) for name, (column, some) in parts.items()}
+    if rounded:
+        shapes["observation"] = np.dtype(np.uint16), (len(rows), seen.shape[1])
     views = ring.begin(STEP, {"step": outcome.step}, shapes)
     if views is None:
         return False
@@ -69,6 +76,8 @@ def put_step(
         views[name][...] = column
     for name, (column, some) in parts.items():
         np.take(column, some, axis=0, out=views[name], mode="clip")
+    if rounded:
+        round_rows(seen, rows, views["observation"])
     ring.commit()
     return True
 
@@ -93,17 +102,14 @@ class Reading:
     def read(self, frame: Frame, decisions: Sequence[Mapping[str, NDArray[Any]]]) -> tuple[Observation, Outcome]:
         """The observation and the outcome that the actor had, restricted to this learner's, but with all births.
 
-        Its `decisions` go into the columns of each cohort.
+        What was seen may have come as bits of bfloat16. Its `decisions` go into the columns of each cohort.
         """
-        columns, mirror = frame.columns, self._mirror
+        columns = frame.columns
+        self._expect_shapes(columns)
         kept: Any = slice(None) if self._of == 1 else self.mine(columns["acted"])
         rows, ids = columns["acted"][kept].copy(), columns["id"][kept].copy()
-        for name, place in (("observation", mirror.values), ("mask", mirror.mask)):
-            if columns[name].shape[1:] != place.shape[1:]:  # one number would fill a whole row
-                came, known = list(columns[name].shape[1:]), list(place.shape[1:])
-                raise ValueError(f"{name} came as {came} an agent, but its world was said to have {known}")
-            place[rows] = columns[name][kept]
         self._read_decisions(columns, decisions)
+        values, mask = (self._spread(name, columns[name][kept], rows) for name in ("observation", "mask"))
         by_slot: dict[str, Any] = {
             name: self._spread(name, columns[name][kept], rows)
             for name in ("action", "reward", "terminated", "truncated")
@@ -123,7 +129,15 @@ class Reading:
             **by_slot,
             **more,
         )
-        return Observation(rows, mirror.values, mirror.mask), outcome
+        return Observation(rows, values, mask), outcome
+
+    def _expect_shapes(self, columns: Arrays) -> None:
+        """ValueError for rows of another width than the world has: one number would fill a whole row."""
+        facts = self._mirror.facts
+        for name, known in (("observation", facts.inputs), ("mask", facts.marks)):
+            if columns[name].shape[1:] != (known,):
+                came = list(columns[name].shape[1:])
+                raise ValueError(f"{name} came as {came} an agent, but its world was said to have [{known}]")
 
     def _read_decisions(self, columns: Arrays, decisions: Sequence[Mapping[str, NDArray[Any]]]) -> None:
         acted = columns["acted"]
