@@ -58,7 +58,9 @@ class Forecast:
 class Forecaster:
     """Looks at a history now and then; what it found last is in `found`, alarms first raised in `alarms`."""
 
-    def __init__(self, targets: Sequence[Target], horizon_s: float, name: Callable[[Culprit], str] = str) -> None:
+    def __init__(
+        self, targets: Sequence[Target], horizon_s: float, name: Callable[[Culprit], str | None] = str
+    ) -> None:
         self.found: tuple[Forecast, ...] = ()
         self._targets, self._horizon_s, self._name = targets, horizon_s, name
         self._agreed: dict[str, int] = {}  # looks that agreed, less those that didn't, by target
@@ -81,7 +83,8 @@ class Forecaster:
         grown = _slowdown(history) if target.name == FRAME else _growth(target.name, history)
         if limit is None or grown is None:
             self._agreed[target.name] = max(0, self._agreed.get(target.name, 0) - 1)
-            self._names.pop(target.name, None)
+            if not self._agreed[target.name]:
+                self._names.pop(target.name, None)
             return None
         trend, culprit = grown
         steps = trend.until(limit)
@@ -91,8 +94,8 @@ class Forecaster:
         agreed = self._agreed.get(target.name, 0) + (1 if is_near and culprit.is_at_fault else -1)
         self._agreed[target.name] = min(max(agreed, 0), MOST_AGREED)
         alarm = agreed >= CONFIRMED
-        if alarm and target.name not in self._names:
-            self._names[target.name] = self._name(culprit)  # a search of the heap, once
+        if agreed > 0 and target.name not in self._names and (name := self._name(culprit)):
+            self._names[target.name] = name
         return Forecast(
             target.name, target.unit, trend.level, limit, 1000 * trend.slope,
             _known(steps), _known(seconds), alarm, self._names.get(target.name, str(culprit)),

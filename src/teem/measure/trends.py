@@ -98,8 +98,8 @@ def last_change(clock: Floats, values: Floats) -> int:
     """The point at which the curve's last piece begins; 0 where it is all of one piece."""
     from ruptures import Binseg
 
-    smooth = medfilt(values, 3)
-    smooth[[0, -1]] = np.median(values[:3]), np.median(values[-3:])
+    smooth = medfilt(values, 5)
+    smooth[[0, -1]] = np.median(values[:5]), np.median(values[-5:])
     noise = noise_of(values)
     span = float(clock[-1] - clock[0])
     if span <= 0 or noise == 0:

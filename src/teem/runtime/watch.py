@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from teem.measure.channel import Channel
-from teem.measure.culprits import OUTSIDE, SPAN, Culprit
+from teem.measure.culprits import OUTSIDE, SPAN
 from teem.measure.forecast import Forecast, Forecaster, Target, in_words
+from teem.measure.heap import Heap
 from teem.measure.history import History
 from teem.measure.metrics import CONTAINERS as OF_CONTAINERS
 from teem.measure.metrics import Metric, Registry, Value, Values, container, counter, rates
@@ -87,7 +88,7 @@ class Watch:
         self._outlets = [Outlet(name, run.folder.path) for name in settings.sinks]
         self._before: Sample | None = None
         self._next = time.perf_counter() + settings.every if settings.enabled else float("inf")
-        self._forecaster = Forecaster(self._targets(), 3600 * run.config.forecast.horizon, _named)
+        self._forecaster = Forecaster(self._targets(), 3600 * run.config.forecast.horizon, Heap().name)
         self._look_every = run.config.forecast.every if run.config.forecast.enabled else float("inf")
         self._look_at = time.perf_counter() + self._look_every
 
@@ -248,7 +249,3 @@ def _joined(first: Values, second: Values) -> Values:
 
 def _number(value: Any) -> float:
     return float("nan") if value is None else float(value)
-
-
-def _named(culprit: Culprit) -> str:
-    return str(culprit)
