@@ -145,19 +145,19 @@ def leaks(steps: int) -> None:
 
     def plot_in_the_loop(run: Run, step: int) -> None:
         if step % 10 == 0:
-            _spend(2e-6 * step)
+            _spend(1e-4 * step)
 
     def threads_that_stay(run: Run, step: int) -> None:
-        if step % 50 == 0:
+        if step % 10 == 0:
             threading.Thread(target=stop.wait, daemon=True).start()
 
     def growing_table(run: Run, step: int) -> None:
-        if step % 5 == 0:
-            table[0] = np.vstack([table[0], np.ones((64, 64))])
+        if step % 20 == 0:
+            table[0] = np.vstack([table[0], np.ones((2000, 64))])
 
     for plant in (unbounded_list, plot_in_the_loop, threads_that_stay, growing_table):
         print(plant.__name__)
-        study("farm", plant, 7, steps, forecast__memory_limit=3000, population__founders=100)
+        study("farm", plant, 7, steps, forecast__memory_limit=1000, population__founders=100)
         held.clear()
         table[0] = np.zeros((0, 64))
     stop.set()

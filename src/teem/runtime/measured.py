@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from teem.learning.algorithms.dqn import DQN
 from teem.learning.algorithms.ppo import PPO
@@ -56,6 +55,8 @@ def _being_saved(run: Run) -> Value:
     return int(run.checkpointer.under_way)
 
 
+FILLED = "filled_megabytes"
+
 METRICS: tuple[Metric, ...] = (
     counter(
         "steps", "steps made since the world began", "step", "Farm.step_count Crawlers.step_count Treasure.step_count"
@@ -77,6 +78,7 @@ METRICS: tuple[Metric, ...] = (
     gauge("least_trained_updates", "the fewest updates that anybody has had who is old enough for one", least_trained),
     gauge("loss", "the median of the living's last losses", _loss),
     gauge("epsilon", "how often an agent tries something at random, on average", _epsilon),
+    gauge(FILLED, "memory of networks, replays and rollouts that has been written so far", "watch.filling.megabytes"),
     gauge("faults", "numbers of the living that were not finite and held back", _faults),
     counter("record_rows", "rows handed over to the writer", "recorder.rows", "Recorder.rows"),
     counter("record_dropped", "rows refused because the writer lagged", "recorder.dropped", "Recorder.dropped"),
@@ -215,21 +217,22 @@ class Filling:
 
     def __init__(self, run: Run) -> None:
         capacity = run.world.population.capacity
+        self._run = run
         self._used = np.zeros(capacity, np.bool_)  # [capacity] slots where somebody has lived
-        self._held: list[NDArray[np.int64]] = [np.zeros(capacity, np.int64) for _ in run.policies.cohorts]
+        self._held = [np.zeros(capacity, np.int64) for _ in run.policies.cohorts]  # most that each has remembered
 
-    def megabytes(self, run: Run) -> float:
+    @property
+    def megabytes(self) -> float:
         """What has been written so far."""
-        self._used[run.world.population.living] = True
-        total = 0.0
-        for cohort, held in zip(run.policies.cohorts, self._held, strict=True):
+        self._used[self._run.world.population.living] = True
+        rows, total = int(self._used.sum()), 0.0
+        for cohort, held in zip(self._run.policies.cohorts, self._held, strict=True):
             if isinstance(cohort, Learner):
-                total += int(self._used.sum()) * sum(each[:1].nbytes for each in cohort.networks.own.padded)
+                total += rows * sum(each[:1].nbytes for each in cohort.networks.own.padded)
             if isinstance(cohort, DQN):
                 ring = cohort.replay
                 np.maximum(held, np.minimum(ring.added, ring.length), out=held)
-                row = sum(column[:1].nbytes for column in ring.ring())
-                total += float(held.sum()) / ring.length * row
+                total += float(held.sum()) / ring.length * sum(column[:1].nbytes for column in ring.ring())
             if isinstance(cohort, PPO):
-                total += int(self._used.sum()) * cohort.rollouts.row_bytes
+                total += rows * cohort.rollouts.row_bytes
         return total / 1e6

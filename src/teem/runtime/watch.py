@@ -24,7 +24,7 @@ from teem.measure.metrics import Metric, Registry, Value, Values, container, cou
 from teem.measure.process import PROCESS, files_most, memory_most_mb
 from teem.measure.sinks import Outlet, numbers_of
 from teem.runtime import words
-from teem.runtime.measured import APART, CONTAINERS, METRICS, Filling
+from teem.runtime.measured import APART, CONTAINERS, FILLED, METRICS, Filling
 
 if TYPE_CHECKING:
     from teem.runtime.loop import Run
@@ -44,7 +44,6 @@ class Sample:
     step: int
     values: Values
     spans_ns: dict[str, int]  # in all, of each name
-    filled_mb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +77,11 @@ class Watch:
         settings = run.config.metrics
         self.latest = None
         self.history = History()
+        self.filling = Filling(run)
         self._run, self._every = run, settings.every
         apart = APART if hasattr(run.policies, "lag") else ()
         self.metrics: tuple[Metric, ...] = (*METRICS, *apart)
         self.registry = Registry(run, self.metrics, CONTAINERS)
-        self._filling = Filling(run)
         self._channel: Channel[Sample] = Channel("watch", self._take)
         self._own = Registry(self, (*PROCESS, *OWN), (*HELD,))
         self._outlets = [Outlet(name, run.folder.path) for name in settings.sinks]
@@ -123,14 +122,23 @@ class Watch:
         if self._next == float("inf"):
             return
         self._channel.close(CLOSE_S)
-        self._take([self._sample(time.perf_counter())])
+        try:
+            self._take([self._sample(time.perf_counter())])
+        except Exception as error:  # such as a full disk: the run is over, and its report is to be written
+            self._channel.failed += 1
+            self._channel.fault = f"{type(error).__name__}: {error}"
         for outlet in self._outlets:
             outlet.close()
+        channels: list[Channel[Any]] = [self._channel, *(outlet.channel for outlet in self._outlets)]
+        for channel in channels:
+            if channel.fault is not None:
+                self._run.folder.log("measuring failed", what=channel.name, fault=channel.fault, times=channel.failed)
+        for name, fault in self.registry.failed.items():
+            self._run.folder.log("measuring failed", what=name, fault=fault)
 
     def _sample(self, now: float) -> Sample:
         run = self._run
-        values, filled = self.registry.read(), self._filling.megabytes(run)
-        return Sample(now, run.step, values, run.spans.totals(), filled)
+        return Sample(now, run.step, self.registry.read(), run.spans.totals())
 
     # ---- in the thread
 
@@ -159,7 +167,7 @@ class Watch:
         curves = {SPAN + name: each for name, each in spans.items() if name != "step"}
         curves |= {"frame": frame, OUTSIDE: max(0.0, frame - spans.get("step", 0.0))}
         curves |= {name: _number(own.get(name)) for name in ("threads", "open_files", "python_blocks")}
-        curves["memory"] = _number(own.get("memory_megabytes")) - sample.filled_mb
+        curves["memory"] = _number(own.get("memory_megabytes")) - _number(sample.values[FILLED])
         curves["disk"] = self._disk_mb()
         curves["alive"] = float(len(self._run.world.population.living))
         self.history.add(float(sample.step), curves)
