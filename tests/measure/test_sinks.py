@@ -88,9 +88,10 @@ def test_a_package_that_is_missing_is_told_with_its_extra(monkeypatch: pytest.Mo
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="the extra tensorboard is not installed")
-def test_tensorboard_has_every_scalar(tmp_path: Path) -> None:
+def test_tensorboard_has_every_scalar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    monkeypatch.setattr(sinks, "CLOSE_S", 60.0)  # it is imported first
     outlet = Outlet("tensorboard", tmp_path)
     for step in range(3):
         outlet.channel.put((step, {"alive.base": 3.0 + step}))

@@ -11,7 +11,7 @@ from teem.measure.channel import Channel
 
 Numbers = tuple[int, Mapping[str, float]]  # the step, and every number by its name
 
-CLOSE_S = 5.0  # how long what was sent may take to be written at the end
+CLOSE_S = 10.0  # how long what was sent may take to be written at the end
 
 
 class Sink(Protocol):
