@@ -65,6 +65,7 @@ class Forecaster:
         self._targets, self._horizon_s, self._name = targets, horizon_s, name
         self._agreed: dict[str, int] = {}  # looks that agreed, less those that didn't, by target
         self._names: dict[str, str] = {}  # who was to blame, by target
+        self._raised: set[str] = set()  # targets whose alarm has been told
 
     @property
     def alarms(self) -> tuple[Forecast, ...]:
@@ -73,10 +74,11 @@ class Forecaster:
 
     def look(self, history: History) -> tuple[Forecast, ...]:
         """Look at everything that may run out; returns the alarms that are new."""
-        before = {one.name for one in self.alarms}
         found = [self._look_at(target, history) for target in self._targets]
         self.found = tuple(one for one in found if one is not None)
-        return tuple(one for one in self.alarms if one.name not in before)
+        new = tuple(one for one in self.alarms if one.name not in self._raised)
+        self._raised |= {one.name for one in new}
+        return new
 
     def _look_at(self, target: Target, history: History) -> Forecast | None:
         limit = target.limit(history)
@@ -85,6 +87,7 @@ class Forecaster:
             self._agreed[target.name] = max(0, self._agreed.get(target.name, 0) - 1)
             if not self._agreed[target.name]:
                 self._names.pop(target.name, None)
+                self._raised.discard(target.name)
             return None
         trend, culprit = grown
         steps = trend.until(limit)

@@ -14,14 +14,14 @@ from teem.measure.metrics import CONTAINERS as OF_CONTAINERS
 from teem.measure.metrics import Metric, Registry
 from teem.measure.process import PROCESS
 from teem.measure.sinks import expect_sinks
+from teem.runtime.islands.archipelago import ISLANDS
 from teem.runtime.loop import Run
 from teem.runtime.measured import APART, HOUSEHOLD, HOUSEHOLD_CONTAINERS, METRICS
+from teem.runtime.processes.supervise import OTHERS
 from teem.runtime.watch import FILE, OWN
 
 if TYPE_CHECKING:
     from teem.config.settings import Config
-
-PARTS = ("", "actors/*/", "islands/*/")  # where those who play a run write what they measure
 
 
 def expect_page(config: Config) -> None:
@@ -70,15 +70,15 @@ def household(run: Any) -> Registry:
 
 
 def keep(run: Any) -> None:
-    """Leave metrics.json where nobody who plays the run has left one."""
+    """Leave metrics.json in the folder of a run of islands, which write theirs into their own."""
     path: Path = run.folder.path / FILE
-    if run.config.metrics.enabled and not path.exists():
+    if run.config.metrics.enabled and (run.folder.path / ISLANDS).exists():
         path.write_text(json.dumps({"values": household(run).read(), "spans": {}, "forecasts": []}), encoding="utf-8")
 
 
 def _parts(folder: Path) -> Iterator[Told]:
     """What each of those who play a run has measured last; part 0 writes into the run's own folder."""
-    for place in PARTS:
+    for place in (f"{ISLANDS}/*/",) if (folder / ISLANDS).exists() else ("", f"{OTHERS}/*/"):
         for file in sorted(folder.glob(place + FILE)):
             with suppress(OSError, ValueError, KeyError):  # it may be gone, or not be there yet
                 told = json.loads(file.read_text("utf-8"))

@@ -14,8 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from teem.measure.channel import Channel
-from teem.measure.culprits import OUTSIDE, SPAN
+from teem.measure.culprits import OUTSIDE, SPAN, steady_frames
 from teem.measure.forecast import Forecast, Forecaster, Target, in_words
 from teem.measure.heap import Heap
 from teem.measure.history import History
@@ -23,6 +25,7 @@ from teem.measure.metrics import CONTAINERS as OF_CONTAINERS
 from teem.measure.metrics import Metric, Registry, Value, Values, container, counter, rates
 from teem.measure.process import PROCESS, files_most, memory_most_mb
 from teem.measure.sinks import Outlet, numbers_of
+from teem.measure.trends import LEAST
 from teem.runtime import words
 from teem.runtime.measured import APART, CONTAINERS, FILLED, METRICS, Filling
 
@@ -31,9 +34,7 @@ if TYPE_CHECKING:
 
 FILE = "metrics.json"
 CLOSE_S = 5.0  # how long the last samples may take to be dealt with
-AT_FIRST = 10  # points of a history that say how long frames were at first
 THREADS_MOST = 1024  # that anybody should need
-QUANTILES = ("p50_ms", "p95_ms", "p99_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Watch:
         self._own = Registry(self, (*PROCESS, *OWN), (*HELD,))
         self._outlets = [Outlet(name, run.folder.path) for name in settings.sinks]
         self._before: Sample | None = None
+        self._rates: dict[str, float] = {}
         self._next = time.perf_counter() + settings.every if settings.enabled else float("inf")
         self._forecaster = Forecaster(self._targets(), 3600 * run.config.forecast.horizon, Heap().name)
         self._look_every = run.config.forecast.every if run.config.forecast.enabled else float("inf")
@@ -146,21 +148,22 @@ class Watch:
         """Deal with samples: those that had to wait are only remembered."""
         for sample in samples:
             own = self._own.read()
-            risen = self._remember(sample, own)
+            self._remember(sample, own)
         now = time.perf_counter()
         if now >= self._look_at:
             self._look_at = now + self._look_every
             self._look()
-        self.latest = Snapshot(sample.step, _joined(sample.values, own), risen, self._spans(), self._forecaster.found)
+        values, forecasts = _joined(sample.values, own), self._forecaster.found
+        self.latest = Snapshot(sample.step, values, self._rates, self._spans(), forecasts)
         self._write(self.latest)
         for outlet in self._outlets:
             outlet.channel.put((sample.step, numbers_of(self.latest.as_dict())))
 
-    def _remember(self, sample: Sample, own: Values) -> dict[str, float]:
-        """Put a sample into the history; the rates since the one before."""
+    def _remember(self, sample: Sample, own: Values) -> None:
+        """Put a sample into the history, with the rates since the one before."""
         before, self._before = self._before, sample
         if before is None or sample.step <= before.step:
-            return {}
+            return
         seconds, steps = sample.time - before.time, sample.step - before.step
         frame = 1000 * seconds / steps
         spans = {name: (total - before.spans_ns.get(name, 0)) / 1e6 / steps for name, total in sample.spans_ns.items()}
@@ -171,7 +174,7 @@ class Watch:
         curves["disk"] = self._disk_mb()
         curves["alive"] = float(len(self._run.world.population.living))
         self.history.add(float(sample.step), curves)
-        return rates(before.values, sample.values, seconds, self.metrics)
+        self._rates = rates(before.values, sample.values, seconds, self.metrics)
 
     def _look(self) -> None:
         for alarm in self._forecaster.look(self.history):
@@ -200,9 +203,12 @@ class Watch:
         forecast, folder = self._run.config.forecast, self._run.folder.path
         room = memory_most_mb()  # when the run begins; what others take later is not this run's doing
 
+        first: list[float] = []  # milliseconds of a frame when as much is known as a trend needs
+
         def frame_limit(history: History) -> float | None:
-            first = history.curve("frame")[1][:AT_FIRST]
-            return forecast.frame_limit or (2 * float(sorted(first)[len(first) // 2]) if len(first) else None)
+            if not first and len(history) >= LEAST:
+                first.append(float(np.median(steady_frames(history))))
+            return forecast.frame_limit or (2 * first[0] if first else None)
 
         return [
             Target("memory", "MB", lambda history: forecast.memory_limit or room),
