@@ -106,7 +106,7 @@ def study(name: str, plant: Callable[[Run, int], None], seed: int, steps: int, *
     """A short run that is looked at often; the alarms it raised, at which step each."""
     with tempfile.TemporaryDirectory() as folder:
         run = begin(
-            folder, name, seed=seed, steps=steps, metrics__every=0.1, forecast__every=2, runtime__threads=1,
+            folder, name, seed=seed, steps=steps, metrics__every=0.05, forecast__every=1, runtime__threads=1,
             checkpoint__at_end=False, **settings,
         )  # fmt: skip
         raised: dict[str, dict[str, Any]] = {}
@@ -157,7 +157,7 @@ def leaks(steps: int) -> None:
 
     for plant in (unbounded_list, plot_in_the_loop, threads_that_stay, growing_table):
         print(plant.__name__)
-        study("farm", plant, 7, steps, forecast__memory_limit=1000, population__founders=100)
+        study("farm", plant, 7, steps, forecast__memory_limit=800, population__founders=50)
         held.clear()
         table[0] = np.zeros((0, 64))
     stop.set()
