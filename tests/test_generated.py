@@ -23,7 +23,7 @@ def filled(page: str) -> str:
     return source[0]
 
 
-@pytest.mark.parametrize("page", ["reference/settings", "reference/cli", "reference/database"])
+@pytest.mark.parametrize("page", ["reference/settings", "reference/cli", "reference/database", "guide/measuring"])
 def test_no_mark_is_left(page: str) -> None:
     assert "<!-- generated" not in filled(page)
 

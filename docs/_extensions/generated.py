@@ -93,6 +93,28 @@ def checks() -> Iterator[str]:
             yield _row(check.__name__.replace("_", " "), (check.__doc__ or "").partition("\n")[0])
 
 
+def metrics() -> Iterator[str]:
+    """Every metric of a run."""
+    from teem.measure.process import PROCESS
+    from teem.runtime.measured import APART, HOUSEHOLD, METRICS
+    from teem.runtime.watch import OWN
+
+    yield from _header("metric", "", "what it is")
+    for metric in (*METRICS, *APART, *HOUSEHOLD, *PROCESS, *OWN):
+        label = f", by {metric.label}" if metric.label else ""
+        yield _row(f"`{metric.name}`", metric.kind, metric.meaning + label)
+
+
+def containers() -> Iterator[str]:
+    """Every container of a run."""
+    from teem.runtime.measured import CONTAINERS, HOUSEHOLD_CONTAINERS
+    from teem.runtime.watch import HELD
+
+    yield from _header("container", "what it holds")
+    for one in (*CONTAINERS, *HOUSEHOLD_CONTAINERS, *HELD):
+        yield _row(f"`{one.name}`", one.meaning)
+
+
 def _header(*names: str) -> tuple[str, str]:
     return _row(*names), _row(*("---" for _ in names))
 
@@ -103,7 +125,7 @@ def _row(*cells: str) -> str:
 
 PARTS: dict[str, Callable[..., Iterator[str]]] = {
     "settings": settings, "fields": fields, "commands": commands, "tables": tables, "profiles": profiles,
-    "checks": checks,
+    "checks": checks, "metrics": metrics, "containers": containers,
 }  # fmt: skip
 
 

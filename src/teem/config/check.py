@@ -7,6 +7,7 @@ from math import ceil
 
 from teem.config.check_apart import apart_faults
 from teem.config.check_cohorts import cohort_faults, faults_of_each
+from teem.config.check_measure import measure_faults
 from teem.config.check_treasure import treasure_faults
 from teem.config.cohorts import NETWORKS, VALUED
 from teem.config.crawlers import BIOMES, CrawlersSettings
@@ -25,6 +26,7 @@ def contradictions(config: Config) -> Iterator[Fault]:
     yield from cohort_faults(config)
     yield from faults_of_each(config, _policy)
     yield from apart_faults(config)
+    yield from measure_faults(config)
     if isinstance(config.world, TreasureSettings):
         yield from treasure_faults(config.world, config.population.founders)
         return

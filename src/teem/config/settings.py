@@ -273,6 +273,36 @@ class RaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     ] = "ring"
 
 
+class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is measured of a run while it goes on, and where it is shown."""
+
+    enabled: Annotated[bool, Meta(description="measure, and keep metrics.json in the run's folder")] = True
+    every: Annotated[float, Meta(gt=0, le=3600, description="seconds between two samples")] = 2.0
+    port: Annotated[
+        int,
+        Meta(ge=0, le=65535, description="of the page for Prometheus, http://127.0.0.1:PORT/metrics; 0: no such page"),
+    ] = 0
+    sinks: Annotated[
+        tuple[str, ...], Meta(description="where else samples go: tensorboard, mlflow (each an extra of its own)")
+    ] = ()
+
+
+class ForecastSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is foretold of a run, and when it is an alarm."""
+
+    enabled: Annotated[bool, Meta(description="look for what grows, and say when it will be too much")] = True
+    every: Annotated[float, Meta(gt=0, le=86400, description="seconds between two looks")] = 15.0
+    horizon: Annotated[float, Meta(gt=0, le=8760, description="hours ahead that a limit may be to raise an alarm")] = (
+        24.0
+    )
+    memory_limit: Annotated[
+        float, Meta(ge=0, description="megabytes that the process may take; 0: what the machine has for it")
+    ] = 0.0
+    frame_limit: Annotated[
+        float, Meta(ge=0, description="milliseconds from one step to the next; 0: twice what they were at first")
+    ] = 0.0
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A whole run."""
 
@@ -289,6 +319,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     checkpoint: CheckpointSettings = CheckpointSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     ray: RaySettings = RaySettings()
+    metrics: MetricsSettings = MetricsSettings()
+    forecast: ForecastSettings = ForecastSettings()
 
     @property
     def capacity(self) -> int:

@@ -32,6 +32,11 @@ class Legacies:
         """Who is remembered there; None for -1 and for an entry never filled."""
         return self._entries[entry] if entry >= 0 else None
 
+    @property
+    def kept(self) -> tuple[int, int]:
+        """How many are remembered, and how many there is room for."""
+        return sum(famed is not None for famed in self._entries), len(self._entries)
+
     def state(self) -> State:
         """Every entry."""
         filled = {str(i): famed for i, famed in enumerate(self._entries) if famed is not None}

@@ -54,6 +54,11 @@ class Rollouts:
         self.bootstrap = np.zeros(capacity, np.float32)
         self.ready = np.zeros(capacity, np.bool_)
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one agent's."""
+        return sum(int(getattr(self, name)[:1].nbytes) for name in _COLUMNS)
+
     def add(
         self,
         rows: NDArray[np.int32],

@@ -15,13 +15,14 @@ class Spans:
     """The last `window` durations of each name, and totals since the start.
 
     A span entered several times between two `close_step` calls counts as one duration, their sum. Names are
-    nested by dots: `world.move` is a part of `world`. A `trace` is told of every single span, with its beginning.
+    nested by dots: `world.move` is a part of `world`. There are at most `most` names. A `trace` is told of every
+    single span, with its beginning.
     """
 
     trace: Trace | None = None
 
-    def __init__(self, window: int = 2048) -> None:
-        self.window = window
+    def __init__(self, window: int = 2048, most: int = 256) -> None:
+        self.window, self.most = window, most
         self.names: dict[str, int] = {}
         self.steps = 0
         self._recent = np.zeros((0, window), np.int64)  # [names, window] nanoseconds
@@ -36,6 +37,8 @@ class Spans:
         """Count a duration that was measured elsewhere; it began at `begun` by `perf_counter_ns`, or is just over."""
         row = self.names.get(name)
         if row is None:
+            if len(self.names) == self.most:
+                raise ValueError(f"{name} is one span more than {self.most}: name what is done, not each time it is")
             row = self.names[name] = len(self.names)
             self._recent = np.vstack([self._recent, np.zeros((1, self.window), np.int64)])
             self._now.append(0)
@@ -67,6 +70,10 @@ class Spans:
     def total_s(self, name: str) -> float:
         """Seconds since the start."""
         return self._totals[self.names[name]] / 1e9
+
+    def totals(self) -> dict[str, int]:
+        """Nanoseconds of each name since the start."""
+        return dict(zip(self.names, self._totals, strict=True))
 
     def percentiles(self, name: str) -> dict[str, float]:
         """p50, p95 and p99 in milliseconds over the window; NaN before the first step."""

@@ -60,6 +60,11 @@ class Checkpointer:
         self._flying: Future[None] | None = None
         sweep(folder)
 
+    @property
+    def under_way(self) -> bool:
+        """Whether one is being written."""
+        return self._flying is not None and not self._flying.done()
+
     def save(self, step: int, state: State, meta: dict[str, Any], before: Callable[[], None] | None = None) -> None:
         """Begin to write a checkpoint; it counts only once `before`, called in the background, has returned.
 

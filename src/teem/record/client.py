@@ -69,6 +69,16 @@ class Recorder:
         """The writer's process id."""
         return self._writer.pid
 
+    @property
+    def held(self) -> int:
+        """Bunches of rows held back, to be handed over together."""
+        return len(self._held)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of them."""
+        return self._held_bytes
+
     def write(self, statement: str, **columns: Any) -> None:
         """Add rows: each column an array `[rows]` (a genome `[rows, traits]`), or one value for all rows.
 

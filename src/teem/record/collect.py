@@ -110,6 +110,11 @@ class Collector:
                 self._recorder.write("cohorts", agent_id=ids, cohort=cohorts)
                 self._joined.clear()
 
+    @property
+    def noted(self) -> tuple[int, int]:
+        """Rows noted and not yet handed over, of the kind that has most, and how many there is room for."""
+        return self._notes.noted
+
     def _note_cohorts(self, born: NDArray[np.int32]) -> None:
         if self._cohort_of is not None and len(born):
             self._joined.append((self._world.population.id[born], self._cohort_of[born]))

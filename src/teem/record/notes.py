@@ -43,6 +43,11 @@ class Notes:
         self._incidents = np.empty((_STEPS * capacity, 3), np.int64)  # step, agent_id, incident
         self._losses = np.empty((_STEPS * capacity, 2), np.float32)  # of the same: lost, health
 
+    @property
+    def noted(self) -> tuple[int, int]:
+        """Rows noted, of the kind that has most, and how many there is room for."""
+        return int(self._counts.max()), len(self._births)
+
     def remember(self) -> None:
         """Take the present for the step before."""
         self._id[:] = self._population.id

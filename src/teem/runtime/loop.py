@@ -24,6 +24,7 @@ from teem.record.collect import Collector
 from teem.record.folder import RunFolder
 from teem.record.schema import rewind
 from teem.runtime.cohorts import least_trained, standings
+from teem.runtime.watch import Watch
 from teem.state import State
 from teem.threads import Threads
 from teem.version import __version__
@@ -74,6 +75,7 @@ class Run:
             self._go_on_from(resumed)
         if self.collector:
             self.collector.start(resumed=resumed is not None)
+        self.watch = Watch(self)
 
     @classmethod
     def create(cls, config: Config, folder: RunFolder, progress: Progress = silent) -> Run:
@@ -126,6 +128,7 @@ class Run:
         self._count(outcome, updates)
         self._save_when_due()
         self._clock(begun)
+        self.watch.on_step()
         return outcome
 
     def play(self, on_step: Callable[[Run, Outcome], None], stop: Callable[[], bool]) -> str:
@@ -159,6 +162,7 @@ class Run:
         if self.recorder and self.collector:
             self.collector.hand_over()
             self.recorder.close()
+        self.watch.close()
         self.threads.close()
         self.folder.log("ended", step=self.step, reason=reason)
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 LABEL = Style(dim=True)
 PLAIN = Style()
 BOLD = Style(bold=True)
+ALARM = Style(bold=True, color=Color.from_rgb(255, 123, 84))
 BARS = "▁▂▃▄▅▆▇█"
 _STRIP: tuple[tuple[int, int, int], ...] = (
     (88, 166, 255), (120, 200, 120), (245, 180, 80), (214, 120, 255),
@@ -54,7 +55,7 @@ class Panel:
         """Draw at the console's size, one line less than its height so that nothing scrolls."""
         width = max(20, options.max_width)
         height = max(6, (options.height or console.size.height) - 1)
-        foot = self._strip(width)
+        foot = [*self._alarms(), *self._strip(width)]
         body = height - len(foot) - 1
         side = min(2 * body, width - 44)
         drawn = self._picture(side) if side >= 12 else []
@@ -140,6 +141,10 @@ class Panel:
             dropped = f", {words.count(run.recorder.dropped)} dropped" if run.recorder.dropped else ""
             rows.append(row("record", f"{words.number(self.vitals.per_s('rows'))} rows/s{dropped}"))
         return [*rows, row("memory", f"{words.number(rss_mb())} MB")]
+
+    def _alarms(self) -> list[Line]:
+        """What will run out, a line each."""
+        return [[Segment(warning, ALARM)] for warning in self.run.watch.warnings()[:2]]
 
     def _strip(self, width: int) -> list[Line]:
         """Where a step's time goes: a bar of shares, and their names below it."""

@@ -59,6 +59,8 @@ class Lines:
     def _write(self) -> None:
         self._vitals.sample()
         print(progress(self._run, self._vitals), file=sys.stderr, flush=True)
+        for warning in self._run.watch.warnings():
+            print(f"alarm: {warning}", file=sys.stderr, flush=True)
 
 
 class LivePanel:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from teem.measure.forecast import in_words as foretold
 from teem.measure.machine import machine, rss_mb_peak
 from teem.measure.spans import Spans
 from teem.runtime import words
@@ -49,6 +50,7 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
                 "waited_s": run.recorder.waited_s,
             },
             "rss_mb_peak": rss_mb_peak(),
+            "alarms": [one.as_dict() for one in run.watch.alarms],
             "machine": machine(),
         }
     )
@@ -113,6 +115,7 @@ def in_words(report: dict[str, Any], folder: str) -> str:
         ),
         *(("cohort", _cohort(name, told, feats["unit"])) for name, told in report["cohorts"].items()),
         ("memory", f"{words.number(report['rss_mb_peak'])} MB at most"),
+        *(("alarm", foretold(alarm, words.number, words.duration)) for alarm in report["alarms"]),
         ("kept in", folder),
     ]
     return "\n".join(f"{name:9} {text}" for name, text in lines)

@@ -16,6 +16,7 @@ from teem.runtime.cluster import load_ray
 from teem.runtime.interrupt import Interrupts
 from teem.runtime.islands.archipelago import Archipelago, islands_saved
 from teem.runtime.loop import Run
+from teem.runtime.page import expect_page, keep, shown
 from teem.runtime.present import Compiling, LayingOut, choose_view
 from teem.runtime.processes.supervise import RECOVERED, Supervisor
 from teem.runtime.remote.fleet import Fleet
@@ -30,6 +31,7 @@ def begin(config: Config, name: str, out: Path | None) -> Run | Apart:
     """Start a new run in its own folder; one that can't start leaves nothing behind."""
     if config.runtime.mode == "ray":
         load_ray(config.ray.address)  # or say how to install it, before anything is written
+    expect_page(config)
     _compile(config)
     there_before = [path for path in (RUNS, out) if path is not None and path.exists()]
     folder = RunFolder.create(out, f"{name}-{config.seed}", RUNS)
@@ -49,6 +51,7 @@ def go_on(path: Path, steps: str | None = None) -> Run | Apart:
     try:
         config = load_config(folder.config, {} if steps is None else {"steps": steps})
         _expect_steps_left(config, folder)
+        expect_page(config)
         _compile(config)
         if steps is not None:
             folder.write_config(dump_config(config))
@@ -87,10 +90,20 @@ def _expect_steps_left(config: Config, folder: RunFolder) -> None:
 
 def play(run: Run | Apart, interrupts: Interrupts, *, headless: bool = False) -> dict[str, Any]:
     """Play a run until it is done or interrupted, save it, and return its report, kept in its folder too."""
-    if isinstance(run, Apart):
-        report = run.play(interrupts, headless=headless)
-        run.folder.close()
-        return report
+    with shown(run):
+        return (
+            _play_apart(run, interrupts, headless) if isinstance(run, Apart) else _play_here(run, interrupts, headless)
+        )
+
+
+def _play_apart(run: Apart, interrupts: Interrupts, headless: bool) -> dict[str, Any]:
+    report = run.play(interrupts, headless=headless)
+    keep(run)
+    run.folder.close()
+    return report
+
+
+def _play_here(run: Run, interrupts: Interrupts, headless: bool) -> dict[str, Any]:
     begun = perf_counter()
     try:
         reason = _play(run, interrupts, headless)

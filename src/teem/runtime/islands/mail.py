@@ -53,6 +53,11 @@ class Mail:
         """Migrants that have not been handed over."""
         return sum(len(letter.id) for letters in self._waiting for letter in letters)
 
+    @property
+    def kept(self) -> tuple[int, int]:
+        """Letters on the way and kept, and how many there is room for."""
+        return sum(map(len, self._waiting)) + sum(map(len, self._given)), 2 * MOST * self._islands
+
     def hand_over(self, island: int, step: int) -> list[Migrants]:
         """What has arrived for an island that is at that step, in the order it came."""
         letters = list(self._waiting[island])

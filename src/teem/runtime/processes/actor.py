@@ -86,8 +86,7 @@ class ActingPolicies(Policies):
     def act(self, observation: Observation, *, greedy: bool = False) -> Action:
         """As any policies do, once the learners are near enough, with what they have published."""
         self._wait_for_learners()
-        lag = self._control.sent(self._actor) - self._control.learnt(self._actor)
-        self.lags[min(max(lag, 0), MOST_LAG)] += 1
+        self.lags[min(max(self.lag, 0), MOST_LAG)] += 1
         self._take()
         return super().act(observation, greedy=greedy)
 
@@ -117,12 +116,21 @@ class ActingPolicies(Policies):
         """How many were made since `learn` was called last."""
         return self.learn()
 
+    @property
+    def lag(self) -> int:
+        """Steps that were sent and that not every learner has learnt from."""
+        return self._control.sent(self._actor) - self._control.learnt(self._actor)
+
+    @property
+    def under_way(self) -> int:
+        """Bytes of experience that not every learner has taken."""
+        return self._ring.held
+
     def _wait_for_learners(self) -> None:
         """Until all know who lives here, and none is too far behind."""
-        control, actor = self._control, self._actor
         self._meet()
-        if control.sent(actor) - control.learnt(actor) > self._lag_max:
-            self._until(lambda: control.sent(actor) - control.learnt(actor) <= self._lag_max)
+        if self.lag > self._lag_max:
+            self._until(lambda: self.lag <= self._lag_max)
 
     def _until(self, done: Any) -> None:
         """Sleep until `done()`, and greet learners that begin meanwhile; TeemError when nothing happens for long."""

@@ -99,6 +99,12 @@ class Ring:
             return 0
         return place
 
+    @property
+    def held(self) -> int:
+        """Bytes that not every reader has released."""
+        released = [int(load(self._position, _CELLS * (1 + reader))) for reader in range(self._readers)]
+        return max(0, int(self._position[0]) - min(released))
+
     def commit(self) -> None:
         """Show the frame that was begun to the readers."""
         store(self._position, 0, self._begun)

@@ -1,0 +1,238 @@
+"""What is measured of a run: one table, from which the page of metrics, metrics.json and the forecast are made.
+
+Whatever a run counts or collects stands here, by the attribute that does it; a test looks for what doesn't.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from teem.learning.algorithms.dqn import DQN
+from teem.learning.algorithms.ppo import PPO
+from teem.learning.learner import Learner
+from teem.measure.metrics import Container, Metric, Value, at, container, counter, gauge
+from teem.record.client import BUNCH_FRAMES
+from teem.runtime.cohorts import least_trained, members
+
+if TYPE_CHECKING:
+    from teem.runtime.loop import Run
+
+Pair = tuple[int, int]  # items and cap
+
+
+def _alive(run: Run) -> Value:
+    return {cohort.name: len(rows) for _, cohort, rows in members(run)}
+
+
+def _batches(run: Run) -> Value:
+    names = [cohort.name for _, cohort, _ in members(run)]
+    cohorts = zip(names, run.policies.cohorts, strict=True)
+    return {name: cohort.batches for name, cohort in cohorts if isinstance(cohort, Learner)}
+
+
+def _faults(run: Run) -> Value:
+    return int(run.policies.gauges.faults[run.world.population.living].sum())
+
+
+def _loss(run: Run) -> Value:
+    loss = run.policies.gauges.loss[run.world.population.living]
+    known = loss[np.isfinite(loss)]
+    return float(np.median(known)) if len(known) else None
+
+
+def _epsilon(run: Run) -> Value:
+    living = run.world.population.living
+    return float(run.policies.gauges.epsilon[living].mean()) if len(living) else None
+
+
+def _steps_left(run: Run) -> Value:
+    return max(0, run.config.steps - run.step) if run.config.steps else None
+
+
+def _being_saved(run: Run) -> Value:
+    return int(run.checkpointer.under_way)
+
+
+FILLED = "filled_megabytes"
+
+METRICS: tuple[Metric, ...] = (
+    counter(
+        "steps", "steps made since the world began", "step", "Farm.step_count Crawlers.step_count Treasure.step_count"
+    ),
+    gauge("steps_left", "steps until the run is done; not there when it goes on until stopped", _steps_left),
+    counter("agent_steps", "steps of all agents together", "totals.agent_steps", "Totals.agent_steps"),
+    counter("step_seconds", "time spent in steps", "totals.seconds", "Totals.seconds"),
+    counter("updates", "network updates", "totals.updates", "Totals.updates"),
+    counter(
+        "batches",
+        "batches learnt from, an agent's each",
+        _batches,
+        "DQN.batches PPO.batches QuantileQ.batches",
+        "cohort",
+    ),
+    counter("born", "births", "totals.born", "Totals.born Population.next_id Guests._next_turn"),
+    counter("died", "deaths", "totals.died", "Totals.died"),
+    gauge("alive", "agents alive", _alive, "Population._count", "cohort"),
+    gauge("least_trained_updates", "the fewest updates that anybody has had who is old enough for one", least_trained),
+    gauge("loss", "the median of the living's last losses", _loss),
+    gauge("epsilon", "how often an agent tries something at random, on average", _epsilon),
+    gauge(FILLED, "memory of networks, replays and rollouts that has been written so far", "watch.filling.megabytes"),
+    gauge("faults", "numbers of the living that were not finite and held back", _faults),
+    counter("record_rows", "rows handed over to the writer", "recorder.rows", "Recorder.rows"),
+    counter("record_dropped", "rows refused because the writer lagged", "recorder.dropped", "Recorder.dropped"),
+    counter("record_wait_seconds", "time spent waiting for the writer", "recorder.waited_s", "Recorder.waited_s"),
+    gauge(
+        "record_held_bytes", "bytes held back to be handed over together", "recorder.held_bytes", "Recorder._held_bytes"
+    ),
+    counter("checkpoints", "checkpoints written", "checkpointer.saved", "Checkpointer.saved"),
+    gauge("checkpoint_seconds", "what writing the newest checkpoint took", "checkpointer.last_seconds"),
+    gauge("checkpoint_bytes", "what the newest checkpoint takes", "checkpointer.last_bytes"),
+    gauge("checkpoint_under_way", "1 while a checkpoint is being written", _being_saved),
+    counter(
+        "guests_crowded_out",
+        "migrants who gave way while they waited",
+        "world.guests.crowded_out",
+        "Guests.crowded_out",
+    ),
+)
+"""Of any run, read between two steps."""
+
+APART: tuple[Metric, ...] = (
+    gauge("policy_lag_steps", "steps that the actor is ahead of what was learnt for it", "policies.lag"),
+    counter(
+        "decisions_sent",
+        "decisions sent to the learners",
+        lambda run: int(run.policies.decisions.sum()),
+        "ActingPolicies.decisions",
+    ),
+    counter(
+        "learner_wait_seconds", "time spent waiting for the learners", "policies.waited_s", "ActingPolicies.waited_s"
+    ),
+    gauge("experience_bytes", "bytes of experience that not every learner has taken", "policies.under_way"),
+)
+"""Of a run whose policies are learnt elsewhere, besides."""
+
+
+def _living(run: Run) -> Pair:
+    return len(run.world.population.living), run.world.population.capacity
+
+
+def _replays(run: Run) -> Pair | None:
+    """Decisions that the living remember."""
+    living, rings = run.world.population.living, [one.replay for one in run.policies.cohorts if isinstance(one, DQN)]
+    if not rings:
+        return None
+    held = sum(int(np.minimum(ring.added[living], ring.length).sum()) for ring in rings)
+    return held, sum(ring.rows * ring.length for ring in rings)
+
+
+def _rollouts(run: Run) -> Pair | None:
+    living, found = run.world.population.living, [one.rollouts for one in run.policies.cohorts if isinstance(one, PPO)]
+    if not found:
+        return None
+    return sum(int(one.filled[living].sum()) for one in found), sum(len(one.filled) * one.horizon for one in found)
+
+
+def _guests(run: Run) -> Pair | None:
+    guests = run.world.guests
+    return None if guests is None else (len(guests), len(guests.turn))
+
+
+def _letters(run: Run) -> Pair | None:
+    guests = run.world.guests
+    return None if guests is None else (len(guests.received), run.config.ray.islands)
+
+
+def _held(run: Run) -> Pair | None:
+    return None if run.recorder is None else (run.recorder.held, BUNCH_FRAMES)
+
+
+def _notes(run: Run) -> Pair | None:
+    return None if run.collector is None else run.collector.noted
+
+
+CONTAINERS: tuple[Container, ...] = (
+    container("slots", "the living", _living, "Population._free_count Population._freed_count"),
+    container("replay", "decisions that the living remember", _replays),
+    container("rollouts", "decisions collected for the next update of PPO", _rollouts),
+    container(
+        "legacies",
+        "the famous dead whose weights are kept",
+        lambda run: run.policies.legacies.kept,
+        "Legacies._entries",
+    ),
+    container("guests", "migrants who wait for room", _guests),
+    container("letters", "islands from which letters have come", _letters, "Guests.received"),
+    container("record_frames", "bunches of rows held back to be handed over together", _held, "Recorder._held"),
+    container(
+        "notes", "rows of births, deaths and illness not yet handed over", _notes, "Collector._joined Notes._counts"
+    ),
+    container(
+        "spans",
+        "names of spans",
+        lambda run: (len(run.spans.names), run.spans.most),
+        "Spans.names Spans._now Spans._totals",
+    ),
+)
+
+
+def _letters_kept(run: Any) -> Pair | None:
+    mail = at("_mail")(run)
+    return None if mail is None else mail.kept
+
+
+def _losses(run: Any) -> Pair:
+    return len(getattr(run, "_when", ())), run.config.runtime.restarts + 1
+
+
+HOUSEHOLD: tuple[Metric, ...] = (
+    counter(
+        "restarts",
+        "processes or islands that were lost and replaced",
+        lambda run: len(run._lost),
+        "Supervisor._lost Fleet._lost Archipelago._lost",
+    ),
+    counter("migrants_sent", "migrants that were sent", "_mail.sent", "Mail.sent"),
+    counter("migrants_settled", "migrants that were taken in", "_settled", "Archipelago._settled"),
+    counter("mail_bytes", "bytes of letters between islands", "_mail.bytes", "Mail.bytes"),
+    counter("letters_given_up", "letters that gave way to newer ones", "_mail.given_up", "Mail.given_up"),
+)
+"""Of a process whose run is played by others, which it starts, looks after and replaces."""
+
+HOUSEHOLD_CONTAINERS: tuple[Container, ...] = (
+    container("mail", "letters on the way to islands, and kept for them", _letters_kept, "Mail._waiting Mail._given"),
+    container(
+        "losses", "losses that count for the most restarts", _losses, "Supervisor._when Fleet._when Place.lost_at"
+    ),
+)
+
+
+class Filling:
+    """The memory that the system lends when it is first written: of networks, replays and rollouts of those who live.
+
+    It grows as a run fills it, up to what was asked for at the start, and is no leak.
+    """
+
+    def __init__(self, run: Run) -> None:
+        capacity = run.world.population.capacity
+        self._run = run
+        self._used = np.zeros(capacity, np.bool_)  # [capacity] slots where somebody has lived
+        self._held = [np.zeros(capacity, np.int64) for _ in run.policies.cohorts]  # most that each has remembered
+
+    @property
+    def megabytes(self) -> float:
+        """What has been written so far."""
+        self._used[self._run.world.population.living] = True
+        rows, total = int(self._used.sum()), 0.0
+        for cohort, held in zip(self._run.policies.cohorts, self._held, strict=True):
+            if isinstance(cohort, Learner):
+                total += rows * sum(each[:1].nbytes for each in cohort.networks.own.padded)
+            if isinstance(cohort, DQN):
+                ring = cohort.replay
+                np.maximum(held, np.minimum(ring.added, ring.length), out=held)
+                total += float(held.sum()) / ring.length * sum(column[:1].nbytes for column in ring.ring())
+            if isinstance(cohort, PPO):
+                total += rows * cohort.rollouts.row_bytes
+        return total / 1e6

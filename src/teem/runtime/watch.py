@@ -1,0 +1,265 @@
+"""The watch over a run: a sample now and then, and what a thread of its own makes of it, so that no step waits.
+
+Between two steps the run's own counts are read, some microseconds every few seconds. The thread adds what the process
+takes, keeps the history, looks ahead, writes metrics.json and sends samples on.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from teem.measure.channel import Channel
+from teem.measure.culprits import OUTSIDE, SPAN, steady_frames
+from teem.measure.forecast import Forecast, Forecaster, Target, in_words
+from teem.measure.heap import Heap
+from teem.measure.history import History
+from teem.measure.metrics import CONTAINERS as OF_CONTAINERS
+from teem.measure.metrics import Metric, Registry, Value, Values, container, counter, rates
+from teem.measure.process import PROCESS, files_most, memory_most_mb
+from teem.measure.sinks import Outlet, numbers_of
+from teem.measure.trends import LEAST
+from teem.runtime import words
+from teem.runtime.measured import APART, CONTAINERS, FILLED, METRICS, Filling
+
+if TYPE_CHECKING:
+    from teem.runtime.loop import Run
+
+FILE = "metrics.json"
+CLOSE_S = 5.0  # how long the last samples may take to be dealt with
+THREADS_MOST = 1024  # that anybody should need
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was read between two steps."""
+
+    time: float  # seconds, of a clock that only rises
+    step: int
+    values: Values
+    spans_ns: dict[str, int]  # in all, of each name
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that is known at a moment; what is shown anywhere is one of these."""
+
+    step: int
+    values: Values
+    rates: dict[str, float]  # of each counter, a second
+    spans: dict[str, dict[str, float]]  # percentiles of each over its window, seconds in all
+    forecasts: tuple[Forecast, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """As metrics.json has it."""
+        return {
+            "time": time.time(),
+            "step": self.step,
+            "values": self.values,
+            "rates": self.rates,
+            "spans": self.spans,
+            "forecasts": [one.as_dict() for one in self.forecasts],
+        }
+
+
+class Watch:
+    """Samples a run and keeps what came of it in `latest`; `on_step` after every step, `close` at the end."""
+
+    latest: Snapshot | None  # None before the first sample
+
+    def __init__(self, run: Run) -> None:
+        settings = run.config.metrics
+        self.latest = None
+        self.history = History()
+        self.filling = Filling(run)
+        self._run, self._every = run, settings.every
+        apart = APART if hasattr(run.policies, "lag") else ()
+        self.metrics: tuple[Metric, ...] = (*METRICS, *apart)
+        self.registry = Registry(run, self.metrics, CONTAINERS)
+        self._channel: Channel[Sample] = Channel("watch", self._take)
+        self._own = Registry(self, (*PROCESS, *OWN), (*HELD,))
+        self._outlets = [Outlet(name, run.folder.path) for name in settings.sinks]
+        self._before: Sample | None = None
+        self._rates: dict[str, float] = {}
+        self._next = time.perf_counter() + settings.every if settings.enabled else float("inf")
+        self._forecaster = Forecaster(self._targets(), 3600 * run.config.forecast.horizon, Heap().name)
+        self._look_every = run.config.forecast.every if run.config.forecast.enabled else float("inf")
+        self._look_at = time.perf_counter() + self._look_every
+
+    @property
+    def described(self) -> tuple[Metric, ...]:
+        """Every metric there is."""
+        return (*self.metrics, *PROCESS, *OWN, *OF_CONTAINERS)
+
+    @property
+    def covered(self) -> set[str]:
+        """The attributes that are spoken for, as "Class.attribute"."""
+        return self.registry.covered | self._own.covered
+
+    @property
+    def alarms(self) -> tuple[Forecast, ...]:
+        """What will run out before long."""
+        return self._forecaster.alarms
+
+    def warnings(self) -> list[str]:
+        """The alarms, a line each."""
+        return [in_words(one, words.number, words.duration) for one in self.alarms]
+
+    def on_step(self) -> None:
+        """Take a sample if it is time; almost always it isn't."""
+        now = time.perf_counter()
+        if now >= self._next:
+            self._next = now + self._every
+            self._channel.put(self._sample(now))
+
+    def close(self) -> None:
+        """Take a last sample, and end the thread."""
+        if self._next == float("inf"):
+            return
+        self._channel.close(CLOSE_S)
+        try:
+            self._take([self._sample(time.perf_counter())])
+        except Exception as error:  # such as a full disk: the run is over, and its report is to be written
+            self._channel.failed += 1
+            self._channel.fault = f"{type(error).__name__}: {error}"
+        for outlet in self._outlets:
+            outlet.close()
+        channels: list[Channel[Any]] = [self._channel, *(outlet.channel for outlet in self._outlets)]
+        for channel in channels:
+            if channel.fault is not None:
+                self._run.folder.log("measuring failed", what=channel.name, fault=channel.fault, times=channel.failed)
+        for name, fault in self.registry.failed.items():
+            self._run.folder.log("measuring failed", what=name, fault=fault)
+
+    def _sample(self, now: float) -> Sample:
+        run = self._run
+        return Sample(now, run.step, self.registry.read(), run.spans.totals())
+
+    # ---- in the thread
+
+    def _take(self, samples: Sequence[Sample]) -> None:
+        """Deal with samples: those that had to wait are only remembered."""
+        for sample in samples:
+            own = self._own.read()
+            self._remember(sample, own)
+        now = time.perf_counter()
+        if now >= self._look_at:
+            self._look_at = now + self._look_every
+            self._look()
+        values, forecasts = _joined(sample.values, own), self._forecaster.found
+        self.latest = Snapshot(sample.step, values, self._rates, self._spans(), forecasts)
+        self._write(self.latest)
+        for outlet in self._outlets:
+            outlet.channel.put((sample.step, numbers_of(self.latest.as_dict())))
+
+    def _remember(self, sample: Sample, own: Values) -> None:
+        """Put a sample into the history, with the rates since the one before."""
+        before, self._before = self._before, sample
+        if before is None or sample.step <= before.step:
+            return
+        seconds, steps = sample.time - before.time, sample.step - before.step
+        frame = 1000 * seconds / steps
+        spans = {name: (total - before.spans_ns.get(name, 0)) / 1e6 / steps for name, total in sample.spans_ns.items()}
+        curves = {SPAN + name: each for name, each in spans.items() if name != "step"}
+        curves |= {"frame": frame, OUTSIDE: max(0.0, frame - spans.get("step", 0.0))}
+        curves |= {name: _number(own.get(name)) for name in ("threads", "open_files", "python_blocks")}
+        curves["memory"] = _number(own.get("memory_megabytes")) - _number(sample.values[FILLED])
+        curves["disk"] = self._disk_mb()
+        curves["alive"] = float(len(self._run.world.population.living))
+        self.history.add(float(sample.step), curves)
+        self._rates = rates(before.values, sample.values, seconds, self.metrics)
+
+    def _look(self) -> None:
+        for alarm in self._forecaster.look(self.history):
+            self._run.folder.log("alarm", **alarm.as_dict())
+
+    def _spans(self) -> dict[str, dict[str, float]]:
+        spans = self._run.spans
+        return {name: {**spans.percentiles(name), "total_s": spans.total_s(name)} for name in tuple(spans.names)}
+
+    def _write(self, snapshot: Snapshot) -> None:
+        """Replace metrics.json at once, without waiting for the disk."""
+        path = self._run.folder.path / FILE
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(json.dumps(snapshot.as_dict()), encoding="utf-8")
+        partial.replace(path)
+
+    def _disk_mb(self) -> float:
+        """What the record takes."""
+        sizes = []
+        for file in self._run.folder.path.glob("run.db*"):
+            with suppress(OSError):
+                sizes.append(file.stat().st_size)
+        return sum(sizes) / 1e6
+
+    def _targets(self) -> list[Target]:
+        forecast, folder = self._run.config.forecast, self._run.folder.path
+        room = memory_most_mb()  # when the run begins; what others take later is not this run's doing
+
+        first: list[float] = []  # milliseconds of a frame when as much is known as a trend needs
+
+        def frame_limit(history: History) -> float | None:
+            if not first and len(history) >= LEAST:
+                first.append(float(np.median(steady_frames(history))))
+            return forecast.frame_limit or (2 * first[0] if first else None)
+
+        return [
+            Target("memory", "MB", lambda history: forecast.memory_limit or room),
+            Target("frame", "ms", frame_limit),
+            Target("disk", "MB", lambda history: self._disk_mb() + shutil.disk_usage(folder).free / 1e6),
+            Target("threads", "threads", lambda history: THREADS_MOST),
+            Target("open_files", "files", lambda history: files_most()),
+        ]
+
+
+def _of_sinks(name: str) -> Callable[[Watch], Value]:
+    return lambda watch: {outlet.name: getattr(outlet.channel, name) for outlet in watch._outlets}
+
+
+OWN: tuple[Metric, ...] = (
+    counter(
+        "samples_dropped",
+        "samples for which there was no room",
+        lambda watch: watch._channel.dropped,
+        "Channel.dropped",
+    ),
+    counter(
+        "samples_failed", "samples that could not be dealt with", lambda watch: watch._channel.failed, "Channel.failed"
+    ),
+    counter(
+        "metrics_failed", "metrics that could not be read", lambda watch: len(watch.registry.failed), "Registry.failed"
+    ),
+    counter("sink_dropped", "samples for which a sink had no room", _of_sinks("dropped"), label="sink"),
+    counter("sink_failed", "times that a sink failed", _of_sinks("failed"), label="sink"),
+    counter("curves_refused", "numbers for which the history had no room", "history.refused", "History.refused"),
+)
+HELD = (
+    container(
+        "samples",
+        "samples under way to the thread that watches",
+        lambda watch: (len(watch._channel), watch._channel.most),
+        "Channel._items",
+    ),
+    container(
+        "history", "points of the history", lambda watch: (len(watch.history), watch.history.most), "History._row"
+    ),
+)
+
+
+def _joined(first: Values, second: Values) -> Values:
+    """Both, and what they hold together where both have containers."""
+    joined = first | second
+    for name in (one.name for one in OF_CONTAINERS):
+        joined[name] = {**(first.get(name) or {}), **(second.get(name) or {})}  # type: ignore[dict-item]
+    return joined
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
