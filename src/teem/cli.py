@@ -1,4 +1,4 @@
-"""The verbs: run, resume, evaluate, doctor, worlds."""
+"""The verbs: run, resume, evaluate, doctor, bench, worlds."""
 
 from __future__ import annotations
 
@@ -135,6 +135,13 @@ def doctor(given: Namespace) -> int:
     return exit_code(findings)
 
 
+def bench(given: Namespace) -> int:
+    """Measure named scenarios, or compare what was measured; exit 1 if something has become slower."""
+    from teem.bench.command import bench as measure
+
+    return measure(given)
+
+
 def worlds(given: Namespace) -> int:
     """List the ready-made worlds."""
     ready = ready_worlds()
@@ -152,5 +159,6 @@ VERBS: dict[str, Callable[[Namespace], int]] = {
     "resume": resume,
     "evaluate": evaluate,
     "doctor": doctor,
+    "bench": bench,
     "worlds": worlds,
 }

@@ -1,0 +1,68 @@
+"""Kernels that never change, timed beside whatever is measured: what they take is what the machine gives just then.
+
+Neighbours on a machine slow some kinds of work by more than half for minutes and leave others alone, so there is one
+of each kind, and work is compared with the kind it is mostly made of. A call takes two to five milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import thread_time
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from teem.bench.scenario import Kind
+
+_CELLS = 1 << 22  # 16 MB of float32: more than a core's caches hold
+_READS = 1 << 18
+
+
+@njit(nogil=True, cache=True)
+def _multiply_and_add(rounds, a, b, out):  # type: ignore[no-untyped-def]
+    """Rows of arithmetic that stay in the first cache: out = out * a + b."""
+    for _ in range(rounds):
+        for i in range(out.shape[0]):
+            out[i] = out[i] * a[i] + b[i]
+
+
+@njit(nogil=True, cache=True)
+def _read_anywhere(table, places):  # type: ignore[no-untyped-def]
+    """The sum of entries all over a table."""
+    total = np.float32(0)
+    for place in places:
+        total += table[place]
+    return total
+
+
+def _objects(count: int) -> int:
+    """What Python code does: calls, dictionaries, small integers."""
+    seen: dict[int, int] = {}
+    for number in range(count):
+        key = number * 7 % 1024
+        seen[key] = seen.get(key, 0) + len(str(number))
+    return sum(seen.values())
+
+
+class Calibration:
+    """One kernel of each kind, compiled and ready."""
+
+    def __init__(self) -> None:
+        draws = np.random.default_rng(7)
+        self._table = draws.random(_CELLS, np.float32)
+        self._places = draws.integers(0, _CELLS, _READS)
+        self._rows: list[NDArray[np.float32]] = [np.full(2048, value, np.float32) for value in (0.5, 0.25, 0.0)]
+        self._calls: dict[Kind, Callable[[], object]] = {
+            "python": lambda: _objects(10_000),
+            "memory": lambda: _read_anywhere(self._table, self._places),
+            "arithmetic": lambda: _multiply_and_add(10_000, *self._rows),
+        }
+        for call in self._calls.values():
+            call()
+
+    def seconds(self, kind: Kind) -> float:
+        """CPU seconds that the kernel of this kind takes now."""
+        begun = thread_time()
+        self._calls[kind]()
+        return thread_time() - begun
