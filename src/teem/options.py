@@ -156,7 +156,7 @@ def _describe_bench(parser: ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="suites, scenarios or TOML files (default: all)")
     parser.add_argument("--list", action="store_true", help="list what there is")
     parser.add_argument("--quick", action="store_true", help="smaller and shorter: hints, not figures")
-    parser.add_argument("--repeats", type=int, metavar="N", help="rounds of each case (default: 9, or 5 if quick)")
+    parser.add_argument("--repeats", type=int, metavar="N", help="rounds of each case (default: 25, or 9 if quick)")
     parser.add_argument("--launches", type=int, metavar="N", help="how often everything is begun anew (default: 1)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="keep the results, as JSON")
     parser.add_argument("--results", type=Path, metavar="FILE", help="take kept results instead of measuring")

@@ -8,7 +8,7 @@ import pytest
 
 from teem.bench.measure import Effort, interleave, launch, summarise, workers
 from teem.bench.results import Sample
-from teem.bench.scenario import Case, Scenario, Suite, Sweep, tasks
+from teem.bench.scenario import Case, Scenario, Suite, Sweep, Task, tasks
 from teem.bench.worker import Answer, Bench, Command, Failed, Measure, Measured, Prepare, Ready
 from teem.bench.works import MissingError, Work
 from teem.errors import TeemError
@@ -19,7 +19,7 @@ SCENARIO = Scenario(
 
 
 def sample(cost: float, calibration: float = 1.0) -> Sample:
-    return Sample(cost, cost, 1.0, calibration)
+    return Sample(cost, cost, 1.0, (calibration, calibration, calibration))
 
 
 class Said:
@@ -70,7 +70,8 @@ def test_a_machine_that_slows_down_midway_changes_no_ratio() -> None:
     result = summarise(SCENARIO, Effort(repeats=8), [found])
     against = result.cases["b"].against_first
     assert against is not None and (against.low, against.value, against.high) == (0.5, 0.5, 0.5)
-    assert {relative for row in result.cases["b"].relative() for relative in row} == {2.0}
+    [table] = result.cases["b"].tables(("memory",))
+    assert set(table[:, 0] / table[:, 1]) == {2.0}
     assert result.cases["a"].against_first is None
 
 
@@ -117,11 +118,11 @@ def test_a_worker_process_measures_real_work_and_tells_what_fails() -> None:
         worker = begin()
         ready = worker.ask(Prepare("one", task, 0.001))
         measured = worker.ask(Measure("one"))
-        wrong = worker.ask(Prepare("two", type(task)(work="index", settings={"question": "why"}, kind="memory"), 0.001))
-        unknown = worker.ask(Prepare("three", type(task)(work="indexx", settings={}, kind="memory"), 0.001))
+        wrong = worker.ask(Prepare("two", Task(work="index", settings={"question": "why"}), 0.001))
+        unknown = worker.ask(Prepare("three", Task(work="indexx", settings={}), 0.001))
     assert isinstance(ready, Ready) and isinstance(measured, Measured)
     assert measured.sample.units == ready.calls * 200
-    assert min(measured.sample.wall_s, measured.sample.cpu_s, measured.sample.calibration_s) > 0
+    assert min(measured.sample.wall_s, measured.sample.cpu_s, *measured.sample.calibration_s) > 0
     assert isinstance(wrong, Failed) and "why is no question of the work index: give one of" in wrong.error
     assert isinstance(unknown, Failed) and "did you mean index?" in unknown.error
 
@@ -152,8 +153,8 @@ class Counted:
         monkeypatch.setattr("teem.bench.worker.load", lambda work: None)
         monkeypatch.setattr("teem.bench.worker.prepare", prepare)
 
-    def seconds(self, kind: str) -> float:
-        return 0.5
+    def seconds(self) -> tuple[float, float, float]:
+        return 0.5, 0.5, 0.5
 
 
 def test_a_planted_fault_does_its_part_of_the_calls_twice_and_counts_them_once(monkeypatch: pytest.MonkeyPatch) -> None:

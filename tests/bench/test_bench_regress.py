@@ -23,11 +23,12 @@ def measured(
     rows = []
     for _ in range(launches):
         luck = draws.lognormal(0, LUCK)
-        slow = machine * draws.uniform(1.0, 1.7, 9)
-        costs = cost * luck * slow * draws.lognormal(0, 0.01, 9)
-        rows.append(tuple(Sample(float(c), float(c), 1.0, float(s)) for c, s in zip(costs, slow, strict=True)))
+        slow = machine * draws.uniform(1.0, 1.7, 25)
+        costs = cost * luck * slow * draws.lognormal(0, 0.01, 25)
+        pairs = ((float(c), float(s)) for c, s in zip(costs, slow, strict=True))
+        rows.append(tuple(Sample(c, c, 1.0, (s, s, s)) for c, s in pairs))
     case = CaseResult(settings=settings, calls=1, launches=tuple(rows))
-    one = ScenarioResult(about="-", unit="u", kind="memory", budget=0.08, cases={"case": case})
+    one = ScenarioResult(about="-", unit="u", kinds=("memory",), budget=0.08, cases={"case": case})
     return Results(machine={"cpu": cpu}, scenarios={"one": one})
 
 

@@ -1,22 +1,19 @@
 """Kernels that never change, timed beside whatever is measured: what they take is what the machine gives just then.
 
 Neighbours on a machine slow some kinds of work by more than half for minutes and leave others alone, so there is one
-of each kind, and work is compared with the kind it is mostly made of. A call takes two to five milliseconds.
+of each kind, and work is compared with the kinds it is made of. Each call takes about a millisecond.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import thread_time
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from teem.bench.scenario import Kind
-
 _CELLS = 1 << 22  # 16 MB of float32: more than a core's caches hold
-_READS = 1 << 18
+_READS = 1 << 17
 
 
 @njit(nogil=True, cache=True)
@@ -53,16 +50,14 @@ class Calibration:
         self._table = draws.random(_CELLS, np.float32)
         self._places = draws.integers(0, _CELLS, _READS)
         self._rows: list[NDArray[np.float32]] = [np.full(2048, value, np.float32) for value in (0.5, 0.25, 0.0)]
-        self._calls: dict[Kind, Callable[[], object]] = {
-            "python": lambda: _objects(10_000),
-            "memory": lambda: _read_anywhere(self._table, self._places),
-            "arithmetic": lambda: _multiply_and_add(10_000, *self._rows),
-        }
-        for call in self._calls.values():
-            call()
+        self.seconds()
 
-    def seconds(self, kind: Kind) -> float:
-        """CPU seconds that the kernel of this kind takes now."""
+    def seconds(self) -> tuple[float, float, float]:
+        """CPU seconds that each of them takes now, in the order of `scenario.KINDS`."""
         begun = thread_time()
-        self._calls[kind]()
-        return thread_time() - begun
+        _objects(5000)
+        python = thread_time()
+        _read_anywhere(self._table, self._places)
+        memory = thread_time()
+        _multiply_and_add(5000, *self._rows)
+        return python - begun, memory - python, thread_time() - memory

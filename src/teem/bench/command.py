@@ -18,6 +18,7 @@ from teem.bench.scenario import Suite, choose, ready_suites
 from teem.bench.show import render, render_list, render_verdicts
 from teem.errors import UsageError
 
+QUICK = 9  # repeats
 CONFIRMED_BY = 3  # times the repeats
 
 
@@ -74,9 +75,9 @@ def _understand(given: Namespace, known: dict[str, Suite]) -> tuple[dict[str, Su
             faults += error.faults
     if faults:
         raise UsageError(faults)
-    quick = Effort(quick=True, repeats=5, repeat_s=0.05) if given.quick else Effort()
+    usual = Effort(quick=True, repeats=QUICK) if given.quick else Effort()
     return chosen, msgspec.structs.replace(
-        quick, repeats=given.repeats or quick.repeats, launches=given.launches or quick.launches
+        usual, repeats=given.repeats or usual.repeats, launches=given.launches or usual.launches
     )
 
 

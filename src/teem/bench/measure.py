@@ -27,9 +27,9 @@ class Effort(Struct, frozen=True):
     """How much is measured."""
 
     quick: bool = False
-    repeats: int = 9
+    repeats: int = 25
     launches: int = 1  # how often everything is begun anew
-    repeat_s: float = 0.1  # what a repeat takes at least
+    repeat_s: float = 0.02  # what a repeat takes at least
 
 
 class Station(Protocol):
@@ -165,7 +165,7 @@ def summarise(scenario: Scenario, effort: Effort, launches: list[Launch]) -> Sce
     return ScenarioResult(
         about=scenario.about,
         unit=scenario.unit,
-        kind=scenario.kind,
+        kinds=scenario.kinds,
         budget=scenario.budget,
         cases=cases,
         swept=scenario.sweep.setting if scenario.sweep else "",

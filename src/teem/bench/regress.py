@@ -1,7 +1,7 @@
 """Whether something has become slower than it was: two measurements compared, and a baseline kept.
 
-What is compared is CPU time in calls of a calibration kernel of the same kind, run just before and after; so a machine
-that is slow today says nothing. A case is slower when the whole interval of its change lies above its budget.
+What is compared is CPU time in calls of calibration kernels of the same kinds, run in between; so a machine that is
+slow today says nothing. A case is slower when the whole interval of its change lies above its budget.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def _judge(name: str, before: ScenarioResult, after: ScenarioResult) -> list[Ver
     verdicts = []
     for case, new in after.cases.items():
         old = before.cases.get(case)
-        if old and old.settings == new.settings and before.kind == after.kind:
-            changed = change(old.relative(), new.relative())
+        if old and old.settings == new.settings:
+            changed = change(old.tables(after.kinds), new.tables(after.kinds))
             verdicts.append(Verdict(name, case, changed, after.budget, word(changed, after.budget)))
     return verdicts
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
-from teem.bench.scenario import Kind
+from teem.bench.scenario import KINDS, Kind
 from teem.bench.statistics import Interval
 from teem.errors import UsageError
 from teem.measure.machine import machine
@@ -26,17 +28,12 @@ class Sample(Struct, frozen=True, array_like=True):
     wall_s: float
     cpu_s: float  # of all threads, and of the processes that belong to the work
     units: float  # how many were done
-    calibration_s: float  # CPU of the calibration kernel of its kind, just before and after
+    calibration_s: tuple[float, float, float]  # CPU of the calibration kernel of each kind, just before
 
     @property
     def cost(self) -> float:
         """CPU seconds a unit."""
         return self.cpu_s / self.units
-
-    @property
-    def relative(self) -> float:
-        """The cost in calls of the calibration kernel."""
-        return self.cost / self.calibration_s
 
 
 class CaseResult(Struct, frozen=True, kw_only=True):
@@ -55,9 +52,13 @@ class CaseResult(Struct, frozen=True, kw_only=True):
         """Every repeat of every launch."""
         return [sample for launch in self.launches for sample in launch]
 
-    def relative(self) -> list[list[float]]:
-        """Costs in calls of the calibration kernel, by launch and repeat."""
-        return [[sample.relative for sample in launch] for launch in self.launches]
+    def tables(self, kinds: Sequence[Kind]) -> list[NDArray[np.float64]]:
+        """`[repeats, 1 + kinds]` for each launch: the cost, and what the calibration kernels of these kinds took."""
+        columns = [KINDS.index(kind) for kind in kinds]
+        return [
+            np.array([[one.cost, *(one.calibration_s[column] for column in columns)] for one in launch])
+            for launch in self.launches
+        ]
 
 
 class Fit(Struct, frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ class ScenarioResult(Struct, frozen=True, kw_only=True):
 
     about: str
     unit: str
-    kind: Kind
+    kinds: tuple[Kind, ...]
     budget: float
     cases: dict[str, CaseResult]
     swept: str = ""  # the setting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -13,7 +13,9 @@ from teem.config.names import nearest
 from teem.errors import UsageError
 
 Kind = Literal["python", "memory", "arithmetic"]
-"""What work is mostly made of, so that it is compared with a calibration kernel that neighbours slow alike."""
+"""What work is made of, so that it is compared with calibration kernels that neighbours slow alike."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Settings = dict[str, Any]
 _PACKAGE = Path(__file__).parents[1]
@@ -42,7 +44,10 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     about: Annotated[str, Meta(min_length=1)]
     work: str = ""  # a name of `works.WORKS`; none: each case has its own
     unit: str  # what is counted, such as "agent-step"
-    kind: Kind = "arithmetic"
+    kinds: Annotated[tuple[Kind, ...], Meta(min_length=1)] = KINDS
+    calls: Annotated[int, Meta(ge=0)] = (
+        0  # of the work in a repeat, the same everywhere; 0: as many as take long enough
+    )
     budget: Annotated[float, Meta(gt=0)] = 0.1  # how much slower than the baseline is still good, as a part
     settings: Settings = {}
     quick: Settings = {}  # on top of the settings with --quick
@@ -64,7 +69,7 @@ class Task(Struct, frozen=True, kw_only=True):
 
     work: str
     settings: Settings
-    kind: Kind
+    calls: int = 0
     doubled: float = 0.0
 
 
@@ -162,6 +167,6 @@ def _task(scenario: Scenario, case: Case, base: Settings) -> Task:
     return Task(
         work=case.work or scenario.work,
         settings=base | case.settings,
-        kind=scenario.kind,
+        calls=scenario.calls,
         doubled=scenario.doubled,
     )

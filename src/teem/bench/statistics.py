@@ -11,6 +11,9 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 DRAWS = 2000
+QUARTILE = 0.25
+
+Table = NDArray[np.float64]  # [repeats, 1 + kinds]: a launch's costs, each beside its calibrations
 
 
 class Interval(Struct, frozen=True):
@@ -45,8 +48,8 @@ def _interval(value: float, draws: NDArray[np.float64] | None) -> Interval:
     return Interval(value, float(low), float(high))
 
 
-def change(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]], seed: int = 0) -> Interval:
-    """How many times `before` the cost `after` is; of each a list of repeats for every launch.
+def change(before: Sequence[Table], after: Sequence[Table], seed: int = 0) -> Interval:
+    """How many times `before` the cost `after` is, relative to calibrations; a table for every launch.
 
     A launch has luck of its own: where its memory happens to lie changes its speed by some percent for as long as it
     lasts, and no repeat within it tells. So what is drawn is launches first, then repeats in them; and where one side
@@ -62,18 +65,28 @@ def change(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]], 
     return _interval(value, new / old)
 
 
-def _centre(launches: Sequence[Sequence[float]]) -> float:
-    return float(np.median([np.median(one) for one in launches]))
+def relative(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`[...]` costs in calibration calls, of `[..., repeats, 1 + kinds]`: the cost, then a calibration of each kind.
+
+    It is the lower quartile of the costs over the geometric mean of the calibrations' lower quartiles: what was held
+    up by another process lies in the upper half of either.
+    """
+    quartiles = np.quantile(table, QUARTILE, axis=-2)
+    return np.asarray(quartiles[..., 0] / np.exp(np.log(quartiles[..., 1:]).mean(axis=-1)))
 
 
-def _luck(launches: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Each launch's median over that of all."""
-    return np.array([np.median(one) for one in launches]) / _centre(launches)
+def _centre(launches: Sequence[Table]) -> float:
+    return float(np.median([relative(one) for one in launches]))
 
 
-def _launches(launches: Sequence[Sequence[float]], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draws of the median over launches of the medians over repeats."""
-    each = np.array([_medians(np.asarray(one, np.float64), rng) for one in launches])  # [launches, DRAWS]
+def _luck(launches: Sequence[Table]) -> NDArray[np.float64]:
+    """Each launch's cost over the median of all."""
+    return np.array([relative(one) for one in launches]) / _centre(launches)
+
+
+def _launches(launches: Sequence[Table], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draws of the median over launches of their relative costs."""
+    each = np.array([relative(one[rng.integers(0, len(one), (DRAWS, len(one)))]) for one in launches])
     if len(each) < 3:
         return np.asarray(np.median(each, axis=0))
     chosen = rng.integers(0, len(each), (DRAWS, len(each)))

@@ -94,16 +94,17 @@ class Bench:
         calls = min(MOST_CALLS, max(1, ceil(command.repeat_s / max(taken, 1e-9))))
         if command.task.doubled:
             calls = max(calls, ceil(1 / command.task.doubled))
+        calls = command.task.calls or calls
+        gc.freeze()
         self._held[command.key], self._owed[command.key] = (work, command.task, calls), 0.0
         after = rss_mb()
         return Ready(calls, None if before is None or after is None else after - before)
 
     def _measure(self, key: str) -> Measured:
         work, task, calls = self._held[key]
-        gc.collect()
         gc.disable()
         try:
-            calibration = self._calibration.seconds(task.kind)
+            calibration = self._calibration.seconds()
             begun, cpu, units = perf_counter(), process_time() + work.cpu(), 0.0
             for _ in range(calls):
                 units += work.call()
@@ -112,17 +113,22 @@ class Bench:
                     self._owed[key] -= 1
                     work.call()
             wall, spent = perf_counter() - begun, process_time() + work.cpu() - cpu
-            calibration = (calibration + self._calibration.seconds(task.kind)) / 2
         finally:
             gc.enable()
         if not units:
             raise TeemError(f"{calls} calls of {task.work} did nothing")
-        return Measured(Sample(*(float(f"{value:.6g}") for value in (wall, spent, units, calibration))))
+        python, memory, arithmetic = map(_short, calibration)
+        return Measured(Sample(_short(wall), _short(spent), units, (python, memory, arithmetic)))
 
     def close(self) -> None:
         """Let every work go."""
         for work, _, _ in self._held.values():
             work.close()
+
+
+def _short(value: float) -> float:
+    """Six digits of a number."""
+    return float(f"{value:.6g}")
 
 
 def _seconds(call: Callable[[], float]) -> float:

@@ -59,6 +59,13 @@ WORKS = {
     "index": "teem.bench.works.space:index",
     "ckdtree": "teem.bench.works.space:ckdtree",
     "replay": "teem.bench.works.memory:replay",
+    "mesa": "teem.bench.works.peers:mesa",
+    "magent2": "teem.bench.works.peers:magent2",
+    "pettingzoo": "teem.bench.works.peers:pettingzoo",
+    "envpool": "teem.bench.works.peers:envpool",
+    "cpprb": "teem.bench.works.peers:cpprb",
+    "sb3_replay": "teem.bench.works.peers:sb3_replay",
+    "sb3_learn": "teem.bench.works.peers:sb3_learn",
 }
 """Where each work's function is."""
 

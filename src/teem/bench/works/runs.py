@@ -121,7 +121,8 @@ def world(settings: Settings) -> Work:
     name, warm, piece = take(settings, world="farm", warm=20, piece=10)
     config = load_config(name, {**ONE_THREAD, **QUIET, **settings})
     threads = Threads(config.runtime.threads or 1)
-    made = make_world(config, threads, Spans())
+    folder = tempfile.TemporaryDirectory(prefix="teem-bench-")  # of a map that is kept in a file
+    made = make_world(config, threads, Spans(), Path(folder.name))
     actions = _random_actions(made)
     steps = 0
 
@@ -134,7 +135,12 @@ def world(settings: Settings) -> Work:
 
     for _ in range(warm):
         step()
-    return Work(lambda: sum(step() for _ in range(piece)), threads.close)
+
+    def close() -> None:
+        threads.close()
+        folder.cleanup()
+
+    return Work(lambda: sum(step() for _ in range(piece)), close)
 
 
 def _random_actions(made: World) -> Any:
