@@ -159,6 +159,7 @@ def _describe_bench(parser: ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, metavar="N", help="rounds of each case (default: 25, or 9 if quick)")
     parser.add_argument("--launches", type=int, metavar="N", help="how often everything is begun anew (default: 1)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="keep the results, as JSON")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw what was swept, as SVG")
     parser.add_argument("--results", type=Path, metavar="FILE", help="take kept results instead of measuring")
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="compare with kept results, or a baseline")
     parser.add_argument(

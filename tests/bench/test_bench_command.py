@@ -95,6 +95,7 @@ def test_another_processor_is_told_and_not_judged(tmp_path: Path, made_up: list[
         (["none.toml"], "none.toml: No such file or directory: give a TOML file of scenarios"),
         (["--repeats", "0"], "--repeats is 0: give 1 or more"),
         (["--baseline", "no.json"], "--baseline no.json is no file"),
+        (["index", "--out", "."], "--out . can't be written: give a file in a folder that can"),
         (["index", "--results", "no.json"], "--results no.json is no file"),
         (["--quik"], "--quik is no option: did you mean --quick?"),
     ],

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from teem.bench.measure import Effort, interleave, launch, summarise, workers
-from teem.bench.results import Sample
+from teem.bench.plot import write_plots
+from teem.bench.results import Sample, ScenarioResult
 from teem.bench.scenario import Case, Scenario, Suite, Sweep, Task, tasks
 from teem.bench.worker import Answer, Bench, Command, Failed, Measure, Measured, Prepare, Ready
 from teem.bench.works import MissingError, Work
@@ -173,3 +176,23 @@ def test_what_a_work_lacks_is_told_as_missing(monkeypatch: pytest.MonkeyPatch) -
     bench = Bench(Counted(monkeypatch, MissingError("get it")))  # type: ignore[arg-type]
     [task] = tasks(Scenario(name="x", about="-", work="w", unit="u"), quick=False).values()
     assert bench.answer(Prepare("x", task, 0.0)) == Failed("get it", missing=True)
+
+
+def test_a_sweep_is_drawn_with_its_exponents(tmp_path: Path) -> None:
+    sweep = Sweep(setting="size", values=(1, 10, 100))
+    scenario = Scenario(name="grow", about="-", work="index", unit="point", sweep=sweep)
+    found = launch((scenario,), Effort(repeats=3), lambda: Said([]), together=False)
+    results = {"grow": summarise(scenario, Effort(repeats=3), [found]), "pair": _pair()}
+    [path] = write_plots(tmp_path / "new", results)
+    drawn = ElementTree.fromstring(path.read_text())
+    points = [line.get("points", "").split() for line in drawn.iter("{http://www.w3.org/2000/svg}polyline")]
+    time, memory = ([float(point.partition(",")[2]) for point in line] for line in points)
+    assert len(set(time)) == 1
+    assert memory[0] - memory[1] == pytest.approx(memory[1] - memory[2]) and memory[0] > memory[2]
+    assert "exponent 1.00" in path.read_text()
+
+
+def _pair() -> ScenarioResult:
+    return summarise(
+        SCENARIO, Effort(repeats=2), [launch((SCENARIO,), Effort(repeats=2), lambda: Said([]), together=True)]
+    )

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from teem.bench import results as files
-from teem.bench.regress import judge, keep, not_judged, of_machine
+from teem.bench.regress import judge, keep, not_judged, of_machine, word
 from teem.bench.results import CaseResult, Results, Sample, ScenarioResult
+from teem.bench.statistics import Interval
 
 LUCK = 0.02
 
@@ -47,6 +48,14 @@ def test_a_fifth_slower_is_told_and_a_fifth_faster_too() -> None:
     baseline = measured(1, launches=5)
     assert [word_of(baseline, measured(seed, cost=1.2)) for seed in range(20)].count("slower") >= 19
     assert [word_of(baseline, measured(seed, cost=0.8)) for seed in range(20)].count("faster") >= 19
+
+
+def test_what_is_uncertain_or_within_the_budget_is_as_before() -> None:
+    assert word(Interval(1.5, 0.99, 2.0), 0.1) == "as before"
+    assert word(Interval(1.09, 1.05, 1.12), 0.1) == "as before"
+    assert word(Interval(1.11, 1.01, 1.3), 0.1) == "slower"
+    assert word(Interval(0.5, 0.4, 1.01), 0.1) == "as before"
+    assert word(Interval(0.9, 0.85, 0.99), 0.1) == "faster"
 
 
 def test_cases_with_other_settings_are_not_judged_but_named() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +14,7 @@ from rich.console import Console
 
 from teem.bench import results as files
 from teem.bench.measure import Effort, measure_suite
+from teem.bench.plot import write_plots
 from teem.bench.regress import Verdict, judge, keep, not_judged, of_machine
 from teem.bench.results import Results, ScenarioResult
 from teem.bench.scenario import Suite, choose, ready_suites
@@ -34,6 +37,9 @@ def bench(given: Namespace) -> int:
         files.write(given.out, after)
     if given.save_baseline:
         keep(given.save_baseline, after)
+    if given.plots:
+        for path in write_plots(given.plots, after.scenarios):
+            print(f"drawn: {path}", file=sys.stderr)
     told: dict[str, Any] = {"results": msgspec.to_builtins(after)}
     if not given.json:
         Console().print(render(after))
@@ -65,6 +71,7 @@ def _understand(given: Namespace, known: dict[str, Suite]) -> tuple[dict[str, Su
         path = getattr(given, name)
         if path and not path.is_file():
             faults.append(f"--{name} {path} is no file: give one that `teem bench --out` wrote")
+    faults += [fault for name in ("out", "save_baseline") if (fault := _refuse(name, getattr(given, name)))]
     chosen: dict[str, Suite] = {}
     if given.results and given.names:
         faults.append("scenarios are named and --results given: measure the ones, or take the others")
@@ -79,6 +86,16 @@ def _understand(given: Namespace, known: dict[str, Suite]) -> tuple[dict[str, Su
     return chosen, msgspec.structs.replace(
         usual, repeats=given.repeats or usual.repeats, launches=given.launches or usual.launches
     )
+
+
+def _refuse(option: str, path: Path | None) -> str | None:
+    """Why a file can't be written there, as far as looking can tell: better now than after minutes of measuring."""
+    if path is None:
+        return None
+    there = next(one for one in (path, *path.absolute().parents) if one.exists())
+    if path.is_dir() or (there != path and not there.is_dir()) or not os.access(there, os.W_OK):
+        return f"--{option.replace('_', '-')} {path} can't be written: give a file in a folder that can"
+    return None
 
 
 def measure(suites: dict[str, Suite], effort: Effort) -> Results:

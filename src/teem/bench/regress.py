@@ -1,7 +1,8 @@
 """Whether something has become slower than it was: two measurements compared, and a baseline kept.
 
 What is compared is CPU time in calls of calibration kernels of the same kinds, run in between; so a machine that is
-slow today says nothing. A case is slower when the whole interval of its change lies above its budget.
+slow today says nothing. A case is slower when it costs more than its budget allows and the whole interval of the
+change says that it costs more at all.
 """
 
 from __future__ import annotations
@@ -50,11 +51,11 @@ def _judge(name: str, before: ScenarioResult, after: ScenarioResult) -> list[Ver
 
 
 def word(changed: Interval, budget: float) -> Word:
-    """Slower or faster only where the whole interval says so, and by more than the budget."""
+    """Slower or faster where the whole interval says so, and by more than the budget."""
     assert changed.low is not None and changed.high is not None
-    if changed.low > 1 + budget:
+    if changed.low > 1 and changed.value > 1 + budget:
         return "slower"
-    return "faster" if changed.high < 1 / (1 + budget) else "as before"
+    return "faster" if changed.high < 1 and changed.value < 1 / (1 + budget) else "as before"
 
 
 def not_judged(before: Results, after: Results) -> list[str]:

@@ -59,9 +59,9 @@ def change(before: Sequence[Table], after: Sequence[Table], seed: int = 0) -> In
     old, new = _launches(before, rng), _launches(after, rng)
     value = _centre(after) / _centre(before)
     if len(before) < 3 <= len(after):
-        old = old * rng.choice(_luck(after), DRAWS)
+        old = old * np.median(rng.choice(_luck(after), (DRAWS, len(before))), axis=1)
     if len(after) < 3 <= len(before):
-        new = new * rng.choice(_luck(before), DRAWS)
+        new = new * np.median(rng.choice(_luck(before), (DRAWS, len(after))), axis=1)
     return _interval(value, new / old)
 
 

@@ -91,10 +91,9 @@ class Bench:
         work = prepare(command.task.work, command.task.settings)
         work.call()  # compiles
         taken = min(_seconds(work.call) for _ in range(2))
-        calls = min(MOST_CALLS, max(1, ceil(command.repeat_s / max(taken, 1e-9))))
+        calls = command.task.calls or min(MOST_CALLS, max(1, ceil(command.repeat_s / max(taken, 1e-9))))
         if command.task.doubled:
             calls = max(calls, ceil(1 / command.task.doubled))
-        calls = command.task.calls or calls
         gc.freeze()
         self._held[command.key], self._owed[command.key] = (work, command.task, calls), 0.0
         after = rss_mb()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -101,52 +102,58 @@ def envpool(settings: Settings) -> Work:
 
 
 def cpprb(settings: Settings) -> Work:
-    """cpprb's replay buffer: `add` a batch at once, or `sample` batches of 32; the unit is a transition."""
-    question, agents, length, size, batch = take(settings, question="add", agents=1000, length=256, size=96, batch=32)
-    expect_nothing(settings, "cpprb")
+    """cpprb's replay buffer: `add` a decision of everybody at once, or `sample` batches; the unit is a transition."""
+    asked = _Replay.of(settings, "cpprb")
+    size, rows = asked.size, _rows(asked.agents, asked.size)
     shapes = {"obs": {"shape": size}, "act": {}, "rew": {}, "next_obs": {"shape": size}, "done": {}}
-    buffer = wanted("cpprb", "cpprb").ReplayBuffer(agents * length, shapes)
-    rows = _rows(agents, size)
-
-    def add() -> float:
-        buffer.add(obs=rows[0], act=rows[1], rew=rows[2], next_obs=rows[3], done=rows[4])
-        return len(rows[0])
-
-    def sample() -> float:
-        for _ in range(agents):
-            buffer.sample(batch)
-        return len(rows[0]) * int(batch)
-
-    for _ in range(length):
-        add()
-    return Work(add if question == "add" else sample)
+    buffer = wanted("cpprb", "cpprb").ReplayBuffer(asked.agents * asked.length, shapes)
+    decisions = dict(zip(("obs", "act", "rew", "next_obs", "done"), rows, strict=True))
+    return asked.work(lambda: buffer.add(**decisions), lambda: buffer.sample(asked.batch))
 
 
 def sb3_replay(settings: Settings) -> Work:
     """Stable-Baselines3's replay buffer, asked the same as cpprb's."""
-    question, agents, length, size, batch = take(settings, question="add", agents=1000, length=256, size=96, batch=32)
-    expect_nothing(settings, "sb3_replay")
-    buffers, spaces = (
-        wanted("stable_baselines3.common.buffers", "stable-baselines3"),
-        wanted("gymnasium.spaces", "gymnasium"),
+    asked = _Replay.of(settings, "sb3_replay")
+    buffers = wanted("stable_baselines3.common.buffers", "stable-baselines3")
+    spaces = wanted("gymnasium.spaces", "gymnasium")
+    box, rows = spaces.Box(-np.inf, np.inf, (asked.size,), np.float32), _rows(asked.agents, asked.size)
+    buffer = buffers.ReplayBuffer(
+        asked.agents * asked.length, box, spaces.Discrete(ACTIONS), device="cpu", n_envs=asked.agents
     )
-    box = spaces.Box(-np.inf, np.inf, (size,), np.float32)
-    buffer = buffers.ReplayBuffer(agents * length, box, spaces.Discrete(ACTIONS), device="cpu", n_envs=agents)
-    rows = _rows(agents, size)
-    infos: list[dict[str, Any]] = [{} for _ in range(agents)]
+    decisions = (rows[0], rows[3], rows[1], rows[2], rows[4], [{} for _ in range(asked.agents)])
+    return asked.work(lambda: buffer.add(*decisions), lambda: buffer.sample(asked.batch))
 
-    def add() -> float:
-        buffer.add(rows[0], rows[3], rows[1], rows[2], rows[4], infos)
-        return len(rows[0])
 
-    def sample() -> float:
-        for _ in range(agents):
-            buffer.sample(batch)
-        return len(rows[0]) * int(batch)
+class _Replay(NamedTuple):
+    """What is asked of one buffer for all agents."""
 
-    for _ in range(length):
-        add()
-    return Work(add if question == "add" else sample)
+    question: str
+    agents: int
+    length: int
+    size: int
+    batch: int
+
+    @classmethod
+    def of(cls, settings: Settings, work: str) -> _Replay:
+        one = cls(*take(settings, question="add", agents=1000, length=256, size=96, batch=32))
+        expect_nothing(settings, work)
+        return one
+
+    def work(self, add: Callable[[], Any], sample: Callable[[], Any]) -> Work:
+        """Adding to a full buffer, or drawing a batch for each agent from it."""
+        for _ in range(self.length):
+            add()
+
+        def call() -> float:
+            for _ in range(self.agents):
+                sample()
+            return self.agents * self.batch
+
+        def put() -> float:
+            add()
+            return self.agents
+
+        return Work(put if self.question == "add" else call)
 
 
 def sb3_learn(settings: Settings) -> Work:
