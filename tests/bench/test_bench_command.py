@@ -53,7 +53,7 @@ def test_a_suite_is_measured_kept_and_compared_with_itself(tmp_path: Path, capsy
     suite, kept = tmp_path / "tiny.toml", tmp_path / "baseline.json"
     suite.write_text(TINY)
     assert main(["bench", str(suite), "--repeats", "3", "--save-baseline", str(kept)]) == 0
-    assert "µs CPU a point" in capsys.readouterr().out
+    assert "µs CPU per point" in capsys.readouterr().out
     assert main(["bench", "--results", str(kept), "--baseline", str(kept), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     [verdict] = told["verdicts"]

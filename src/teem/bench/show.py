@@ -42,7 +42,7 @@ def _scenario(one: ScenarioResult) -> Iterable[RenderableType]:
 def _table(one: ScenarioResult) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
-    for name in (f"µs CPU a {one.unit}", f"{one.unit}s/s", *_more(one)):
+    for name in (f"µs CPU per {one.unit}", f"{one.unit}s/s", *_more(one)):
         table.add_column(name, justify="right")
     for name, case in one.cases.items():
         table.add_row(name, *_row(case, one))

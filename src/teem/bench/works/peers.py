@@ -18,8 +18,11 @@ def mesa(settings: Settings) -> Work:
     expect_nothing(settings, "mesa")
     module = wanted("mesa.examples.advanced.wolf_sheep.model", "mesa")
 
+    devs = wanted("mesa.experimental.devs", "mesa")
+
     def begin() -> Any:
-        return module.WolfSheep(width=side, height=side, initial_sheep=sheep, initial_wolves=wolves, seed=7)
+        given = {"width": side, "height": side, "initial_sheep": sheep, "initial_wolves": wolves}
+        return module.WolfSheep(simulator=devs.ABMSimulator(), seed=7, **given)
 
     model, steps = begin(), 0
 
@@ -120,7 +123,7 @@ def sb3_replay(settings: Settings) -> Work:
     buffer = buffers.ReplayBuffer(
         asked.agents * asked.length, box, spaces.Discrete(ACTIONS), device="cpu", n_envs=asked.agents
     )
-    decisions = (rows[0], rows[3], rows[1], rows[2], rows[4], [{} for _ in range(asked.agents)])
+    decisions: tuple[Any, ...] = (rows[0], rows[3], rows[1], rows[2], rows[4], [{} for _ in range(asked.agents)])
     return asked.work(lambda: buffer.add(*decisions), lambda: buffer.sample(asked.batch))
 
 
