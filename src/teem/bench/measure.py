@@ -160,7 +160,7 @@ def summarise(scenario: Scenario, effort: Effort, launches: list[Launch]) -> Sce
         key = (scenario.name, case)
         if key in launches[0].ready:
             samples = tuple(tuple(one.samples[key]) for one in launches)
-            first = next(iter(cases.values()), None)
+            first = None if scenario.sweep else next(iter(cases.values()), None)
             cases[case] = _summary(task, launches[0].ready[key], samples, first)
     return ScenarioResult(
         about=scenario.about,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from math import ceil
 from time import perf_counter, process_time
@@ -90,8 +89,7 @@ class Bench:
         before = rss_mb()
         work = prepare(command.task.work, command.task.settings)
         work.call()  # compiles
-        taken = min(_seconds(work.call) for _ in range(2))
-        calls = command.task.calls or min(MOST_CALLS, max(1, ceil(command.repeat_s / max(taken, 1e-9))))
+        calls = command.task.calls or _calls(work, command.repeat_s)
         if command.task.doubled:
             calls = max(calls, ceil(1 / command.task.doubled))
         gc.freeze()
@@ -130,10 +128,14 @@ def _short(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _seconds(call: Callable[[], float]) -> float:
-    begun = perf_counter()
-    call()
-    return perf_counter() - begun
+def _calls(work: Work, seconds: float) -> int:
+    """How many calls take this long, by the quicker of two."""
+    taken = []
+    for _ in range(2):
+        begun = perf_counter()
+        work.call()
+        taken.append(perf_counter() - begun)
+    return min(MOST_CALLS, max(1, ceil(seconds / max(min(taken), 1e-9))))
 
 
 def serve(commands: TextIO, answers: TextIO) -> None:

@@ -72,7 +72,7 @@ def pettingzoo(settings: Settings) -> Work:
     """PettingZoo's pursuit, random actions; the unit is an agent-step."""
     [agents] = take(settings, agents=8)
     expect_nothing(settings, "pettingzoo")
-    env = wanted("pettingzoo.sisl.pursuit_v4", "'pettingzoo[sisl]'").parallel_env(n_pursuers=agents)
+    env = wanted("pettingzoo.sisl.pursuit_v5", "'pettingzoo[sisl]'").parallel_env(n_pursuers=agents)
     draws = np.random.default_rng(7)
     env.reset(seed=7)
 
