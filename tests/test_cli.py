@@ -39,7 +39,7 @@ def teem(*arguments: str, cwd: Path, timeout: float = 60, **environment: str) ->
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "what shall be done? give one of run, resume, evaluate, doctor, profile, worlds"),
+        ([], "what shall be done? give one of run, resume, evaluate, doctor, profile, bench, worlds"),
         (["rum"], "rum is no verb: did you mean run?"),
         (
             ["run"],

@@ -1,4 +1,4 @@
-"""The verbs: run, resume, evaluate, doctor, profile, worlds."""
+"""The verbs: run, resume, evaluate, doctor, profile, bench, worlds."""
 
 from __future__ import annotations
 
@@ -137,7 +137,14 @@ def doctor(given: Namespace) -> int:
 
 def profile(given: Namespace) -> int:
     """Show why a world or a run is as fast, and as large, as it is."""
-    from teem.profile.command import profile as measure
+    from teem.profile.command import profile as look
+
+    return look(given)
+
+
+def bench(given: Namespace) -> int:
+    """Measure named scenarios, or compare what was measured; exit 1 if something has become slower."""
+    from teem.bench.command import bench as measure
 
     return measure(given)
 
@@ -160,5 +167,6 @@ VERBS: dict[str, Callable[[Namespace], int]] = {
     "evaluate": evaluate,
     "doctor": doctor,
     "profile": profile,
+    "bench": bench,
     "worlds": worlds,
 }

@@ -147,6 +147,7 @@ def build_parser(world: str | None = None) -> tuple[ArgumentParser, dict[str, Ar
     )
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     _describe_profile(verb("profile", "Show why a world or a run is as fast, and as large, as it is"))
+    _describe_bench(verb("bench", "Measure named scenarios; exit 1 if one is slower than its baseline allows"))
     listing = verb("worlds", "List the ready-made worlds")
     listing.add_argument("--json", action="store_true", help="print them as JSON")
     return parser, verbs
@@ -165,6 +166,23 @@ def _describe_profile(parser: ArgumentParser) -> None:
         help="what `line` looks at, package.module:function or :Class.method; may be given again (default: the loop)",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the summary as one line of JSON")
+
+
+def _describe_bench(parser: ArgumentParser) -> None:
+    """The options of `bench`."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="suites, scenarios or TOML files (default: all)")
+    parser.add_argument("--list", action="store_true", help="list what there is")
+    parser.add_argument("--quick", action="store_true", help="smaller and shorter: hints, not figures")
+    parser.add_argument("--repeats", type=int, metavar="N", help="rounds of each case (default: 25, or 9 if quick)")
+    parser.add_argument("--launches", type=int, metavar="N", help="how often everything is begun anew (default: 1)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="keep the results, as JSON")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw what was swept, as SVG")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="take kept results instead of measuring")
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="compare with kept results, or a baseline")
+    parser.add_argument(
+        "--save-baseline", type=Path, metavar="FILE", help="keep the results as this processor's in a baseline"
+    )
+    parser.add_argument("--json", action="store_true", help="print everything as one line of JSON")
 
 
 def _describe_run(parser: ArgumentParser, world: str | None) -> None:

@@ -269,7 +269,7 @@ def test_what_is_covered_is_what_is_read(alive: Run) -> None:
     """A counter that covers an attribute of the run rises with it."""
     before = alive.watch.registry.read()
     steps(alive, 30)()
-    alive.collector.hand_over()  # type: ignore[union-attr]
+    alive.recorder.wait_flushed(alive.recorder.start_flush())  # type: ignore[union-attr]
     after = alive.watch.registry.read()
     assert alive.watch.registry.failed == {}
     for name in ("steps", "agent_steps", "record_rows", "step_seconds"):

@@ -1,0 +1,1 @@
+"""Named scenarios measured, fitted and compared: `teem bench`."""
