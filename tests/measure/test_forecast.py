@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,7 +84,12 @@ PLANTED: dict[Plant, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("seed", range(5))
+def some(seeds: int, fast: int) -> list[Any]:
+    """All seeds, of which the first few are tried each time and the others where slow tests are asked for."""
+    return [pytest.param(seed, marks=[pytest.mark.slow] if seed >= fast else []) for seed in range(seeds)]
+
+
+@pytest.mark.parametrize("seed", some(5, 1))
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 def test_a_tenth_of_a_run_tells_when_its_leak_comes_to_the_limit(plant: Plant, seed: int) -> None:
     what, cause = PLANTED[plant]
@@ -93,14 +99,14 @@ def test_a_tenth_of_a_run_tells_when_its_leak_comes_to_the_limit(plant: Plant, s
     assert alarms[what].steps[0] == pytest.approx(0.9 * END, rel=0.25)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", some(2, 1))
 def test_threads_that_stay_are_blamed_for_what_slows_all_alike(seed: int) -> None:
     alarms = {alarm.name: alarm for alarm in watched(200 + seed, threads_that_stay, SAMPLES // 4).alarms}
     assert "threads" in alarms["threads"].cause
     assert "frame" not in alarms or "threads" in alarms["frame"].cause
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", some(20, 4))
 def test_a_clean_run_raises_no_alarm(seed: int) -> None:
     watched.early.clear()  # type: ignore[attr-defined]
     assert watched(seed, nothing, 300, of=300).alarms == ()

@@ -59,6 +59,7 @@ def _unimported(source: str, agents: int | None) -> Any:
             forget_channel("planted")
 
 
+@pytest.mark.slow  # four plays
 def test_a_slow_function_of_the_users_own_is_the_largest_cost(slow: str, capsys: Any) -> None:
     pytest.importorskip("psutil", reason="of the extra `profile`, and so py-spy")
     assert main(["profile", slow, "--phase", "macro", "--agents", "20", "--steps", "30", "--json"]) == 0

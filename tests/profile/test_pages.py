@@ -88,6 +88,7 @@ def test_what_a_piece_of_work_takes_and_leaves_is_told_apart() -> None:
     assert left >= 300_000
 
 
+@pytest.mark.slow  # kernels of every index
 def test_every_index_answers_on_its_own(small: bench.Bench) -> None:
     part = space.measure_space(small)
     for kind in space.KINDS:
