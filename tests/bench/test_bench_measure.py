@@ -168,6 +168,7 @@ def test_a_planted_fault_does_its_part_of_the_calls_twice_and_counts_them_once(m
     assert isinstance(ready, Ready) and ready.calls == 4
     before = counted.calls
     samples = [bench.answer(Measure("x")) for _ in range(4)]
+    bench.close()
     assert counted.calls - before == 20
     assert all(isinstance(one, Measured) and one.sample.units == 4 for one in samples)
 

@@ -118,9 +118,10 @@ class Bench:
         return Measured(Sample(_short(wall), _short(spent), units, (python, memory, arithmetic)))
 
     def close(self) -> None:
-        """Let every work go."""
+        """Let every work go, and the collector see what was there before."""
         for work, _, _ in self._held.values():
             work.close()
+        gc.unfreeze()
 
 
 def _short(value: float) -> float:
