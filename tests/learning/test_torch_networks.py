@@ -67,7 +67,9 @@ def test_torch_takes_threads_where_there_is_work_for_them(
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
-@pytest.mark.parametrize("learning", [{}, {"algorithm": "ppo", "ppo": PpoSettings(horizon=15)}])
+@pytest.mark.parametrize(
+    "learning", [{}, pytest.param({"algorithm": "ppo", "ppo": PpoSettings(horizon=15)}, marks=pytest.mark.slow)]
+)
 def test_compiled_learning_equals_eager(settle, live, learning: dict) -> None:
     populations = [settle(backend=backend, **learning) for backend in ("torch", "compiled")]
     own = [policies.cohorts[0].networks.own for _, policies in populations]

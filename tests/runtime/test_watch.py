@@ -87,6 +87,7 @@ def test_the_bits_are_the_same_whether_it_is_measured_or_not(make: Callable[...,
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.slow  # in a process of its own: memory that others gave back hides what it takes
 def test_a_list_that_nobody_bounds_is_foretold_by_name(make: Callable[..., Run]) -> None:
     run = make(steps=0, forecast__memory_limit=(rss_mb() or 0.0) + 1000)
     tracker: list[bytes] = []
