@@ -209,7 +209,7 @@ def _size(value: object) -> float | None:
 ALIVE = {
     # what rises in a run without being a count of what happened, or is told under another name
     "Farm._observed_step", "Watch._next", "Watch._look_at", "Recorder._held_until", "Checkpointer.last_step",
-    "Population.living", "Notes.failing", "Trace._stride",
+    "Population.living", "Notes.failing", "Trace._stride", "Watch._rates",
 }  # fmt: skip
 
 
