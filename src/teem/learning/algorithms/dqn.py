@@ -129,7 +129,7 @@ class DQN(Learner):
         """The actions of the highest value, or with probability epsilon any legal ones."""
         flat = observation.values.reshape(len(observation.values), -1)
         epsilon = self._never if greedy else self.gauges.epsilon
-        thinking = self._acting.thinking(epsilon, ids, rows, step, self._seed)
+        thinking = (rows, ids) if greedy else self._acting.thinking(epsilon, ids, rows, step, self._seed)
         if len(thinking[0]):
             self.value(flat, *thinking, step, self._values, greedy=greedy)
         given = (self._values, observation.mask, epsilon, ids, rows, step, self._seed)
