@@ -66,6 +66,8 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             policies=SimpleNamespace(gauges=gauges),
             recorder=SimpleNamespace(rows=100, dropped=0, waited_s=0.0),
             watch=SimpleNamespace(alarms=(), warnings=list),
+            memory=SimpleNamespace(plan=None),
+            garbage=SimpleNamespace(as_dict=lambda: None),
         )
 
     return make

@@ -7,6 +7,7 @@ from math import ceil
 
 from teem.config.check_apart import apart_faults
 from teem.config.check_cohorts import cohort_faults, faults_of_each
+from teem.config.check_growth import growth_faults
 from teem.config.check_measure import measure_faults
 from teem.config.check_treasure import treasure_faults
 from teem.config.cohorts import NETWORKS, VALUED
@@ -56,6 +57,7 @@ def _population(config: Config) -> Iterator[Fault]:
             "population.capacity",
             ("population.founders",),
         )
+    yield from growth_faults(config)
 
 
 def _learning(learning: LearningSettings) -> Iterator[Fault]:
