@@ -66,6 +66,8 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             policies=SimpleNamespace(gauges=gauges),
             recorder=SimpleNamespace(rows=100, dropped=0, waited_s=0.0),
             watch=SimpleNamespace(alarms=(), warnings=list),
+            governing=SimpleNamespace(target_ms=None, report=lambda: None),
+            watchdog=SimpleNamespace(report=lambda: None),
         )
 
     return make

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from teem.config.crawlers import CrawlersSettings
 from teem.config.farm import FarmSettings
+from teem.config.governor import GovernorSettings, WatchdogSettings
 from teem.config.treasure import TreasureSettings
 
 WorldSettings = FarmSettings | CrawlersSettings | TreasureSettings  # of a run; the first is the default
@@ -321,6 +322,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ray: RaySettings = RaySettings()
     metrics: MetricsSettings = MetricsSettings()
     forecast: ForecastSettings = ForecastSettings()
+    governor: GovernorSettings = GovernorSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
 
     @property
     def capacity(self) -> int:

@@ -24,7 +24,9 @@ from teem.record.collect import Collector
 from teem.record.folder import RunFolder
 from teem.record.schema import rewind
 from teem.runtime.cohorts import least_trained, standings
+from teem.runtime.governing import Governing
 from teem.runtime.watch import Watch
+from teem.runtime.watchdog import Watchdog
 from teem.state import State
 from teem.threads import Threads
 from teem.version import __version__
@@ -71,6 +73,8 @@ class Run:
         )
         cohort_of = self.policies.cohort_of
         self.collector = Collector(self.world, config, self.recorder, cohort_of) if self.recorder else None
+        self.watchdog = Watchdog(self)
+        self.governing = Governing(self)
         if resumed:
             self._go_on_from(resumed)
         if self.collector:
@@ -98,6 +102,8 @@ class Run:
         """Go on from what another run saved, in a fresh folder: its record begins here, the other stays as it is."""
         run = cls.create(config, folder, progress)
         run._go_on_from(saved)
+        if run.governing.changes:
+            run.governing.record("branched")
         return run
 
     @property
@@ -107,6 +113,8 @@ class Run:
 
     def advance(self) -> Outcome:
         """Make one step."""
+        self.governing.before_step()
+        self.watchdog.begin()
         begun = perf_counter_ns()
         spans, policies = self.spans, self.policies
         with spans("observe"):
@@ -129,13 +137,20 @@ class Run:
         self._save_when_due()
         self._clock(begun)
         self.watch.on_step()
+        self.watchdog.end()
         return outcome
 
     def play(self, on_step: Callable[[Run, Outcome], None], stop: Callable[[], bool]) -> str:
-        """Step until done: "steps", "interrupted" (`stop` said so) or "extinct" (nobody is left, none reseeded)."""
+        """Step until done: "steps", "interrupted" (`stop` said so), "stalled" (the watchdog did) or "extinct".
+
+        It is extinct when nobody is left, and none is reseeded.
+        """
+        self.watchdog.playing = True
         while not self.config.steps or self.step < self.config.steps:
             if stop():
                 return "interrupted"
+            if self.watchdog.stall.why:
+                return "stalled"
             if not len(self.world.population.living) and self.config.population.extinction == "stop":
                 return "extinct"
             on_step(self, self.advance())
@@ -163,6 +178,7 @@ class Run:
             self.collector.hand_over()
             self.recorder.close()
         self.watch.close()
+        self.watchdog.close()
         self.threads.close()
         self.folder.log("ended", step=self.step, reason=reason)
 
@@ -189,7 +205,7 @@ class Run:
 
     def _save_when_due(self) -> None:
         self.checkpointer.expect_success()
-        every = self.config.checkpoint.every
+        every = self.config.checkpoint.every * self.governing.controls.snapshots
         if every and self.step % every == 0:
             self.save()
 
@@ -200,6 +216,7 @@ class Run:
             "world": self.world.state(),
             "policies": policies,
             "totals": asdict(self.totals),
+            "governing": self.governing.state(),
         }
         return state | ({"record": self.collector.state()} if self.collector else {})
 
@@ -217,6 +234,7 @@ class Run:
         self.world.load_state(state["world"])
         self.policies.load_state(state["policies"])
         self.totals = msgspec.convert(state["totals"], Totals)
+        self.governing.load_state(state["governing"])
         if self.collector and "record" in state:
             self.collector.load_state(state["record"])
 

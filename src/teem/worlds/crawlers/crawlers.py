@@ -30,7 +30,7 @@ from teem.worlds.crawlers.settle import anywhere, bear, founders, heirs, lifespa
 from teem.worlds.crawlers.terrain import Terrain
 from teem.worlds.crawlers.view import View
 from teem.worlds.tokens import Tokens
-from teem.worlds.turns import turns_of
+from teem.worlds.turns import Turns, turns_of
 
 Slots = NDArray[np.int32]
 
@@ -58,7 +58,7 @@ class Crawlers:
         self._seed = config.seed
         self._threads = threads
         self._spans = spans
-        self.turns = turns_of(config)
+        self._usual_turns = self._coming_turns = self.turns = turns_of(config)
         self.step_count = 0
         control = self._control = control_of(settings)
         self.continuous, self.actions, self.rest = control.continuous, control.actions, control.rest
@@ -115,6 +115,7 @@ class Crawlers:
     def step(self, action: Action) -> Outcome:
         """Apply every rule once, in this order."""
         alive = self._begin(action)
+        self.turns = self._coming_turns  # whose decision ends now decides in these turns again
         ids = self.population.id[alive]
         self._crawl(alive)
         ledger = {"eaten": self._eat(alive), "taken": self._metabolise(alive)}
@@ -144,6 +145,11 @@ class Crawlers:
         )
         self.step_count += 1
         return outcome
+
+    def stretch(self, times: int) -> Turns:
+        """Let decisions last so many times what the settings say, from those on that end in the next step."""
+        self._coming_turns = self._usual_turns.stretched(times)
+        return self._coming_turns
 
     def _due(self, living: Slots, step: int) -> Slots:
         """Those of the living who decide before this step."""
@@ -317,6 +323,7 @@ class Crawlers:
         """Population, bodies and their motion, ground, food, fame and guests."""
         return {
             "step_count": self.step_count,
+            "stretch": self._coming_turns.every // self._usual_turns.every,
             "population": self.population.state(),
             "creatures": self.creatures.state(),
             "plan": self.plan.state(),
@@ -332,6 +339,7 @@ class Crawlers:
     def load_state(self, state: State) -> None:
         """Continue from a saved state of crawlers with the same settings."""
         self.step_count = int(state["step_count"])
+        self.turns = self.stretch(int(state["stretch"]))
         self.population.load_state(state["population"])
         self.creatures.load_state(state["creatures"])
         self.plan.load_state(state["plan"])
