@@ -68,6 +68,8 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             watch=SimpleNamespace(alarms=(), warnings=list),
             governing=SimpleNamespace(target_ms=None, report=lambda: None),
             watchdog=SimpleNamespace(report=lambda: None),
+            memory=SimpleNamespace(plan=None),
+            garbage=SimpleNamespace(as_dict=lambda: None),
         )
 
     return make

@@ -73,6 +73,8 @@ EXCUSED = {
     "Forecaster._agreed": "one a target",
     "Governor._count": "since the last change",
     "Stall._now": "a moment", "Stall.seconds": "of the step in progress", "Watchdog._begun": "a step's number",
+    "Garbage.collections": "Python's own counts have them", "Garbage._credit": "seconds saved up, and capped",
+    "Memory._rows": "a place among the slots",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from math import ceil
 from teem.config.check_apart import apart_faults
 from teem.config.check_cohorts import cohort_faults, faults_of_each
 from teem.config.check_governor import governor_faults
+from teem.config.check_growth import growth_faults
 from teem.config.check_measure import measure_faults
 from teem.config.check_treasure import treasure_faults
 from teem.config.cohorts import NETWORKS, VALUED
@@ -58,6 +59,7 @@ def _population(config: Config) -> Iterator[Fault]:
             "population.capacity",
             ("population.founders",),
         )
+    yield from growth_faults(config)
 
 
 def _learning(learning: LearningSettings) -> Iterator[Fault]:

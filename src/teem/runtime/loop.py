@@ -16,6 +16,7 @@ from teem.config.settings import Config
 from teem.errors import TeemError
 from teem.learning.build import build_policies
 from teem.learning.policies import Policies
+from teem.measure.garbage import Garbage
 from teem.measure.spans import Spans
 from teem.record import checkpoint
 from teem.record.checkpoint import Checkpoint, Checkpointer
@@ -25,6 +26,7 @@ from teem.record.folder import RunFolder
 from teem.record.schema import rewind
 from teem.runtime.cohorts import least_trained, standings
 from teem.runtime.governing import Governing
+from teem.runtime.memory import Memory
 from teem.runtime.watch import Watch
 from teem.runtime.watchdog import Watchdog
 from teem.state import State
@@ -63,6 +65,8 @@ class Run:
         self.threads = Threads(config.runtime.threads or os.cpu_count() or 1)
         self.world = make_world(config, self.threads, self.spans, folder.path, progress)
         self.policies = build(config, self.world, self.threads)
+        self.memory = Memory(self)
+        self.garbage = Garbage(config.runtime.collect)
         self.checkpointer = Checkpointer(folder.checkpoints, config.checkpoint.keep, self.spans)
         if resumed:
             if config.record.enabled:
@@ -79,6 +83,7 @@ class Run:
             self._go_on_from(resumed)
         if self.collector:
             self.collector.start(resumed=resumed is not None)
+        self.memory.begin(self)
         self.watch = Watch(self)
 
     @classmethod
@@ -104,6 +109,7 @@ class Run:
         run._go_on_from(saved)
         if run.governing.changes:
             run.governing.record("branched")
+        run.memory.begin(run)
         return run
 
     @property
@@ -135,6 +141,9 @@ class Run:
             self._record(outcome)  # handed over
         self._count(outcome, updates)
         self._save_when_due()
+        self.memory.on_step()
+        with spans("collect"):
+            self.garbage.on_step((perf_counter_ns() - begun) / 1e9)  # between steps, and little at a time
         self._clock(begun)
         self.watch.on_step()
         self.watchdog.end()
@@ -146,14 +155,15 @@ class Run:
         It is extinct when nobody is left, and none is reseeded.
         """
         self.watchdog.playing = True
-        while not self.config.steps or self.step < self.config.steps:
-            if stop():
-                return "interrupted"
-            if self.watchdog.stall.why:
-                return "stalled"
-            if not len(self.world.population.living) and self.config.population.extinction == "stop":
-                return "extinct"
-            on_step(self, self.advance())
+        with self.garbage:
+            while not self.config.steps or self.step < self.config.steps:
+                if stop():
+                    return "interrupted"
+                if self.watchdog.stall.why:
+                    return "stalled"
+                if not len(self.world.population.living) and self.config.population.extinction == "stop":
+                    return "extinct"
+                on_step(self, self.advance())
         return "steps"
 
     def save(self) -> None:
@@ -179,6 +189,7 @@ class Run:
             self.recorder.close()
         self.watch.close()
         self.watchdog.close()
+        self.memory.close()
         self.threads.close()
         self.folder.log("ended", step=self.step, reason=reason)
 

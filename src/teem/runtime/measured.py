@@ -55,8 +55,6 @@ def _being_saved(run: Run) -> Value:
     return int(run.checkpointer.under_way)
 
 
-FILLED = "filled_megabytes"
-
 METRICS: tuple[Metric, ...] = (
     counter(
         "steps", "steps made since the world began", "step", "Farm.step_count Crawlers.step_count Treasure.step_count"
@@ -78,7 +76,7 @@ METRICS: tuple[Metric, ...] = (
     gauge("least_trained_updates", "the fewest updates that anybody has had who is old enough for one", least_trained),
     gauge("loss", "the median of the living's last losses", _loss),
     gauge("epsilon", "how often an agent tries something at random, on average", _epsilon),
-    gauge(FILLED, "memory of networks, replays and rollouts that has been written so far", "watch.filling.megabytes"),
+    gauge("slots_ready", "agents that there is memory for now", "world.population.size", "Population.size"),
     gauge("faults", "numbers of the living that were not finite and held back", _faults),
     counter("record_rows", "rows handed over to the writer", "recorder.rows", "Recorder.rows"),
     counter("record_dropped", "rows refused because the writer lagged", "recorder.dropped", "Recorder.dropped"),
@@ -86,6 +84,8 @@ METRICS: tuple[Metric, ...] = (
     gauge(
         "record_held_bytes", "bytes held back to be handed over together", "recorder.held_bytes", "Recorder._held_bytes"
     ),
+    counter("collect_seconds", "time spent collecting garbage between steps", "garbage.seconds", "Garbage.seconds"),
+    gauge("collect_longest_seconds", "the longest that a collection between steps took", "garbage.longest_s"),
     counter("checkpoints", "checkpoints written", "checkpointer.saved", "Checkpointer.saved"),
     gauge("checkpoint_seconds", "what writing the newest checkpoint took", "checkpointer.last_seconds"),
     gauge("checkpoint_bytes", "what the newest checkpoint takes", "checkpointer.last_bytes"),
@@ -220,32 +220,3 @@ HOUSEHOLD_CONTAINERS: tuple[Container, ...] = (
         "losses", "losses that count for the most restarts", _losses, "Supervisor._when Fleet._when Place.lost_at"
     ),
 )
-
-
-class Filling:
-    """The memory that the system lends when it is first written: of networks, replays and rollouts of those who live.
-
-    It grows as a run fills it, up to what was asked for at the start, and is no leak.
-    """
-
-    def __init__(self, run: Run) -> None:
-        capacity = run.world.population.capacity
-        self._run = run
-        self._used = np.zeros(capacity, np.bool_)  # [capacity] slots where somebody has lived
-        self._held = [np.zeros(capacity, np.int64) for _ in run.policies.cohorts]  # most that each has remembered
-
-    @property
-    def megabytes(self) -> float:
-        """What has been written so far."""
-        self._used[self._run.world.population.living] = True
-        rows, total = int(self._used.sum()), 0.0
-        for cohort, held in zip(self._run.policies.cohorts, self._held, strict=True):
-            if isinstance(cohort, Learner):
-                total += rows * sum(each[:1].nbytes for each in cohort.networks.own.padded)
-            if isinstance(cohort, DQN):
-                ring = cohort.replay
-                np.maximum(held, np.minimum(ring.added, ring.length), out=held)
-                total += float(held.sum()) / ring.length * sum(column[:1].nbytes for column in ring.ring())
-            if isinstance(cohort, PPO):
-                total += rows * cohort.rollouts.row_bytes
-        return total / 1e6

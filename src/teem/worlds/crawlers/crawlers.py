@@ -62,7 +62,7 @@ class Crawlers:
         self.step_count = 0
         control = self._control = control_of(settings)
         self.continuous, self.actions, self.rest = control.continuous, control.actions, control.rest
-        self.population = Population(capacity, len(TRAITS))
+        self.population = Population(capacity, len(TRAITS), *config.growth)
         self.creatures = Creatures.of(capacity)
         self.fame = HallOfFame(config.population.fame, len(TRAITS))
         self.guests = Guests(config.population.fame, len(TRAITS))
@@ -325,14 +325,14 @@ class Crawlers:
             "step_count": self.step_count,
             "stretch": self._coming_turns.every // self._usual_turns.every,
             "population": self.population.state(),
-            "creatures": self.creatures.state(),
-            "plan": self.plan.state(),
-            "physics": self.physics.state(),
+            "creatures": self.population.saved(self.creatures.columns()),
+            "plan": self.population.saved(self.plan.columns()),
+            "physics": self.physics.state(self.population.size),
             "terrain": self.terrain.state(),
             "food": self.food.state(),
             "fame": self.fame.state(),
             "guests": self.guests.state(),
-            "action": self._action.copy(),
+            "action": self._action[: self.population.size].copy(),
             "view": self._view.state(),
         }
 
@@ -341,14 +341,15 @@ class Crawlers:
         self.step_count = int(state["step_count"])
         self.turns = self.stretch(int(state["stretch"]))
         self.population.load_state(state["population"])
-        self.creatures.load_state(state["creatures"])
-        self.plan.load_state(state["plan"])
+        self.population.load("world.creatures", self.creatures.columns(), state["creatures"])
+        self.population.load("world.plan", self.plan.columns(), state["plan"])
         self.physics.load_state(state["physics"])
         self.terrain.load_state(state["terrain"])
         self.food.load_state(state["food"], self.terrain)
         self.fame.load_state(state["fame"])
         self.guests.load_state(state["guests"])
-        self._action[:] = state["action"]
+        self.population.load("world", {"action": self._action}, state)
+        self._action[self.population.size :] = self.rest
         self._view.load_state(state["view"])
         self._observed_step = -1
         self.physics.read()
