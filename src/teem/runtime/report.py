@@ -49,6 +49,7 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
                 "dropped": run.recorder.dropped,
                 "waited_s": run.recorder.waited_s,
             },
+            "execution": run.pools.told(),
             "rss_mb_peak": rss_mb_peak(),
             "alarms": [one.as_dict() for one in run.watch.alarms],
             "machine": machine(),
