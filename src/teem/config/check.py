@@ -271,6 +271,15 @@ def _crawlers(world: CrawlersSettings) -> Iterator[Fault]:
             "world.turns",
             ("world.decision",),
         )
+    weary = world.immobile * world.energy_max
+    for name, who in (("energy", "founders"), ("birth_energy", "the newborn")):
+        if getattr(world, name) < weary:
+            yield Fault(
+                f"world.{name} is {getattr(world, name)} but world.immobile is {world.immobile}, {weary:g} J: {who} "
+                f"could not move, so raise {name}, or lower immobile (0: nobody is ever immobile)",
+                f"world.{name}",
+                ("world.immobile", "world.energy_max"),
+            )
     if 0 < world.stranded <= world.decision:
         yield Fault(
             f"world.stranded is {world.stranded} but world.decision is {world.decision}: everybody would be set "

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from teem.config.dump import dump_config
 from teem.config.settings import Config
 from teem.errors import TeemError
+from teem.execution import Execution
 from teem.learning.build import build_policies
 from teem.learning.policies import Policies
 from teem.measure.garbage import Garbage
@@ -27,6 +28,7 @@ from teem.record.schema import rewind
 from teem.runtime.cohorts import least_trained, standings
 from teem.runtime.governing import Governing
 from teem.runtime.memory import Memory
+from teem.runtime.pools import Pools
 from teem.runtime.watch import Watch
 from teem.runtime.watchdog import Watchdog
 from teem.state import State
@@ -62,12 +64,13 @@ class Run:
         self.folder = folder
         self.spans = Spans()
         self.totals = Totals()
-        self.threads = Threads(config.runtime.threads or os.cpu_count() or 1)
-        self.world = make_world(config, self.threads, self.spans, folder.path, progress)
-        self.policies = build(config, self.world, self.threads)
+        self.pools = Pools(config.runtime.threads or os.cpu_count() or 1, config.runtime.execution)
+        self.world = make_world(config, self.pools.physics, self.spans, folder.path, progress)
+        self.policies = build(config, self.world, self.pools.ai)
         self.memory = Memory(self)
         self.garbage = Garbage(config.runtime.collect)
-        self.checkpointer = Checkpointer(folder.checkpoints, config.checkpoint.keep, self.spans)
+        background = self.pools["background"]
+        self.checkpointer = Checkpointer(folder.checkpoints, config.checkpoint.keep, self.spans, background)
         if resumed:
             if config.record.enabled:
                 rewind(folder.database, resumed.step - 1)
@@ -179,6 +182,11 @@ class Run:
 
             self.checkpointer.save(self.step, self._state(), {"version": __version__}, before)
 
+    def switch(self, execution: Execution) -> None:
+        """Share the agents' work in another way from the next call of a kernel on; it changes no bit."""
+        self.pools.execution = execution
+        self.folder.log("execution switched", step=self.step, execution=execution)
+
     def finish(self, reason: str) -> None:
         """Save, write everything and let the parts go; the folder stays held for the report."""
         if self.config.checkpoint.at_end and self.checkpointer.last_step != self.step:
@@ -190,7 +198,8 @@ class Run:
         self.watch.close()
         self.watchdog.close()
         self.memory.close()
-        self.threads.close()
+        for name, fault in self.pools.close().items():
+            self.folder.log("pool failed", pool=name, fault=fault)
         self.folder.log("ended", step=self.step, reason=reason)
 
     def _record(self, outcome: Outcome) -> None:

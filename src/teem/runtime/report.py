@@ -52,6 +52,7 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
             },
             "governor": run.governing.report(),
             "watchdog": run.watchdog.report(),
+            "execution": run.pools.told(),
             "rss_mb_peak": rss_mb_peak(),
             "memory": None if run.memory.plan is None else run.memory.plan.as_dict() | {"end_mb": run.memory.lent()},
             "collector": run.garbage.as_dict(),

@@ -39,7 +39,7 @@ class Crawlers:
     """Articulated creatures on endless ground; see `World` for the contract.
 
     A creature decides when it's its turn (`Turns`), and in between its action holds; a decision's reward is that of
-    all these steps together.
+    all these steps together. One that is too weary to move decides nothing: its last decision goes on until it can.
     """
 
     name = "crawlers"
@@ -119,9 +119,10 @@ class Crawlers:
         ids = self.population.id[alive]
         self._crawl(alive)
         ledger = {"eaten": self._eat(alive), "taken": self._metabolise(alive)}
+        self._tire(alive)
         self._judge(alive)
         decided = self.creatures.decided[alive]
-        ended = decided & self.turns.due(ids, self.step_count + 1)
+        ended = decided & self.turns.due(ids, self.step_count + 1) & ~self.creatures.immobile[alive]
         self._set_down(alive[ended])
         deaths, honours, ledger["lost"] = self._die(alive)
         births, ledger["seeded"] = self._breed()
@@ -153,7 +154,14 @@ class Crawlers:
 
     def _due(self, living: Slots, step: int) -> Slots:
         """Those of the living who decide before this step."""
-        return living[self.turns.due(self.population.id[living], step)]
+        return living[self.turns.due(self.population.id[living], step) & ~self.creatures.immobile[living]]
+
+    @property
+    def batches(self) -> dict[str, int]:
+        """How many of the living decide before the next step, let their action hold, or are too weary to move."""
+        living = self.population.living
+        deciding, immobile = len(self._due(living, self.step_count)), int(self.creatures.immobile[living].sum())
+        return {"deciding": deciding, "holding": len(living) - deciding - immobile, "immobile": immobile}
 
     def _begin(self, action: Action) -> Slots:
         """Take over new decisions, what is no action as rest, and clear what a step writes."""
@@ -200,6 +208,18 @@ class Crawlers:
             return float(
                 rules.metabolise(alive, self.physics.reading.energy, people.energy, people.health, self._terms)
             )
+
+    def _tire(self, alive: Slots) -> None:
+        """Turn the motors of the weary off, and of those who have recovered on again."""
+        if not self._settings.immobile:
+            return
+        immobile = self.creatures.immobile
+        with self._spans("world.tire"):
+            count = rules.tire(alive, self.population.energy, immobile, self._terms, self._some)
+            if count:
+                changed = self._some[:count].copy()
+                self.physics.drive(changed[immobile[changed]], by_torque=True)
+                self.physics.drive(changed[~immobile[changed]], by_torque=self.continuous)
 
     def _judge(self, alive: Slots) -> None:
         reading, creatures = self.physics.reading, self.creatures
