@@ -8,8 +8,10 @@ from msgspec import Meta, Struct
 
 from teem.config.crawlers import CrawlersSettings
 from teem.config.farm import FarmSettings
+from teem.config.governor import GovernorSettings, WatchdogSettings
 from teem.config.population import PopulationSettings
 from teem.config.treasure import TreasureSettings
+from teem.execution import Execution
 
 WorldSettings = FarmSettings | CrawlersSettings | TreasureSettings  # of a run; the first is the default
 Count = Annotated[int, Meta(ge=0)]
@@ -196,6 +198,13 @@ class RuntimeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """How the machine is used."""
 
     threads: Annotated[int, Meta(ge=0, le=256, description="threads; 0: as many as cores")] = 0
+    execution: Annotated[
+        Execution,
+        Meta(
+            description="how threads share the agents' work: not at all, a part each, several parts each, or whichever "
+            "was measured to be fastest; it changes no result"
+        ),
+    ] = "auto"
     mode: Annotated[
         Literal["lockstep", "async", "ray"],
         Meta(
@@ -317,6 +326,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ray: RaySettings = RaySettings()
     metrics: MetricsSettings = MetricsSettings()
     forecast: ForecastSettings = ForecastSettings()
+    governor: GovernorSettings = GovernorSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
 
     @property
     def capacity(self) -> int:

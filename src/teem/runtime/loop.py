@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from teem.config.dump import dump_config
 from teem.config.settings import Config
 from teem.errors import TeemError
+from teem.execution import Execution
 from teem.learning.build import build_policies
 from teem.learning.policies import Policies
 from teem.measure.garbage import Garbage
@@ -25,8 +26,11 @@ from teem.record.collect import Collector
 from teem.record.folder import RunFolder
 from teem.record.schema import rewind
 from teem.runtime.cohorts import least_trained, standings
+from teem.runtime.governing import Governing
 from teem.runtime.memory import Memory
+from teem.runtime.pools import Pools
 from teem.runtime.watch import Watch
+from teem.runtime.watchdog import Watchdog
 from teem.state import State
 from teem.threads import Threads
 from teem.version import __version__
@@ -60,12 +64,13 @@ class Run:
         self.folder = folder
         self.spans = Spans()
         self.totals = Totals()
-        self.threads = Threads(config.runtime.threads or os.cpu_count() or 1)
-        self.world = make_world(config, self.threads, self.spans, folder.path, progress)
-        self.policies = build(config, self.world, self.threads)
+        self.pools = Pools(config.runtime.threads or os.cpu_count() or 1, config.runtime.execution)
+        self.world = make_world(config, self.pools.physics, self.spans, folder.path, progress)
+        self.policies = build(config, self.world, self.pools.ai)
         self.memory = Memory(self)
         self.garbage = Garbage(config.runtime.collect)
-        self.checkpointer = Checkpointer(folder.checkpoints, config.checkpoint.keep, self.spans)
+        background = self.pools["background"]
+        self.checkpointer = Checkpointer(folder.checkpoints, config.checkpoint.keep, self.spans, background)
         if resumed:
             if config.record.enabled:
                 rewind(folder.database, resumed.step - 1)
@@ -75,6 +80,8 @@ class Run:
         )
         cohort_of = self.policies.cohort_of
         self.collector = Collector(self.world, config, self.recorder, cohort_of) if self.recorder else None
+        self.watchdog = Watchdog(self)
+        self.governing = Governing(self)
         if resumed:
             self._go_on_from(resumed)
         if self.collector:
@@ -103,6 +110,8 @@ class Run:
         """Go on from what another run saved, in a fresh folder: its record begins here, the other stays as it is."""
         run = cls.create(config, folder, progress)
         run._go_on_from(saved)
+        if run.governing.changes:
+            run.governing.record("branched")
         run.memory.begin(run)
         return run
 
@@ -113,6 +122,8 @@ class Run:
 
     def advance(self) -> Outcome:
         """Make one step."""
+        self.governing.before_step()
+        self.watchdog.begin()
         begun = perf_counter_ns()
         spans, policies = self.spans, self.policies
         with spans("observe"):
@@ -138,14 +149,21 @@ class Run:
             self.garbage.on_step((perf_counter_ns() - begun) / 1e9)  # between steps, and little at a time
         self._clock(begun)
         self.watch.on_step()
+        self.watchdog.end()
         return outcome
 
     def play(self, on_step: Callable[[Run, Outcome], None], stop: Callable[[], bool]) -> str:
-        """Step until done: "steps", "interrupted" (`stop` said so) or "extinct" (nobody is left, none reseeded)."""
+        """Step until done: "steps", "interrupted" (`stop` said so), "stalled" (the watchdog did) or "extinct".
+
+        It is extinct when nobody is left, and none is reseeded.
+        """
+        self.watchdog.playing = True
         with self.garbage:
             while not self.config.steps or self.step < self.config.steps:
                 if stop():
                     return "interrupted"
+                if self.watchdog.stall.why:
+                    return "stalled"
                 if not len(self.world.population.living) and self.config.population.extinction == "stop":
                     return "extinct"
                 on_step(self, self.advance())
@@ -164,6 +182,11 @@ class Run:
 
             self.checkpointer.save(self.step, self._state(), {"version": __version__}, before)
 
+    def switch(self, execution: Execution) -> None:
+        """Share the agents' work in another way from the next call of a kernel on; it changes no bit."""
+        self.pools.execution = execution
+        self.folder.log("execution switched", step=self.step, execution=execution)
+
     def finish(self, reason: str) -> None:
         """Save, write everything and let the parts go; the folder stays held for the report."""
         if self.config.checkpoint.at_end and self.checkpointer.last_step != self.step:
@@ -173,8 +196,10 @@ class Run:
             self.collector.hand_over()
             self.recorder.close()
         self.watch.close()
+        self.watchdog.close()
         self.memory.close()
-        self.threads.close()
+        for name, fault in self.pools.close().items():
+            self.folder.log("pool failed", pool=name, fault=fault)
         self.folder.log("ended", step=self.step, reason=reason)
 
     def _record(self, outcome: Outcome) -> None:
@@ -200,7 +225,7 @@ class Run:
 
     def _save_when_due(self) -> None:
         self.checkpointer.expect_success()
-        every = self.config.checkpoint.every
+        every = self.config.checkpoint.every * self.governing.controls.snapshots
         if every and self.step % every == 0:
             self.save()
 
@@ -211,6 +236,7 @@ class Run:
             "world": self.world.state(),
             "policies": policies,
             "totals": asdict(self.totals),
+            "governing": self.governing.state(),
         }
         return state | ({"record": self.collector.state()} if self.collector else {})
 
@@ -228,6 +254,7 @@ class Run:
         self.world.load_state(state["world"])
         self.policies.load_state(state["policies"])
         self.totals = msgspec.convert(state["totals"], Totals)
+        self.governing.load_state(state["governing"])
         if self.collector and "record" in state:
             self.collector.load_state(state["record"])
 

@@ -14,6 +14,7 @@ from teem.errors import UsageError
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
 from teem.runtime.cluster import load_ray
+from teem.runtime.governing import expect_replayable
 from teem.runtime.interrupt import Interrupts
 from teem.runtime.islands.archipelago import Archipelago, islands_saved
 from teem.runtime.loop import Run
@@ -24,6 +25,7 @@ from teem.runtime.processes.supervise import RECOVERED, Supervisor
 from teem.runtime.remote.fleet import Fleet
 from teem.runtime.report import build_report
 from teem.runtime.warmup import is_warm, warm
+from teem.runtime.watchdog import STALLED
 
 Apart = Supervisor | Archipelago | Fleet  # a run whose parts play elsewhere
 RUNS = Path("runs")  # where runs lie that were given no folder
@@ -34,6 +36,7 @@ def begin(config: Config, name: str, out: Path | None) -> Run | Apart:
     if config.runtime.mode == "ray":
         load_ray(config.ray.address)  # or say how to install it, before anything is written
     expect_page(config)
+    expect_replayable(config)
     _compile(config)
     there_before = [path for path in (RUNS, out) if path is not None and path.exists()]
     folder = RunFolder.create(out, f"{name}-{config.seed}", RUNS)
@@ -56,6 +59,7 @@ def go_on(path: Path, steps: str | None = None) -> Run | Apart:
         config = load_config(folder.config, {} if steps is None else {"steps": steps})
         _expect_steps_left(config, folder)
         expect_page(config)
+        expect_replayable(config)
         _compile(config)
         if steps is not None:
             folder.write_config(dump_config(config))
@@ -124,7 +128,9 @@ def _play_here(run: Run, interrupts: Interrupts, headless: bool) -> dict[str, An
 
 
 def exit_code(report: dict[str, Any]) -> int:
-    """0, or 4 when a process or an island was lost and replaced on the way."""
+    """0; 4 when a process or an island was lost and replaced on the way; 6 when the watchdog stopped the run."""
+    if report["reason"] == "stalled":
+        return STALLED
     return RECOVERED if any(report.get(mode, {}).get("restarts") for mode in ("async", "ray")) else 0
 
 

@@ -1,7 +1,7 @@
-"""The watch over a run: a sample now and then, and what a thread of its own makes of it, so that no step waits.
+"""The watch over a run: a sample now and then, and what a pool makes of it, so that no step waits.
 
-Between two steps the run's own counts are read, some microseconds every few seconds. The thread adds what the process
-takes, keeps the history, looks ahead, writes metrics.json and sends samples on.
+Between two steps the run's own counts are read, some microseconds every few seconds. The pool's thread adds what the
+process takes, keeps the history, looks ahead, writes metrics.json and sends samples on.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from teem.measure.process import PROCESS, files_most, memory_most_mb
 from teem.measure.sinks import Outlet, numbers_of
 from teem.measure.trends import LEAST
 from teem.runtime import words
+from teem.runtime.asked import Asked
 from teem.runtime.measured import APART, CONTAINERS, METRICS
 
 if TYPE_CHECKING:
@@ -83,9 +84,10 @@ class Watch:
         apart = APART if hasattr(run.policies, "lag") else ()
         self.metrics: tuple[Metric, ...] = (*METRICS, *apart)
         self.registry = Registry(run, self.metrics, CONTAINERS)
-        self._channel: Channel[Sample] = Channel("watch", self._take)
+        self._channel: Channel[Sample] = Channel("watch", self._take, pool=run.pools["statistics"])
         self._own = Registry(self, (*PROCESS, *OWN), (*HELD,))
         self._outlets = [Outlet(name, run.folder.path) for name in settings.sinks]
+        self._asked = Asked(run)
         self._before: Sample | None = None
         self._rates: dict[str, float] = {}
         self._next = time.perf_counter() + settings.every if settings.enabled else float("inf")
@@ -149,6 +151,7 @@ class Watch:
         for sample in samples:
             own = self._own.read()
             self._remember(sample, own)
+        self._asked.look()
         now = time.perf_counter()
         if now >= self._look_at:
             self._look_at = now + self._look_every

@@ -57,8 +57,12 @@ def merged(reports: Sequence[dict[str, Any]], wall_seconds: float) -> dict[str, 
     together["rss_mb_peak"] = max(report["rss_mb_peak"] for report in reports)
     together["memory"] = together["collector"] = None  # of a process, and there are several
     together["alarms"] = [alarm for report in reports for alarm in report["alarms"]]
+    together["governor"] = together["watchdog"] = None  # each has its own
     del together["migration"]
-    own = ("seed", "reason", "steps", "agent_steps", "agent_steps_per_s", "agents", "learning", "feats", "cohorts")
+    own = (
+        "seed", "reason", "steps", "agent_steps", "agent_steps_per_s", "agents", "learning", "feats", "cohorts",
+        "governor", "watchdog",
+    )  # fmt: skip
     together["each"] = [{name: report[name] for name in (*own, "migration")} for report in reports]
     return together
 

@@ -20,6 +20,7 @@ class Creatures:
     advanced: NDArray[np.int64]  # [capacity] step of the last new metre, or when it was set down elsewhere
     ends: NDArray[np.int64]  # [capacity] step in which it dies of age
     decided: NDArray[np.bool_]  # [capacity] a decision is in progress
+    immobile: NDArray[np.bool_]  # [capacity] too weary: its motors are off, and it decides nothing
     reward: NDArray[np.float32]  # [capacity] of the decision in progress
     made: NDArray[np.float64]  # [capacity] metres to the right in the last step
     feats: NDArray[np.float32]  # [capacity] metres from its birthplace, to the right
@@ -28,6 +29,7 @@ class Creatures:
     def of(capacity: int) -> Creatures:
         """Columns of nobody."""
         kinds: dict[str, type[np.generic]] = {"advanced": np.int64, "ends": np.int64, "decided": np.bool_}
+        kinds["immobile"] = np.bool_
         kinds |= {"reward": np.float32, "feats": np.float32}
         return Creatures(**{one.name: np.zeros(capacity, kinds.get(one.name, np.float64)) for one in fields(Creatures)})
 
@@ -38,6 +40,7 @@ class Creatures:
         self.advanced[slots] = step
         self.ends[slots] = step + lifespan
         self.decided[slots] = False
+        self.immobile[slots] = False
         self.reward[slots] = 0.0
         self.feats[slots] = 0.0
 

@@ -15,7 +15,7 @@ from teem.lanes import LANES
 from teem.state import State, load_columns
 from teem.threads import Threads
 from teem.worlds.crawlers import place
-from teem.worlds.crawlers.blocks import NOBODY, Blocks, blocks_of
+from teem.worlds.crawlers.blocks import BY_TORQUE, NOBODY, Blocks, blocks_of
 from teem.worlds.crawlers.ground import Ground
 from teem.worlds.crawlers.plan import JOINTS, PARTS, Plan
 from teem.worlds.crawlers.reading import Reading, forget, read_blocks, read_slots, reading_of
@@ -86,6 +86,16 @@ class Physics:
         forget(slots, self.reading)
         self.command[slots] = 0.0
         place.remove(slots, self._home, self._blocks)
+
+    def drive(self, slots: Slots, *, by_torque: bool) -> None:
+        """Command the motors of those in `slots` by torque, or by speed, from now on.
+
+        The commands are 0, by which joints hold still by speed, and swing freely by torque.
+        """
+        slots = self._checked(slots)
+        block, lane = self._home[slots].T
+        self._blocks.lives[block, BY_TORQUE, lane] = by_torque
+        self.command[slots] = 0.0
 
     def step(self, steps: int, ground: Ground, impulse: Floats | None = None) -> None:
         """Move everybody on by `steps` steps under the commands as they stand.
