@@ -14,6 +14,7 @@ import pytest
 from teem.config.load import load_config
 from teem.errors import UsageError
 from teem.measure.arrays import _madvise
+from teem.measure.machine import rss_mb
 from teem.record.folder import RunFolder
 from teem.runtime.loop import Run
 from teem.runtime.memory import PARTS, REST
@@ -87,13 +88,20 @@ def run_of(tmp_path: Path, **settings: object) -> Run:
     return Run.create(load_config("farm", given), RunFolder.create(tmp_path / "run", "run"))
 
 
-def test_a_run_that_starts_with_more_than_there_is_is_refused_with_a_remedy(tmp_path: Path) -> None:
-    settings = {"population__capacity_min": MOST, "forecast__memory_limit": 150.0}
-    with pytest.raises(UsageError, match=r"population.capacity_min is 4000, .* MB of them|lower") as refused:
-        run_of(tmp_path, **settings | {"population__capacity_min": 4000})
+def test_a_run_that_starts_with_more_than_there_is_is_refused_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken_now = rss_mb()
+    assert taken_now is not None
+    monkeypatch.setattr("teem.runtime.memory.memory_most_mb", lambda: taken_now + 100)
+    with pytest.raises(UsageError) as refused:
+        run_of(tmp_path, population__capacity_min=4000)
     (fault,) = refused.value.faults
-    assert "population.capacity_min is 4000" in fault
-    assert "but there are 150 MB: lower " in fault
+    assert fault.startswith("population.capacity_min is 4000, with which the run starts with ")
+    assert fault.endswith("MB: lower population.capacity_min or the widths of learning.hidden")
+    run = run_of(tmp_path / "less", population__capacity_min=70)
+    run.finish("steps")
+    run.folder.close()
 
 
 def test_a_plan_that_is_more_than_the_machine_has_says_what_to_lower(tmp_path: Path) -> None:

@@ -67,10 +67,8 @@ class Memory:
     def __init__(self, run: Run) -> None:
         """Raises UsageError when what the run starts with can't fit."""
         self._population = run.world.population
-        self._limit = run.config.forecast.memory_limit
-        self.room = memory_most_mb()
-        if self._limit:
-            self.room = min(self._limit, self.room or self._limit)
+        self._room = memory_most_mb()
+        self._limit = run.config.forecast.memory_limit or float("inf")  # beyond which there will be an alarm
         self._rows = 0  # beyond which nobody has lived so far, and nothing was lent
         self.ahead_s = 0.0  # spent by the thread
         self._asked = 0  # slots whose rows are lent, or about to be
@@ -86,7 +84,8 @@ class Memory:
         self._lend([(0, self._asked)])
         start, most = self.lent(), self._most()
         rest = max(0.0, (rss_mb() or 0.0) - sum(start.values()))
-        self.plan = Plan(start | {REST: rest}, most | {REST: rest}, self.room)
+        room = min(self._limit, self._room or float("inf"))
+        self.plan = Plan(start | {REST: rest}, most | {REST: rest}, room if room < float("inf") else None)
 
     def _most(self) -> dict[str, float]:
         """Megabytes that the arrays of each part ask for; of several cohorts the dearest, since each has all slots."""
@@ -148,12 +147,12 @@ class Memory:
             if one.path in lent_ahead:
                 more[part] += max(0, size * one.row_bytes - one.lent(size)) / 1e6
         total = sum(more.values()) + (rss_mb() or 0.0)
-        if self.room is not None and total > self.room:
+        if self._room is not None and lent_ahead and total > self._room:
             largest = max(more, key=lambda part: more[part])
             raise UsageError(
                 f"population.capacity_min is {self._population.size}, with which the run starts with "
                 f"{words.number(total)} MB, {words.number(more[largest])} of them {largest}, but there are "
-                f"{words.number(self.room)} MB: lower {_REMEDIES[largest]}"
+                f"{words.number(self._room)} MB: lower {_REMEDIES[largest]}"
             )
 
 
