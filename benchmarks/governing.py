@@ -25,7 +25,8 @@ from teem.runtime.islands.migrants import emigrants, immigrate
 from teem.runtime.loop import Run
 
 STEADY = {  # nobody is born or dies, so that the load is what is asked for
-    "world.upkeep": 0.0, "world.attack_damage": 0.0, "world.maturity": 10**6, "world.age_max": 10**6,
+    "world.upkeep": 0.0, "world.starvation": 1e-9, "world.attack_damage": 0.0,
+    "world.maturity": 10**6, "world.age_max": 10**6,
     "learning.interval": 1, "checkpoint.every": 0, "checkpoint.at_end": False, "runtime.threads": 1, "steps": 0,
 }  # fmt: skip
 BEFORE, AFTER_S = 200, 8.0
