@@ -12,6 +12,7 @@ import pytest
 
 from teem.config.load import load_config
 from teem.learning.cohort import Gauges
+from teem.measure.governor import Controls
 from teem.measure.spans import Spans
 from teem.population.slots import Population
 from teem.runtime.loop import Totals
@@ -66,8 +67,8 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             policies=SimpleNamespace(gauges=gauges),
             recorder=SimpleNamespace(rows=100, dropped=0, waited_s=0.0),
             watch=SimpleNamespace(alarms=(), warnings=list),
-            governing=SimpleNamespace(target_ms=None, report=lambda: None),
-            watchdog=SimpleNamespace(report=lambda: None),
+            governing=SimpleNamespace(target_ms=None, controls=Controls(), report=lambda: None),
+            watchdog=SimpleNamespace(report=lambda: None, warnings=list),
         )
 
     return make

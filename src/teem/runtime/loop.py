@@ -114,7 +114,10 @@ class Run:
     def advance(self) -> Outcome:
         """Make one step."""
         self.governing.before_step()
-        self.watchdog.begin()
+        with self.watchdog:  # sees a step that doesn't end
+            return self._make_step()
+
+    def _make_step(self) -> Outcome:
         begun = perf_counter_ns()
         spans, policies = self.spans, self.policies
         with spans("observe"):
@@ -137,7 +140,6 @@ class Run:
         self._save_when_due()
         self._clock(begun)
         self.watch.on_step()
-        self.watchdog.end()
         return outcome
 
     def play(self, on_step: Callable[[Run, Outcome], None], stop: Callable[[], bool]) -> str:
@@ -145,15 +147,15 @@ class Run:
 
         It is extinct when nobody is left, and none is reseeded.
         """
-        self.watchdog.playing = True
-        while not self.config.steps or self.step < self.config.steps:
-            if stop():
-                return "interrupted"
-            if self.watchdog.stall.why:
-                return "stalled"
-            if not len(self.world.population.living) and self.config.population.extinction == "stop":
-                return "extinct"
-            on_step(self, self.advance())
+        with self.watchdog.playing():
+            while not self.config.steps or self.step < self.config.steps:
+                if stop():
+                    return "interrupted"
+                if self.watchdog.stall.why:
+                    return "stalled"
+                if not len(self.world.population.living) and self.config.population.extinction == "stop":
+                    return "extinct"
+                on_step(self, self.advance())
         return "steps"
 
     def save(self) -> None:
