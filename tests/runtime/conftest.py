@@ -16,6 +16,7 @@ from teem.measure.governor import Controls
 from teem.measure.spans import Spans
 from teem.population.slots import Population
 from teem.runtime.loop import Totals
+from teem.runtime.pools import Pools
 
 SIDE = 60
 KINDS = ("system", "independent", "control")
@@ -66,9 +67,12 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             ),
             policies=SimpleNamespace(gauges=gauges),
             recorder=SimpleNamespace(rows=100, dropped=0, waited_s=0.0),
+            pools=Pools(1),
             watch=SimpleNamespace(alarms=(), warnings=list),
             governing=SimpleNamespace(target_ms=None, controls=Controls(), report=lambda: None),
             watchdog=SimpleNamespace(report=lambda: None, warnings=list),
+            memory=SimpleNamespace(plan=None),
+            garbage=SimpleNamespace(as_dict=lambda: None),
         )
 
     return make

@@ -60,6 +60,8 @@ EXCUSED = {
     # one a process, cohort or row that the settings ask for, from the start
     "Supervisor._actors": "one an actor", "Operand._builder": "while a kernel is compiled",
     "Spare._idle": "one a thread at most",
+    "Cores._free": "a core each", "Cores._wanted": "a thread of a pool each",
+    "Pool._free": "a thread each", "Pool._begun": "a thread each",
     "Actor._couriers": "one a learner", "Courier._threads": "two a courier",
     "Pupils._published_common": "one a mailbox", "Reading._columns": "one a column",
     # in processes that have no registry of their own: their actor or who started them tells of them
@@ -73,6 +75,8 @@ EXCUSED = {
     "Forecaster._agreed": "one a target",
     "Governor._count": "since the last change",
     "Stall._now": "a moment", "Stall.seconds": "of the step in progress", "Watchdog._begun": "a step's number",
+    "Garbage.collections": "Python's own counts have them", "Garbage._credit": "seconds saved up, and capped",
+    "Memory._rows": "a place among the slots",
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from teem.record.client import Recorder
 from teem.record.notes import Notes
 from teem.record.rows import AgentRows, tile_means, tile_sums
 from teem.record.schema import INCIDENTS
-from teem.state import State, expect_same_shape
+from teem.state import State
 from teem.version import __version__
 from teem.worlds.base import Deaths, Outcome, World
 
@@ -127,14 +127,17 @@ class Collector:
 
     def state(self) -> State:
         """What the next rows depend on."""
-        return {"births": self._births, "deaths": self._deaths, "failing": self._notes.failing.copy()}
+        return {
+            "births": self._births,
+            "deaths": self._deaths,
+            "failing": self._notes.failing[: self._world.population.size].copy(),
+        }
 
     def load_state(self, state: State) -> None:
         """Continue from a saved state; the world's is loaded before."""
-        expect_same_shape("record.failing", state["failing"], self._notes.failing)
         self._births = int(state["births"])
         self._deaths = int(state["deaths"])
-        self._notes.failing[:] = state["failing"]
+        self._world.population.load("record", {"failing": self._notes.failing}, state)
         self._notes.remember()
 
     def _write_step(self, outcome: Outcome) -> None:

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from teem.config.dump import dump_config
 from teem.config.settings import Config
 from teem.errors import TeemError
+from teem.execution import Execution
 from teem.learning.build import build_policies
 from teem.learning.policies import Policies
+from teem.measure.garbage import Garbage
 from teem.measure.spans import Spans
 from teem.record import checkpoint
 from teem.record.checkpoint import Checkpoint, Checkpointer
@@ -25,6 +27,8 @@ from teem.record.folder import RunFolder
 from teem.record.schema import rewind
 from teem.runtime.cohorts import least_trained, standings
 from teem.runtime.governing import Governing
+from teem.runtime.memory import Memory
+from teem.runtime.pools import Pools
 from teem.runtime.watch import Watch
 from teem.runtime.watchdog import Watchdog
 from teem.state import State
@@ -60,10 +64,13 @@ class Run:
         self.folder = folder
         self.spans = Spans()
         self.totals = Totals()
-        self.threads = Threads(config.runtime.threads or os.cpu_count() or 1)
-        self.world = make_world(config, self.threads, self.spans, folder.path, progress)
-        self.policies = build(config, self.world, self.threads)
-        self.checkpointer = Checkpointer(folder.checkpoints, config.checkpoint.keep, self.spans)
+        self.pools = Pools(config.runtime.threads or os.cpu_count() or 1, config.runtime.execution)
+        self.world = make_world(config, self.pools.physics, self.spans, folder.path, progress)
+        self.policies = build(config, self.world, self.pools.ai)
+        self.memory = Memory(self)
+        self.garbage = Garbage(config.runtime.collect)
+        background = self.pools["background"]
+        self.checkpointer = Checkpointer(folder.checkpoints, config.checkpoint.keep, self.spans, background)
         if resumed:
             if config.record.enabled:
                 rewind(folder.database, resumed.step - 1)
@@ -79,6 +86,7 @@ class Run:
             self._go_on_from(resumed)
         if self.collector:
             self.collector.start(resumed=resumed is not None)
+        self.memory.begin(self)
         self.watch = Watch(self)
 
     @classmethod
@@ -104,6 +112,7 @@ class Run:
         run._go_on_from(saved)
         if run.governing.changes:
             run.governing.record("branched")
+        run.memory.begin(run)
         return run
 
     @property
@@ -138,6 +147,9 @@ class Run:
             self._record(outcome)  # handed over
         self._count(outcome, updates)
         self._save_when_due()
+        self.memory.on_step()
+        with spans("collect"):
+            self.garbage.on_step((perf_counter_ns() - begun) / 1e9)  # between steps, and little at a time
         self._clock(begun)
         self.watch.on_step()
         return outcome
@@ -147,7 +159,7 @@ class Run:
 
         It is extinct when nobody is left, and none is reseeded.
         """
-        with self.watchdog.playing():
+        with self.watchdog.playing(), self.garbage:
             while not self.config.steps or self.step < self.config.steps:
                 if stop():
                     return "interrupted"
@@ -171,6 +183,11 @@ class Run:
 
             self.checkpointer.save(self.step, self._state(), {"version": __version__}, before)
 
+    def switch(self, execution: Execution) -> None:
+        """Share the agents' work in another way from the next call of a kernel on; it changes no bit."""
+        self.pools.execution = execution
+        self.folder.log("execution switched", step=self.step, execution=execution)
+
     def finish(self, reason: str) -> None:
         """Save, write everything and let the parts go; the folder stays held for the report."""
         if self.config.checkpoint.at_end and self.checkpointer.last_step != self.step:
@@ -181,7 +198,9 @@ class Run:
             self.recorder.close()
         self.watch.close()
         self.watchdog.close()
-        self.threads.close()
+        self.memory.close()
+        for name, fault in self.pools.close().items():
+            self.folder.log("pool failed", pool=name, fault=fault)
         self.folder.log("ended", step=self.step, reason=reason)
 
     def _record(self, outcome: Outcome) -> None:

@@ -5,10 +5,12 @@ Whatever a run counts or collects stands here, by the attribute that does it; a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from teem.execution import CHOICES_MOST
 from teem.learning.algorithms.dqn import DQN
 from teem.learning.algorithms.ppo import PPO
 from teem.learning.learner import Learner
@@ -55,7 +57,25 @@ def _being_saved(run: Run) -> Value:
     return int(run.checkpointer.under_way)
 
 
-FILLED = "filled_megabytes"
+def _pools(name: str) -> Callable[[Run], Value]:
+    """An attribute of each pool, or what its method says."""
+
+    def read(run: Run) -> Value:
+        values = {pool.name: getattr(pool, name) for pool in run.pools}
+        return {pool: value() if callable(value) else value for pool, value in values.items()}
+
+    return read
+
+
+def _shared(name: str, unit: float = 1) -> Callable[[Run], Value]:
+    """An attribute of those that share ranges."""
+
+    def read(run: Run) -> Value:
+        values = {pool: getattr(threads, name) for pool, threads in run.pools.shared.items()}
+        return {pool: None if value is None else value / unit for pool, value in values.items()}
+
+    return read
+
 
 METRICS: tuple[Metric, ...] = (
     counter(
@@ -75,10 +95,11 @@ METRICS: tuple[Metric, ...] = (
     counter("born", "births", "totals.born", "Totals.born Population.next_id Guests._next_turn"),
     counter("died", "deaths", "totals.died", "Totals.died"),
     gauge("alive", "agents alive", _alive, "Population._count", "cohort"),
+    gauge("batch", "crawlers that decide, let their action hold, or can't move", "world.batches", label="batch"),
     gauge("least_trained_updates", "the fewest updates that anybody has had who is old enough for one", least_trained),
     gauge("loss", "the median of the living's last losses", _loss),
     gauge("epsilon", "how often an agent tries something at random, on average", _epsilon),
-    gauge(FILLED, "memory of networks, replays and rollouts that has been written so far", "watch.filling.megabytes"),
+    gauge("slots_ready", "agents that there is memory for now", "world.population.size", "Population.size"),
     gauge("faults", "numbers of the living that were not finite and held back", _faults),
     counter("record_rows", "rows handed over to the writer", "recorder.rows", "Recorder.rows"),
     counter("record_dropped", "rows refused because the writer lagged", "recorder.dropped", "Recorder.dropped"),
@@ -86,6 +107,8 @@ METRICS: tuple[Metric, ...] = (
     gauge(
         "record_held_bytes", "bytes held back to be handed over together", "recorder.held_bytes", "Recorder._held_bytes"
     ),
+    counter("collect_seconds", "time spent collecting garbage between steps", "garbage.seconds", "Garbage.seconds"),
+    gauge("collect_longest_seconds", "the longest that a collection between steps took", "garbage.longest_s"),
     counter("checkpoints", "checkpoints written", "checkpointer.saved", "Checkpointer.saved"),
     gauge("checkpoint_seconds", "what writing the newest checkpoint took", "checkpointer.last_seconds"),
     gauge("checkpoint_bytes", "what the newest checkpoint takes", "checkpointer.last_bytes"),
@@ -97,6 +120,35 @@ METRICS: tuple[Metric, ...] = (
     counter("governor_steps", "steps made with anything shed", "governing.steps_shed", "Governing.steps_shed"),
     counter("long_steps", "steps that the watchdog found too long", "watchdog.stall.long", "Stall.long"),
     counter("stacks_written", "times that every thread's stack was written down", "watchdog.dumps", "Watchdog.dumps"),
+    gauge("pool_threads", "threads of each pool", _pools("threads"), label="pool"),
+    gauge("pool_waiting", "tasks that wait in each pool's queue", _pools("__len__"), "Pool._waiting", "pool"),
+    counter(
+        "pool_done",
+        "tasks that each pool has done, its help with shared work included",
+        _pools("done"),
+        "Pool.done",
+        "pool",
+    ),
+    counter("pool_failed", "tasks that raised", _pools("failed"), "Pool.failed", "pool"),
+    counter("pool_late", "tasks that were not over at their deadline", _pools("count_late"), "Pool.late", "pool"),
+    counter("pool_refused", "tasks for which a pool had no room", _pools("refused"), "Pool.refused", "pool"),
+    counter(
+        "pool_busy_seconds", "time that each pool's threads spent in tasks", _pools("busy_s"), "Pool._busy_s", "pool"
+    ),
+    gauge(
+        "pool_utilisation", "the part of its threads' time that a pool used lately", _pools("utilisation"), label="pool"
+    ),
+    counter("shared_ranges", "kernels that several threads shared", _shared("shared"), "Threads.shared", "pool"),
+    counter("shared_measured", "those of them that were measured", _shared("measured"), "Threads.measured", "pool"),
+    counter(
+        "shared_thread_seconds",
+        "their parts' time by their threads' own clocks, together",
+        _shared("parts_ns", 1e9),
+        "Threads.parts_ns",
+        "pool",
+    ),
+    counter("shared_wall_seconds", "their time by the clock", _shared("wall_ns", 1e9), "Threads.wall_ns", "pool"),
+    gauge("shared_speed_up", "those threads' time over that by the clock", _shared("speed_up"), label="pool"),
     counter(
         "guests_crowded_out",
         "migrants who gave way while they waited",
@@ -152,6 +204,15 @@ def _letters(run: Run) -> Pair | None:
     return None if guests is None else (len(guests.received), run.config.ray.islands)
 
 
+def _tasks(run: Run) -> Pair:
+    return sum(len(pool) for pool in run.pools), sum(pool.most for pool in run.pools)
+
+
+def _choices(run: Run) -> Pair:
+    made = [threads.choices for threads in run.pools.shared.values()]
+    return sum(map(len, made)), len(made) * CHOICES_MOST
+
+
 def _held(run: Run) -> Pair | None:
     return None if run.recorder is None else (run.recorder.held, BUNCH_FRAMES)
 
@@ -179,6 +240,8 @@ CONTAINERS: tuple[Container, ...] = (
     container("guests", "migrants who wait for room", _guests),
     container("letters", "islands from which letters have come", _letters, "Guests.received"),
     container("record_frames", "bunches of rows held back to be handed over together", _held, "Recorder._held"),
+    container("tasks", "tasks that wait for a pool's thread", _tasks, "Pool._queue"),
+    container("choices", "kernels and sizes whose execution is chosen", _choices, "Choices._made"),
     container(
         "notes", "rows of births, deaths and illness not yet handed over", _notes, "Collector._joined Notes._counts"
     ),
@@ -220,32 +283,3 @@ HOUSEHOLD_CONTAINERS: tuple[Container, ...] = (
         "losses", "losses that count for the most restarts", _losses, "Supervisor._when Fleet._when Place.lost_at"
     ),
 )
-
-
-class Filling:
-    """The memory that the system lends when it is first written: of networks, replays and rollouts of those who live.
-
-    It grows as a run fills it, up to what was asked for at the start, and is no leak.
-    """
-
-    def __init__(self, run: Run) -> None:
-        capacity = run.world.population.capacity
-        self._run = run
-        self._used = np.zeros(capacity, np.bool_)  # [capacity] slots where somebody has lived
-        self._held = [np.zeros(capacity, np.int64) for _ in run.policies.cohorts]  # most that each has remembered
-
-    @property
-    def megabytes(self) -> float:
-        """What has been written so far."""
-        self._used[self._run.world.population.living] = True
-        rows, total = int(self._used.sum()), 0.0
-        for cohort, held in zip(self._run.policies.cohorts, self._held, strict=True):
-            if isinstance(cohort, Learner):
-                total += rows * sum(each[:1].nbytes for each in cohort.networks.own.padded)
-            if isinstance(cohort, DQN):
-                ring = cohort.replay
-                np.maximum(held, np.minimum(ring.added, ring.length), out=held)
-                total += float(held.sum()) / ring.length * sum(column[:1].nbytes for column in ring.ring())
-            if isinstance(cohort, PPO):
-                total += rows * cohort.rollouts.row_bytes
-        return total / 1e6

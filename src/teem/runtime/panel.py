@@ -137,6 +137,12 @@ class Panel:
             row("speed", f"{words.number(self.vitals.per_s('agent_steps'))} agent-steps/s"),
             row("step", f"{words.number(step['p50'])} ms p50, {words.number(step['p95'])} ms p95"),
         ]
+        if gained := [
+            f"{name} x{words.number(threads.speed_up)}"
+            for name, threads in run.pools.shared.items()
+            if threads.speed_up is not None
+        ]:
+            rows.append(row("threads", f"{run.pools.execution}: {', '.join(gained)}"))
         if run.recorder:
             dropped = f", {words.count(run.recorder.dropped)} dropped" if run.recorder.dropped else ""
             rows.append(row("record", f"{words.number(self.vitals.per_s('rows'))} rows/s{dropped}"))

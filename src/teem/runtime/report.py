@@ -52,7 +52,10 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
             },
             "governor": run.governing.report(),
             "watchdog": run.watchdog.report(),
+            "execution": run.pools.told(),
             "rss_mb_peak": rss_mb_peak(),
+            "memory": None if run.memory.plan is None else run.memory.plan.as_dict() | {"end_mb": run.memory.lent()},
+            "collector": run.garbage.as_dict(),
             "alarms": [one.as_dict() for one in run.watch.alarms],
             "machine": machine(),
         }
@@ -119,7 +122,8 @@ def in_words(report: dict[str, Any], folder: str) -> str:
         *(("cohort", _cohort(name, told, feats["unit"])) for name, told in report["cohorts"].items()),
         *(("governor", text) for text in governed(report["governor"])),
         *(("watchdog", text) for text in stalled(report["watchdog"])),
-        ("memory", f"{words.number(report['rss_mb_peak'])} MB at most"),
+        ("memory", _memory(report)),
+        *(("collector", _collector(told)) for told in (report["collector"],) if told),
         *(("alarm", foretold(alarm, words.number, words.duration)) for alarm in report["alarms"]),
         ("kept in", folder),
     ]
@@ -159,6 +163,23 @@ def turned(controls: dict[str, Any]) -> str:
     return (
         f"learning {words.percent(controls['learning'])}, decisions x{controls['decision']}, "
         f"snapshots x{controls['snapshots']}"
+    )
+
+
+def _memory(report: dict[str, Any]) -> str:
+    """What was taken, beside what was planned."""
+    measured, plan = f"{words.number(report['rss_mb_peak'])} MB at most", report["memory"]
+    if plan is None:
+        return measured
+    start, most = (words.number(sum(plan[name].values())) for name in ("start_mb", "most_mb"))
+    return f"{measured}; planned {start} MB at the start, {most} MB at most"
+
+
+def _collector(told: dict[str, Any]) -> str:
+    """How Python's garbage was collected."""
+    return (
+        f"{words.count(sum(told['collections']))} collections between steps, {words.number(told['seconds'])} s in all, "
+        f"{words.number(told['longest_ms'])} ms at most"
     )
 
 

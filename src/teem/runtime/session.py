@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -17,6 +18,7 @@ from teem.runtime.governing import expect_replayable
 from teem.runtime.interrupt import Interrupts
 from teem.runtime.islands.archipelago import Archipelago, islands_saved
 from teem.runtime.loop import Run
+from teem.runtime.memory import too_large
 from teem.runtime.page import expect_page, keep, shown
 from teem.runtime.present import Compiling, LayingOut, choose_view
 from teem.runtime.processes.supervise import RECOVERED, Supervisor
@@ -42,9 +44,11 @@ def begin(config: Config, name: str, out: Path | None) -> Run | Apart:
         if apart := _apart(config):
             return apart.create(config, folder)
         return Run.create(config, folder, LayingOut())
-    except BaseException:
+    except BaseException as error:
         folder.close()
         _remove(folder.path, there_before)
+        if isinstance(error, MemoryError):
+            raise too_large(error) from error
         raise
 
 
@@ -110,6 +114,8 @@ def _play_apart(run: Apart, interrupts: Interrupts, headless: bool) -> dict[str,
 def _play_here(run: Run, interrupts: Interrupts, headless: bool) -> dict[str, Any]:
     begun = perf_counter()
     try:
+        if run.memory.plan is not None:
+            print("\n".join(run.memory.plan.in_words()), file=sys.stderr, flush=True)
         reason = _play(run, interrupts, headless)
         run.finish(reason)
     except Exception as error:

@@ -1,7 +1,7 @@
-"""The watch over a run: a sample now and then, and what a thread of its own makes of it, so that no step waits.
+"""The watch over a run: a sample now and then, and what a pool makes of it, so that no step waits.
 
-Between two steps the run's own counts are read, some microseconds every few seconds. The thread adds what the process
-takes, keeps the history, looks ahead, writes metrics.json and sends samples on.
+Between two steps the run's own counts are read, some microseconds every few seconds. The pool's thread adds what the
+process takes, keeps the history, looks ahead, writes metrics.json and sends samples on.
 """
 
 from __future__ import annotations
@@ -22,17 +22,19 @@ from teem.measure.forecast import Forecast, Forecaster, Target, in_words
 from teem.measure.heap import Heap
 from teem.measure.history import History
 from teem.measure.metrics import CONTAINERS as OF_CONTAINERS
-from teem.measure.metrics import Metric, Registry, Value, Values, container, counter, rates
+from teem.measure.metrics import Metric, Registry, Value, Values, container, counter, gauge, rates
 from teem.measure.process import PROCESS, files_most, memory_most_mb
 from teem.measure.sinks import Outlet, numbers_of
 from teem.measure.trends import LEAST
 from teem.runtime import words
-from teem.runtime.measured import APART, CONTAINERS, FILLED, METRICS, Filling
+from teem.runtime.asked import Asked
+from teem.runtime.measured import APART, CONTAINERS, METRICS
 
 if TYPE_CHECKING:
     from teem.runtime.loop import Run
 
 FILE = "metrics.json"
+FILLED = "filled_megabytes"
 CLOSE_S = 5.0  # how long the last samples may take to be dealt with
 THREADS_MOST = 1024  # that anybody should need
 
@@ -78,14 +80,14 @@ class Watch:
         settings = run.config.metrics
         self.latest = None
         self.history = History()
-        self.filling = Filling(run)
         self._run, self._every = run, settings.every
         apart = APART if hasattr(run.policies, "lag") else ()
         self.metrics: tuple[Metric, ...] = (*METRICS, *apart)
         self.registry = Registry(run, self.metrics, CONTAINERS)
-        self._channel: Channel[Sample] = Channel("watch", self._take)
+        self._channel: Channel[Sample] = Channel("watch", self._take, pool=run.pools["statistics"])
         self._own = Registry(self, (*PROCESS, *OWN), (*HELD,))
         self._outlets = [Outlet(name, run.folder.path) for name in settings.sinks]
+        self._asked = Asked(run)
         self._before: Sample | None = None
         self._rates: dict[str, float] = {}
         self._next = time.perf_counter() + settings.every if settings.enabled else float("inf")
@@ -149,6 +151,7 @@ class Watch:
         for sample in samples:
             own = self._own.read()
             self._remember(sample, own)
+        self._asked.look()
         now = time.perf_counter()
         if now >= self._look_at:
             self._look_at = now + self._look_every
@@ -170,7 +173,7 @@ class Watch:
         curves = {SPAN + name: each for name, each in spans.items() if name != "step"}
         curves |= {"frame": frame, OUTSIDE: max(0.0, frame - spans.get("step", 0.0))}
         curves |= {name: _number(own.get(name)) for name in ("threads", "open_files", "python_blocks")}
-        curves["memory"] = _number(own.get("memory_megabytes")) - _number(sample.values[FILLED])
+        curves["memory"] = _number(own.get("memory_megabytes")) - _number(own.get(FILLED))
         curves["disk"] = self._disk_mb()
         curves["alive"] = float(len(self._run.world.population.living))
         self.history.add(float(sample.step), curves)
@@ -224,6 +227,11 @@ def _of_sinks(name: str) -> Callable[[Watch], Value]:
 
 
 OWN: tuple[Metric, ...] = (
+    gauge(
+        FILLED,
+        "memory of the run's arrays that the system has lent so far, since something was written there",
+        lambda watch: watch._run.memory.megabytes,
+    ),
     counter(
         "samples_dropped",
         "samples for which there was no room",

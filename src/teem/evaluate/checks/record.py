@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.config.cohorts import cohorts_of
+from teem.config.crawlers import CrawlersSettings
 from teem.config.settings import CohortSettings, Config
 from teem.evaluate.checks.training import everyone_trained, why_nothing_is_learnt
 from teem.evaluate.finding import Verdict, bad, good, unknown
@@ -105,7 +106,10 @@ def _alive_before(record: Record, steps: NDArray[np.int64]) -> NDArray[np.int64]
 
 
 def _one_row_a_decision(record: Record, usual: Turns) -> Verdict:
-    """Where agents decide in turn: who died, or decides anew in the next step, has an action; nobody else."""
+    """Where agents decide in turn: who died, or decides anew in the next step, has an action; nobody else.
+
+    Who is too weary to move decides nothing, so of them none may be missing.
+    """
     first = "CASE WHEN born_step = 0 AND parent_id IS NULL THEN 0 ELSE born_step + 1 END"
     lives = np.array(record.rows(f"SELECT agent_id, {first}, coalesce(died_step, {NEVER}) FROM agents"), np.int64)
     steps = [int(row[0]) for row in record.rows("SELECT step FROM steps")]
@@ -118,6 +122,10 @@ def _one_row_a_decision(record: Record, usual: Turns) -> Verdict:
         ended = (turns.last(ids, step) >= begun) & ((died == step) | turns.due(ids, step + 1))
         found = record.rows(f"SELECT agent_id FROM actions WHERE step = {step}")
         wrong = np.setxor1d(ids[ended], np.array(found, np.int64).ravel())
+        if weary := _weary_below(record):
+            there = record.rows(f"SELECT agent_id FROM agent_states WHERE step = {step} AND energy < {weary}")
+            excused = ids[ended & np.isin(ids, np.array(there, np.int64).ravel())]
+            wrong = np.setdiff1d(wrong, np.setdiff1d(excused, np.array(found, np.int64).ravel()))
         if len(wrong):
             has = "has an action though its decision goes on" if wrong[0] not in ids[ended] else "has no action"
             return bad(f"in step {step} agent {wrong[0]} {has}; {len(wrong)} so", len(wrong))
@@ -133,6 +141,12 @@ def _steady(record: Record, usual: Turns, steps: Sequence[int]) -> Iterator[tupl
         times = next((times for at, times in reversed(changes) if at <= step - longest), 1)
         if all(one == times for at, one in changes if step - longest < at <= step):
             yield step, usual.stretched(times)
+
+
+def _weary_below(record: Record) -> float:
+    """The joules below which an agent may be too weary to decide; 0 where nobody ever is."""
+    world = record.config.world
+    return world.immobile * world.energy_max if isinstance(world, CrawlersSettings) else 0.0
 
 
 def every_agent_lives_once(record: Record) -> Verdict:

@@ -39,7 +39,7 @@ class Crawlers:
     """Articulated creatures on endless ground; see `World` for the contract.
 
     A creature decides when it's its turn (`Turns`), and in between its action holds; a decision's reward is that of
-    all these steps together.
+    all these steps together. One that is too weary to move decides nothing: its last decision goes on until it can.
     """
 
     name = "crawlers"
@@ -62,7 +62,7 @@ class Crawlers:
         self.step_count = 0
         control = self._control = control_of(settings)
         self.continuous, self.actions, self.rest = control.continuous, control.actions, control.rest
-        self.population = Population(capacity, len(TRAITS))
+        self.population = Population(capacity, len(TRAITS), *config.growth)
         self.creatures = Creatures.of(capacity)
         self.fame = HallOfFame(config.population.fame, len(TRAITS))
         self.guests = Guests(config.population.fame, len(TRAITS))
@@ -119,9 +119,10 @@ class Crawlers:
         ids = self.population.id[alive]
         self._crawl(alive)
         ledger = {"eaten": self._eat(alive), "taken": self._metabolise(alive)}
+        self._tire(alive)
         self._judge(alive)
         decided = self.creatures.decided[alive]
-        ended = decided & self.turns.due(ids, self.step_count + 1)
+        ended = decided & self.turns.due(ids, self.step_count + 1) & ~self.creatures.immobile[alive]
         self._set_down(alive[ended])
         deaths, honours, ledger["lost"] = self._die(alive)
         births, ledger["seeded"] = self._breed()
@@ -153,7 +154,14 @@ class Crawlers:
 
     def _due(self, living: Slots, step: int) -> Slots:
         """Those of the living who decide before this step."""
-        return living[self.turns.due(self.population.id[living], step)]
+        return living[self.turns.due(self.population.id[living], step) & ~self.creatures.immobile[living]]
+
+    @property
+    def batches(self) -> dict[str, int]:
+        """How many of the living decide before the next step, let their action hold, or are too weary to move."""
+        living = self.population.living
+        deciding, immobile = len(self._due(living, self.step_count)), int(self.creatures.immobile[living].sum())
+        return {"deciding": deciding, "holding": len(living) - deciding - immobile, "immobile": immobile}
 
     def _begin(self, action: Action) -> Slots:
         """Take over new decisions, what is no action as rest, and clear what a step writes."""
@@ -200,6 +208,18 @@ class Crawlers:
             return float(
                 rules.metabolise(alive, self.physics.reading.energy, people.energy, people.health, self._terms)
             )
+
+    def _tire(self, alive: Slots) -> None:
+        """Turn the motors of the weary off, and of those who have recovered on again."""
+        if not self._settings.immobile:
+            return
+        immobile = self.creatures.immobile
+        with self._spans("world.tire"):
+            count = rules.tire(alive, self.population.energy, immobile, self._terms, self._some)
+            if count:
+                changed = self._some[:count].copy()
+                self.physics.drive(changed[immobile[changed]], by_torque=True)
+                self.physics.drive(changed[~immobile[changed]], by_torque=self.continuous)
 
     def _judge(self, alive: Slots) -> None:
         reading, creatures = self.physics.reading, self.creatures
@@ -325,14 +345,14 @@ class Crawlers:
             "step_count": self.step_count,
             "stretch": self._coming_turns.every // self._usual_turns.every,
             "population": self.population.state(),
-            "creatures": self.creatures.state(),
-            "plan": self.plan.state(),
-            "physics": self.physics.state(),
+            "creatures": self.population.saved(self.creatures.columns()),
+            "plan": self.population.saved(self.plan.columns()),
+            "physics": self.physics.state(self.population.size),
             "terrain": self.terrain.state(),
             "food": self.food.state(),
             "fame": self.fame.state(),
             "guests": self.guests.state(),
-            "action": self._action.copy(),
+            "action": self._action[: self.population.size].copy(),
             "view": self._view.state(),
         }
 
@@ -341,14 +361,15 @@ class Crawlers:
         self.step_count = int(state["step_count"])
         self.turns = self.stretch(int(state["stretch"]))
         self.population.load_state(state["population"])
-        self.creatures.load_state(state["creatures"])
-        self.plan.load_state(state["plan"])
+        self.population.load("world.creatures", self.creatures.columns(), state["creatures"])
+        self.population.load("world.plan", self.plan.columns(), state["plan"])
         self.physics.load_state(state["physics"])
         self.terrain.load_state(state["terrain"])
         self.food.load_state(state["food"], self.terrain)
         self.fame.load_state(state["fame"])
         self.guests.load_state(state["guests"])
-        self._action[:] = state["action"]
+        self.population.load("world", {"action": self._action}, state)
+        self._action[self.population.size :] = self.rest
         self._view.load_state(state["view"])
         self._observed_step = -1
         self.physics.read()
