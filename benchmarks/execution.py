@@ -3,7 +3,7 @@
     python benchmarks/execution.py modes             # 10 to 10,000 agents, every execution in turn in one run
     python benchmarks/execution.py cores             # measured with one and two threads, modelled to 48
 
-`modes` plays one run of each size and switches its execution every few steps, so that all see the same world and the
+`modes` plays one run of each size and switches its execution every few steps, in an order by chance, so that all see the same world and the
 same machine. What a machine shared with others does
 concerns them alike. Medians of steps are compared, with an interval by resampling rounds, and beside them the quicker
 quarter of each one's steps, in which little else ran on the machine.
@@ -68,12 +68,12 @@ def modes(world: str, sizes: list[int], threads: int, rounds: int) -> None:
     order: tuple[Execution, ...] = (*FIXED, "auto")
     for agents in sizes:
         with played(world, agents, threads) as run:
-            steps = piece_of(agents)
+            steps, draws = piece_of(agents), np.random.default_rng(agents)
             for _ in range(8):
                 play(run, "auto", steps)  # its first trials
             taken = np.empty((rounds, len(order), steps))  # ms
             for number in range(rounds):
-                for place in np.roll(np.arange(len(order)), number):
+                for place in draws.permutation(len(order)):
                     taken[number, place] = play(run, order[place], steps)
             print_row(agents, taken, run.pools)
 
