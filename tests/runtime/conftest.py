@@ -68,6 +68,10 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             recorder=SimpleNamespace(rows=100, dropped=0, waited_s=0.0),
             pools=Pools(1),
             watch=SimpleNamespace(alarms=(), warnings=list),
+            governing=SimpleNamespace(target_ms=None, report=lambda: None),
+            watchdog=SimpleNamespace(report=lambda: None),
+            memory=SimpleNamespace(plan=None),
+            garbage=SimpleNamespace(as_dict=lambda: None),
         )
 
     return make

@@ -73,6 +73,10 @@ EXCUSED = {
     "Database.rows": "in the writer's process; the recorder counts what it hands over",
     "Database._uncommitted": "COMMIT_ROWS at most", "Database._names": "one a name",
     "Forecaster._agreed": "one a target",
+    "Governor._count": "since the last change",
+    "Stall._now": "a moment", "Stall.seconds": "of the step in progress", "Watchdog._begun": "a step's number",
+    "Garbage.collections": "Python's own counts have them", "Garbage._credit": "seconds saved up, and capped",
+    "Memory._rows": "a place among the slots",
 }  # fmt: skip
 
 
@@ -211,7 +215,8 @@ def _size(value: object) -> float | None:
 ALIVE = {
     # what rises in a run without being a count of what happened, or is told under another name
     "Farm._observed_step", "Watch._next", "Watch._look_at", "Recorder._held_until", "Checkpointer.last_step",
-    "Population.living", "Notes.failing", "Trace._stride", "Watch._rates",
+    "Population.living", "Notes.failing", "Trace._stride", "Watch._rates", "Watchdog._looked", "Watchdog._waited",
+    "Watchdog._worked", "Watchdog._step", "Stall._step",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ class Spans:
     """
 
     trace: Trace | None = None
+    open: str = ""  # the innermost span that is being timed; "": none
 
     def __init__(self, window: int = 2048, most: int = 256) -> None:
         self.window, self.most = window, most
@@ -67,6 +68,11 @@ class Spans:
         """The durations in the window, in milliseconds, oldest to newest not guaranteed."""
         return self._recent[self.names[name], : min(self.steps, self.window)] / 1e6
 
+    def last_ms(self, name: str) -> float:
+        """What the last step took for it, in milliseconds; 0 where it has never occurred."""
+        row = self.names.get(name)
+        return 0.0 if row is None else float(self._recent[row, (self.steps - 1) % self.window]) / 1e6
+
     def total_s(self, name: str) -> float:
         """Seconds since the start."""
         return self._totals[self.names[name]] / 1e9
@@ -87,17 +93,19 @@ class Spans:
 class _Block:
     """A block that is being timed; a generator would take twice as long to enter and leave."""
 
-    __slots__ = ("_begun", "_name", "_spans")
+    __slots__ = ("_begun", "_name", "_outer", "_spans")
 
     def __init__(self, spans: Spans, name: str) -> None:
         self._spans = spans
         self._name = name
 
     def __enter__(self) -> None:
+        self._outer, self._spans.open = self._spans.open, self._name
         self._begun = perf_counter_ns()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         begun = self._begun
+        self._spans.open = self._outer
         self._spans.add(self._name, perf_counter_ns() - begun, begun)

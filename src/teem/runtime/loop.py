@@ -17,6 +17,7 @@ from teem.errors import TeemError
 from teem.execution import Execution
 from teem.learning.build import build_policies
 from teem.learning.policies import Policies
+from teem.measure.garbage import Garbage
 from teem.measure.spans import Spans
 from teem.record import checkpoint
 from teem.record.checkpoint import Checkpoint, Checkpointer
@@ -25,8 +26,11 @@ from teem.record.collect import Collector
 from teem.record.folder import RunFolder
 from teem.record.schema import rewind
 from teem.runtime.cohorts import least_trained, standings
+from teem.runtime.governing import Governing
+from teem.runtime.memory import Memory
 from teem.runtime.pools import Pools
 from teem.runtime.watch import Watch
+from teem.runtime.watchdog import Watchdog
 from teem.state import State
 from teem.threads import Threads
 from teem.version import __version__
@@ -63,6 +67,8 @@ class Run:
         self.pools = Pools(config.runtime.threads or os.cpu_count() or 1, config.runtime.execution)
         self.world = make_world(config, self.pools.physics, self.spans, folder.path, progress)
         self.policies = build(config, self.world, self.pools.ai)
+        self.memory = Memory(self)
+        self.garbage = Garbage(config.runtime.collect)
         background = self.pools["background"]
         self.checkpointer = Checkpointer(folder.checkpoints, config.checkpoint.keep, self.spans, background)
         if resumed:
@@ -74,10 +80,13 @@ class Run:
         )
         cohort_of = self.policies.cohort_of
         self.collector = Collector(self.world, config, self.recorder, cohort_of) if self.recorder else None
+        self.watchdog = Watchdog(self)
+        self.governing = Governing(self)
         if resumed:
             self._go_on_from(resumed)
         if self.collector:
             self.collector.start(resumed=resumed is not None)
+        self.memory.begin(self)
         self.watch = Watch(self)
 
     @classmethod
@@ -101,6 +110,9 @@ class Run:
         """Go on from what another run saved, in a fresh folder: its record begins here, the other stays as it is."""
         run = cls.create(config, folder, progress)
         run._go_on_from(saved)
+        if run.governing.changes:
+            run.governing.record("branched")
+        run.memory.begin(run)
         return run
 
     @property
@@ -110,6 +122,8 @@ class Run:
 
     def advance(self) -> Outcome:
         """Make one step."""
+        self.governing.before_step()
+        self.watchdog.begin()
         begun = perf_counter_ns()
         spans, policies = self.spans, self.policies
         with spans("observe"):
@@ -130,18 +144,29 @@ class Run:
             self._record(outcome)  # handed over
         self._count(outcome, updates)
         self._save_when_due()
+        self.memory.on_step()
+        with spans("collect"):
+            self.garbage.on_step((perf_counter_ns() - begun) / 1e9)  # between steps, and little at a time
         self._clock(begun)
         self.watch.on_step()
+        self.watchdog.end()
         return outcome
 
     def play(self, on_step: Callable[[Run, Outcome], None], stop: Callable[[], bool]) -> str:
-        """Step until done: "steps", "interrupted" (`stop` said so) or "extinct" (nobody is left, none reseeded)."""
-        while not self.config.steps or self.step < self.config.steps:
-            if stop():
-                return "interrupted"
-            if not len(self.world.population.living) and self.config.population.extinction == "stop":
-                return "extinct"
-            on_step(self, self.advance())
+        """Step until done: "steps", "interrupted" (`stop` said so), "stalled" (the watchdog did) or "extinct".
+
+        It is extinct when nobody is left, and none is reseeded.
+        """
+        self.watchdog.playing = True
+        with self.garbage:
+            while not self.config.steps or self.step < self.config.steps:
+                if stop():
+                    return "interrupted"
+                if self.watchdog.stall.why:
+                    return "stalled"
+                if not len(self.world.population.living) and self.config.population.extinction == "stop":
+                    return "extinct"
+                on_step(self, self.advance())
         return "steps"
 
     def save(self) -> None:
@@ -171,6 +196,8 @@ class Run:
             self.collector.hand_over()
             self.recorder.close()
         self.watch.close()
+        self.watchdog.close()
+        self.memory.close()
         for name, fault in self.pools.close().items():
             self.folder.log("pool failed", pool=name, fault=fault)
         self.folder.log("ended", step=self.step, reason=reason)
@@ -198,7 +225,7 @@ class Run:
 
     def _save_when_due(self) -> None:
         self.checkpointer.expect_success()
-        every = self.config.checkpoint.every
+        every = self.config.checkpoint.every * self.governing.controls.snapshots
         if every and self.step % every == 0:
             self.save()
 
@@ -209,6 +236,7 @@ class Run:
             "world": self.world.state(),
             "policies": policies,
             "totals": asdict(self.totals),
+            "governing": self.governing.state(),
         }
         return state | ({"record": self.collector.state()} if self.collector else {})
 
@@ -226,6 +254,7 @@ class Run:
         self.world.load_state(state["world"])
         self.policies.load_state(state["policies"])
         self.totals = msgspec.convert(state["totals"], Totals)
+        self.governing.load_state(state["governing"])
         if self.collector and "record" in state:
             self.collector.load_state(state["record"])
 

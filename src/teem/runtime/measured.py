@@ -77,8 +77,6 @@ def _shared(name: str, unit: float = 1) -> Callable[[Run], Value]:
     return read
 
 
-FILLED = "filled_megabytes"
-
 METRICS: tuple[Metric, ...] = (
     counter(
         "steps", "steps made since the world began", "step", "Farm.step_count Crawlers.step_count Treasure.step_count"
@@ -101,7 +99,7 @@ METRICS: tuple[Metric, ...] = (
     gauge("least_trained_updates", "the fewest updates that anybody has had who is old enough for one", least_trained),
     gauge("loss", "the median of the living's last losses", _loss),
     gauge("epsilon", "how often an agent tries something at random, on average", _epsilon),
-    gauge(FILLED, "memory of networks, replays and rollouts that has been written so far", "watch.filling.megabytes"),
+    gauge("slots_ready", "agents that there is memory for now", "world.population.size", "Population.size"),
     gauge("faults", "numbers of the living that were not finite and held back", _faults),
     counter("record_rows", "rows handed over to the writer", "recorder.rows", "Recorder.rows"),
     counter("record_dropped", "rows refused because the writer lagged", "recorder.dropped", "Recorder.dropped"),
@@ -109,10 +107,19 @@ METRICS: tuple[Metric, ...] = (
     gauge(
         "record_held_bytes", "bytes held back to be handed over together", "recorder.held_bytes", "Recorder._held_bytes"
     ),
+    counter("collect_seconds", "time spent collecting garbage between steps", "garbage.seconds", "Garbage.seconds"),
+    gauge("collect_longest_seconds", "the longest that a collection between steps took", "garbage.longest_s"),
     counter("checkpoints", "checkpoints written", "checkpointer.saved", "Checkpointer.saved"),
     gauge("checkpoint_seconds", "what writing the newest checkpoint took", "checkpointer.last_seconds"),
     gauge("checkpoint_bytes", "what the newest checkpoint takes", "checkpointer.last_bytes"),
     gauge("checkpoint_under_way", "1 while a checkpoint is being written", _being_saved),
+    gauge("governor_learning", "part of the due updates that the governor lets be made", "governing.controls.learning"),
+    gauge("governor_decision", "times the world's decision interval", "governing.controls.decision"),
+    gauge("governor_snapshots", "times the intervals of record and checkpoints", "governing.controls.snapshots"),
+    counter("governor_changes", "changes of these", "governing.changes", "Governing.changes"),
+    counter("governor_steps", "steps made with anything shed", "governing.steps_shed", "Governing.steps_shed"),
+    counter("long_steps", "steps that the watchdog found too long", "watchdog.stall.long", "Stall.long"),
+    counter("stacks_written", "times that every thread's stack was written down", "watchdog.dumps", "Watchdog.dumps"),
     gauge("pool_threads", "threads of each pool", _pools("threads"), label="pool"),
     gauge("pool_waiting", "tasks that wait in each pool's queue", _pools("__len__"), "Pool._waiting", "pool"),
     counter(
@@ -224,6 +231,12 @@ CONTAINERS: tuple[Container, ...] = (
         lambda run: run.policies.legacies.kept,
         "Legacies._entries",
     ),
+    container(
+        "long_steps",
+        "long steps of the last minute",
+        lambda run: run.watchdog.stall.lately,
+        "Stall._when Stall._in_vain",
+    ),
     container("guests", "migrants who wait for room", _guests),
     container("letters", "islands from which letters have come", _letters, "Guests.received"),
     container("record_frames", "bunches of rows held back to be handed over together", _held, "Recorder._held"),
@@ -270,32 +283,3 @@ HOUSEHOLD_CONTAINERS: tuple[Container, ...] = (
         "losses", "losses that count for the most restarts", _losses, "Supervisor._when Fleet._when Place.lost_at"
     ),
 )
-
-
-class Filling:
-    """The memory that the system lends when it is first written: of networks, replays and rollouts of those who live.
-
-    It grows as a run fills it, up to what was asked for at the start, and is no leak.
-    """
-
-    def __init__(self, run: Run) -> None:
-        capacity = run.world.population.capacity
-        self._run = run
-        self._used = np.zeros(capacity, np.bool_)  # [capacity] slots where somebody has lived
-        self._held = [np.zeros(capacity, np.int64) for _ in run.policies.cohorts]  # most that each has remembered
-
-    @property
-    def megabytes(self) -> float:
-        """What has been written so far."""
-        self._used[self._run.world.population.living] = True
-        rows, total = int(self._used.sum()), 0.0
-        for cohort, held in zip(self._run.policies.cohorts, self._held, strict=True):
-            if isinstance(cohort, Learner):
-                total += rows * sum(each[:1].nbytes for each in cohort.networks.own.padded)
-            if isinstance(cohort, DQN):
-                ring = cohort.replay
-                np.maximum(held, np.minimum(ring.added, ring.length), out=held)
-                total += float(held.sum()) / ring.length * sum(column[:1].nbytes for column in ring.ring())
-            if isinstance(cohort, PPO):
-                total += rows * cohort.rollouts.row_bytes
-        return total / 1e6

@@ -22,18 +22,19 @@ from teem.measure.forecast import Forecast, Forecaster, Target, in_words
 from teem.measure.heap import Heap
 from teem.measure.history import History
 from teem.measure.metrics import CONTAINERS as OF_CONTAINERS
-from teem.measure.metrics import Metric, Registry, Value, Values, container, counter, rates
+from teem.measure.metrics import Metric, Registry, Value, Values, container, counter, gauge, rates
 from teem.measure.process import PROCESS, files_most, memory_most_mb
 from teem.measure.sinks import Outlet, numbers_of
 from teem.measure.trends import LEAST
 from teem.runtime import words
 from teem.runtime.asked import Asked
-from teem.runtime.measured import APART, CONTAINERS, FILLED, METRICS, Filling
+from teem.runtime.measured import APART, CONTAINERS, METRICS
 
 if TYPE_CHECKING:
     from teem.runtime.loop import Run
 
 FILE = "metrics.json"
+FILLED = "filled_megabytes"
 CLOSE_S = 5.0  # how long the last samples may take to be dealt with
 THREADS_MOST = 1024  # that anybody should need
 
@@ -79,7 +80,6 @@ class Watch:
         settings = run.config.metrics
         self.latest = None
         self.history = History()
-        self.filling = Filling(run)
         self._run, self._every = run, settings.every
         apart = APART if hasattr(run.policies, "lag") else ()
         self.metrics: tuple[Metric, ...] = (*METRICS, *apart)
@@ -173,7 +173,7 @@ class Watch:
         curves = {SPAN + name: each for name, each in spans.items() if name != "step"}
         curves |= {"frame": frame, OUTSIDE: max(0.0, frame - spans.get("step", 0.0))}
         curves |= {name: _number(own.get(name)) for name in ("threads", "open_files", "python_blocks")}
-        curves["memory"] = _number(own.get("memory_megabytes")) - _number(sample.values[FILLED])
+        curves["memory"] = _number(own.get("memory_megabytes")) - _number(own.get(FILLED))
         curves["disk"] = self._disk_mb()
         curves["alive"] = float(len(self._run.world.population.living))
         self.history.add(float(sample.step), curves)
@@ -227,6 +227,11 @@ def _of_sinks(name: str) -> Callable[[Watch], Value]:
 
 
 OWN: tuple[Metric, ...] = (
+    gauge(
+        FILLED,
+        "memory of the run's arrays that the system has lent so far, since something was written there",
+        lambda watch: watch._run.memory.megabytes,
+    ),
     counter(
         "samples_dropped",
         "samples for which there was no room",

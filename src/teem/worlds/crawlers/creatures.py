@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.state import State, load_columns
+from teem.state import Array
 
 
 @dataclass(slots=True)
@@ -50,10 +50,6 @@ class Creatures:
         self.x[slots] = x
         self.farthest[slots] = x
 
-    def state(self) -> State:
-        """All columns."""
-        return {one.name: getattr(self, one.name).copy() for one in fields(self)}
-
-    def load_state(self, state: State) -> None:
-        """Take over saved columns of the same capacity."""
-        load_columns("world.creatures", {one.name: getattr(self, one.name) for one in fields(self)}, state)
+    def columns(self) -> dict[str, Array]:
+        """All columns by name."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}

@@ -115,16 +115,25 @@ class Physics:
             read_slots(self._checked(slots), self._home, self._blocks, self.reading)
         return self.reading
 
-    def state(self) -> State:
-        """Copies of all that the next step depends on."""
-        saved: State = {name: getattr(self._blocks, name).copy() for name in Blocks._fields}
-        return {"blocks": saved, "home": self._home.copy(), "command": self.command.copy()}
+    def state(self, slots: int | None = None) -> State:
+        """Copies of all that the next step depends on; of the first `slots` alone if nobody lives beyond."""
+        some = slots is not None and slots < self.capacity
+        blocks = int(np.flatnonzero(self._blocks.items)[-1:].sum()) + 1 if some else None  # those in use, and no more
+        saved: State = {name: getattr(self._blocks, name)[:blocks].copy() for name in Blocks._fields}
+        return {"blocks": saved, "home": self._home[:slots].copy(), "command": self.command[:slots].copy()}
 
     def load_state(self, state: State) -> None:
         """Take over a saved physics of the same capacity; it goes on with the same bits."""
-        load_columns("physics", {"home": self._home, "command": self.command}, state)
-        self._blocks = blocks_of(len(state["blocks"]["items"]))
-        load_columns("physics.blocks", self._blocks._asdict(), state["blocks"])
+        slots, blocks = len(state["home"]), len(state["blocks"]["items"])
+        columns = {"home": self._home, "command": self.command}
+        load_columns("physics", {name: column[:slots] for name, column in columns.items()}, state)
+        self._home[slots:], self.command[slots:] = NOBODY, 0.0
+        self._blocks = blocks_of(blocks if slots == self.capacity else max(blocks, len(self._blocks.items)))
+        load_columns(
+            "physics.blocks",
+            {name: column[:blocks] for name, column in self._blocks._asdict().items()},
+            state["blocks"],
+        )
 
     def _checked(self, slots: Slots) -> Slots:
         """Slots as the kernels take them, which don't look whether they exist."""
