@@ -6,6 +6,7 @@ How a range is cut never changes a bit, so the way may change between any two ca
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from statistics import median
 from typing import Any, Literal, get_args
 
@@ -68,7 +69,8 @@ class Choice:
         taken, before = self._taken, self.mode
         self.ns = {mode: median(taken[mode]) for mode in self._left_in}
         best = min(self.ns, key=self.ns.__getitem__)
-        if before not in self.ns or self.ns[best] < (1 - MARGIN) * self.ns[before]:
+        faster = self.ns[best] < (1 - MARGIN) * self.ns.get(before, inf)
+        if before not in self.ns or (faster and min(taken[best]) < min(taken[before])):  # undisturbed, too
             self.mode = best
         usual = self.ns[self.mode]
         cost = sum(sum(each) / usual - len(each) for mode, each in taken.items() if mode != self.mode)  # in calls
@@ -88,7 +90,7 @@ class Choices:
 
     def of(self, kernel: Callable[..., Any], total: int) -> Choice | None:
         """The choice of such a call; None for one kernel too many."""
-        key = (getattr(kernel, "__code__", kernel), total.bit_length())
+        key = (kernel, total.bit_length())  # by identity: to hash a kernel's code would take longer than all else here
         choice = self._made.get(key)
         if choice is None and len(self._made) < CHOICES_MOST:
             choice = self._made[key] = Choice()
@@ -97,10 +99,10 @@ class Choices:
     def told(self) -> dict[str, dict[str, Any]]:
         """By kernel and size: the mode, and microseconds for each mode of the last trial, an item."""
         return {
-            f"{getattr(code, 'co_name', repr(code))} {1 << size - 1}": {
+            f"{getattr(kernel, '__name__', repr(kernel))} {1 << size - 1}": {
                 "mode": choice.mode,
                 "us": {mode: ns / 1000 for mode, ns in choice.ns.items()},
             }
-            for (code, size), choice in tuple(self._made.items())
+            for (kernel, size), choice in tuple(self._made.items())
             if choice.ns
         }
