@@ -80,6 +80,18 @@ def test_what_is_slower_fails_only_if_a_second_measurement_says_so(
     assert made_up == []
 
 
+def test_a_case_that_fails_is_told_and_counted_beside_the_others_results(tmp_path: Path, capsys: Any) -> None:
+    suite = tmp_path / "tiny.toml"
+    odd = TINY.partition("[[scenario]]")[2].replace("tiny-build", "odd").replace('"build"', '"why"')
+    suite.write_text(f"{TINY}\n[[scenario]]{odd}")
+    assert main(["bench", str(suite), "--repeats", "3", "--json"]) == 1
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert told["failed"] == ["odd: odd"] and err.endswith("failed: odd: odd\n")
+    assert "why is no question of the work index" in told["results"]["scenarios"]["odd"]["failed"]["odd"]
+    assert list(told["results"]["scenarios"]["tiny-build"]["cases"]) == ["tiny-build"]
+
+
 def test_another_processor_is_told_and_not_judged(tmp_path: Path, made_up: list[Results], capsys: Any) -> None:
     baseline = tmp_path / "baseline.json"
     results.write(baseline, measured(1, cpu="another"))

@@ -26,7 +26,7 @@ CONFIRMED_BY = 3  # times the repeats
 
 
 def bench(given: Namespace) -> int:
-    """Measure scenarios, or take what was measured; exit 1 if something is slower than the baseline allows."""
+    """Measure scenarios, or take what was measured; exit 1 if a case fails or is slower than the baseline allows."""
     known = ready_suites()
     if given.list:
         return _list(known, given.json)
@@ -40,12 +40,14 @@ def bench(given: Namespace) -> int:
     if given.plots:
         for path in write_plots(given.plots, after.scenarios):
             print(f"drawn: {path}", file=sys.stderr)
-    told: dict[str, Any] = {"results": msgspec.to_builtins(after)}
+    told: dict[str, Any] = {"results": msgspec.to_builtins(after), "failed": after.failed}
     if not given.json:
         Console().print(render(after))
-    code = 0
+    code = 1 if after.failed else 0
     if given.baseline:
-        code = _compare(given, before, after, chosen, effort, told)
+        code = max(code, _compare(given, before, after, chosen, effort, told))
+    for case in after.failed:
+        print(f"failed: {case}", file=sys.stderr)
     if given.json:
         print(msgspec.json.encode(told).decode())
     return code
@@ -142,7 +144,7 @@ def _compare(
 
 
 def confirm(slower: Sequence[Verdict], before: Results, suites: dict[str, Suite], effort: Effort) -> list[Verdict]:
-    """Those that are slower in a second, longer measurement too, in processes begun anew."""
+    """Those that are slower in a second, longer measurement too, in processes begun anew, or fail in it."""
     names = {one.scenario for one in slower}
     again = {
         key: msgspec.structs.replace(suite, scenario=found)
@@ -150,5 +152,6 @@ def confirm(slower: Sequence[Verdict], before: Results, suites: dict[str, Suite]
         if (found := tuple(one for one in suite.scenario if one.name in names))
     }
     longer = msgspec.structs.replace(effort, repeats=CONFIRMED_BY * effort.repeats)
-    sure = {(one.scenario, one.case): one for one in judge(before, measure(again, longer)) if one.word == "slower"}
-    return [sure[one.scenario, one.case] for one in slower if (one.scenario, one.case) in sure]
+    second = {(one.scenario, one.case): one for one in judge(before, measure(again, longer))}
+    found = [second.get((one.scenario, one.case), one) for one in slower]
+    return [one for one in found if one.word == "slower"]

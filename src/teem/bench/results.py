@@ -79,6 +79,7 @@ class ScenarioResult(Struct, frozen=True, kw_only=True):
     swept: str = ""  # the setting
     fits: dict[str, Fit] = {}  # of the time of a call, and of memory
     missing: dict[str, str] = {}  # cases that could not be measured, and what they lack
+    failed: dict[str, str] = {}  # cases that went wrong, and how
 
 
 class Results(Struct, frozen=True, kw_only=True):
@@ -91,6 +92,11 @@ class Results(Struct, frozen=True, kw_only=True):
     teem: str = __version__
     begun: str = ""
     load: tuple[float, float] | None = None  # processes that wanted to run, mean of a minute: at the begin and the end
+
+    @property
+    def failed(self) -> list[str]:
+        """Every case that went wrong, with its scenario."""
+        return [f"{name}: {case}" for name, one in self.scenarios.items() for case in one.failed]
 
 
 def now() -> str:

@@ -37,6 +37,8 @@ def _scenario(one: ScenarioResult) -> Iterable[RenderableType]:
         yield Text(f"  {name} grows as {one.swept} to the power of {_fit(fit)}")
     for case, why in one.missing.items():
         yield Text(f"  not measured: {case}: {why}", style="yellow")
+    for case, why in one.failed.items():
+        yield Text(f"  failed: {case}: {why}", style="bold red")
 
 
 def _table(one: ScenarioResult) -> Table:
