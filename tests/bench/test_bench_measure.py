@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
 from teem.bench import stations
@@ -14,6 +15,7 @@ from teem.bench.plot import write_plots
 from teem.bench.results import Sample, ScenarioResult
 from teem.bench.scenario import Case, Scenario, Suite, Sweep, Task, tasks
 from teem.bench.stations import EndedError, workers
+from teem.bench.statistics import paired_change
 from teem.bench.worker import Answer, Bench, Command, Failed, Measure, Measured, Prepare, Ready
 from teem.bench.works import MissingError, Work
 
@@ -62,14 +64,31 @@ def test_cases_are_interleaved_in_one_process_or_in_one_each() -> None:
             begun.append(Said(diary))
             return begun[-1]
 
-        launch((SCENARIO,), Effort(repeats=2), begin, together=together)
+        launch((SCENARIO,), Effort(repeats=2), {"": begin}, together=together)
         assert len(begun) == processes
-        assert diary == ["pair/a", "pair/b", "pair/b", "pair/a"]
+        assert diary == ["/pair/a", "/pair/b", "/pair/b", "/pair/a"]
+
+
+def test_two_trees_are_measured_in_the_same_rounds_in_processes_of_their_own() -> None:
+    diary: list[str] = []
+    slow = Case(name="a", settings={"cost": 1.0})
+    scenario = msgspec.structs.replace(SCENARIO, cases=(slow,))
+
+    class Slower(Said):
+        def ask(self, command: Command) -> Answer:
+            answer = super().ask(command)
+            return Measured(sample(1.25)) if isinstance(answer, Measured) else answer
+
+    trees = {"before": lambda: Said(diary), "now": lambda: Slower(diary)}
+    found = launch((scenario,), Effort(repeats=4), trees, together=True)
+    assert diary == ["before/pair/a", "now/pair/a", "now/pair/a", "before/pair/a"] * 2
+    before, now = (summarise(scenario, Effort(repeats=4), [found], tree).cases["a"] for tree in trees)
+    assert paired_change(before.costs, now.costs).value == 1.25
 
 
 def test_a_machine_that_slows_down_midway_changes_no_ratio() -> None:
     found = launch(
-        (SCENARIO,), Effort(repeats=8), lambda: Said([], lambda call: 1.0 if call <= 8 else 3.0), together=True
+        (SCENARIO,), Effort(repeats=8), {"": lambda: Said([], lambda call: 1.0 if call <= 8 else 3.0)}, together=True
     )
     result = summarise(SCENARIO, Effort(repeats=8), [found])
     against = result.cases["b"].against_first
@@ -84,7 +103,7 @@ def test_a_sweep_is_fitted_in_time_and_memory() -> None:
         name="grow", about="-", work="index", unit="point", sweep=Sweep(setting="size", values=(1, 4, 16))
     )
     assert list(tasks(scenario, quick=False)) == ["size 1", "size 4", "size 16"]
-    found = launch((scenario,), Effort(repeats=3), lambda: Said([]), together=False)
+    found = launch((scenario,), Effort(repeats=3), {"": lambda: Said([])}, together=False)
     fits = summarise(scenario, Effort(repeats=3), [found]).fits
     assert fits["time"].exponent.value == pytest.approx(0.0)
     assert fits["memory"].exponent.value == pytest.approx(1.0)
@@ -99,12 +118,12 @@ class Odd(Said):
         self.command, self.fault = command, fault
 
     def ask(self, command: Command) -> Answer:
-        return self.fault() if isinstance(command, self.command) and command.key == "pair/b" else super().ask(command)
+        return self.fault() if isinstance(command, self.command) and command.key == "/pair/b" else super().ask(command)
 
 
 def measured_beside(begin: Callable[[], Odd], *, together: bool) -> ScenarioResult:
     effort = Effort(repeats=2)
-    return summarise(SCENARIO, effort, [launch((SCENARIO,), effort, begin, together=together)])
+    return summarise(SCENARIO, effort, [launch((SCENARIO,), effort, {"": begin}, together=together)])
 
 
 def test_a_case_that_lacks_a_package_is_named() -> None:
@@ -220,7 +239,7 @@ def test_what_a_work_lacks_is_told_as_missing(monkeypatch: pytest.MonkeyPatch) -
 def test_a_sweep_is_drawn_with_its_exponents(tmp_path: Path) -> None:
     sweep = Sweep(setting="size", values=(1, 10, 100))
     scenario = Scenario(name="grow", about="-", work="index", unit="point", sweep=sweep)
-    found = launch((scenario,), Effort(repeats=3), lambda: Said([]), together=False)
+    found = launch((scenario,), Effort(repeats=3), {"": lambda: Said([])}, together=False)
     results = {"grow": summarise(scenario, Effort(repeats=3), [found]), "pair": _pair()}
     [path] = write_plots(tmp_path / "new", results)
     drawn = ElementTree.fromstring(path.read_text())
@@ -233,5 +252,5 @@ def test_a_sweep_is_drawn_with_its_exponents(tmp_path: Path) -> None:
 
 def _pair() -> ScenarioResult:
     return summarise(
-        SCENARIO, Effort(repeats=2), [launch((SCENARIO,), Effort(repeats=2), lambda: Said([]), together=True)]
+        SCENARIO, Effort(repeats=2), [launch((SCENARIO,), Effort(repeats=2), {"": lambda: Said([])}, together=True)]
     )

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from msgspec import Struct
 
 from teem.bench.results import CaseResult, Fit, Sample, ScenarioResult
 from teem.bench.scenario import Scenario, Suite, Task, tasks
-from teem.bench.stations import EndedError, Station, workers
+from teem.bench.stations import EndedError, Station, of_sources, workers
 from teem.bench.statistics import exponent, last_exponent, median, ratio
 from teem.bench.worker import Answer, Command, Failed, Measure, Measured, Prepare, Ready
 
-Key = tuple[str, str]  # scenario, case
+Key = tuple[str, str, str]  # whose sources, scenario, case
+Begin = Callable[[], Station]
 Progress = Callable[[str, int, int], None]
 """`progress(what, done, of)` is called before each part."""
+
+OURS: Mapping[str, Path | None] = MappingProxyType({"": None})
+"""The sources that are measured, by name: these alone."""
 
 
 class Effort(Struct, frozen=True):
@@ -48,17 +54,24 @@ def interleave(repeats: int, measure: Mapping[K, Callable[[], Sample | None]]) -
     return samples
 
 
-def measure_suite(name: str, suite: Suite, effort: Effort, progress: Progress) -> dict[str, ScenarioResult]:
-    """What each of a suite's scenarios takes. A suite that is `together` is interleaved as a whole."""
+def measure_suite(
+    name: str, suite: Suite, effort: Effort, progress: Progress, trees: Mapping[str, Path | None] = OURS
+) -> dict[str, dict[str, ScenarioResult]]:
+    """What a suite's scenarios take by the sources of each tree; one that is `together` is interleaved as a whole."""
     groups = [suite.scenario] if suite.together else [(one,) for one in suite.scenario]
-    results: dict[str, ScenarioResult] = {}
+    results: dict[str, dict[str, ScenarioResult]] = {tree: {} for tree in trees}
     for number, group in enumerate(groups):
         progress(name if suite.together else group[0].name, number, len(groups))
         launches = []
         for _ in range(effort.launches):
-            with workers() as begin:
+            with ExitStack() as stack:
+                begin = {
+                    tree: stack.enter_context(workers(environment=of_sources(at) if at else {}))
+                    for tree, at in trees.items()
+                }
                 launches.append(launch(group, effort, begin, together=suite.together))
-        results |= {one.name: summarise(one, effort, launches) for one in group}
+        for tree in trees:
+            results[tree] |= {one.name: summarise(one, effort, launches, tree) for one in group}
     return results
 
 
@@ -76,8 +89,8 @@ class Launch(Struct, frozen=True):
         where[key] = answer.error if isinstance(answer, Failed) else f"answered {answer}"
 
 
-def launch(scenarios: tuple[Scenario, ...], effort: Effort, begin: Callable[[], Station], *, together: bool) -> Launch:
-    """Prepare every case, in one process together or in one each, and measure them in turn.
+def launch(scenarios: tuple[Scenario, ...], effort: Effort, begin: Mapping[str, Begin], *, together: bool) -> Launch:
+    """Prepare every case for each tree, in one process together or in one each, and measure them in turn.
 
     A case that fails is left out. Where it takes the process of all with it, the others are begun anew without it.
     """
@@ -90,10 +103,10 @@ def launch(scenarios: tuple[Scenario, ...], effort: Effort, begin: Callable[[], 
 
 
 def _launch(
-    scenarios: tuple[Scenario, ...], effort: Effort, begin: Callable[[], Station], together: bool, found: Launch
+    scenarios: tuple[Scenario, ...], effort: Effort, begin: Mapping[str, Begin], together: bool, found: Launch
 ) -> None:
     """Fill in what is found of the cases that have not failed; EndedError when a shared process ends."""
-    shared = begin() if together else None
+    shared = {tree: one() for tree, one in begin.items()} if together else {}
     stations: dict[Key, Station] = {}
 
     def ask(key: Key, station: Station, command: Command) -> Answer:
@@ -105,16 +118,14 @@ def _launch(
                 raise
             return Failed(str(error))
 
-    for scenario in scenarios:
-        for case, task in tasks(scenario, quick=effort.quick).items():
-            key = (scenario.name, case)
-            if key not in found.failed:
-                station = shared or begin()
-                answer = ask(key, station, Prepare("/".join(key), task, effort.repeat_s))
-                if isinstance(answer, Ready):
-                    stations[key], found.ready[key] = station, answer
-                else:
-                    found.note(key, answer)
+    for key, task in _asked(scenarios, effort, begin).items():
+        if key not in found.failed:
+            station = shared[key[0]] if together else begin[key[0]]()
+            answer = ask(key, station, Prepare("/".join(key), task, effort.repeat_s))
+            if isinstance(answer, Ready):
+                stations[key], found.ready[key] = station, answer
+            else:
+                found.note(key, answer)
 
     def measuring(key: Key) -> Callable[[], Sample | None]:
         def measure() -> Sample | None:
@@ -129,12 +140,22 @@ def _launch(
     found.samples.update(interleave(effort.repeats, {key: measuring(key) for key in stations}))
 
 
-def summarise(scenario: Scenario, effort: Effort, launches: list[Launch]) -> ScenarioResult:
-    """What the launches say of a scenario."""
+def _asked(scenarios: tuple[Scenario, ...], effort: Effort, trees: Iterable[str]) -> dict[Key, Task]:
+    """Every case, of all trees side by side."""
+    return {
+        (tree, scenario.name, case): task
+        for scenario in scenarios
+        for case, task in tasks(scenario, quick=effort.quick).items()
+        for tree in trees
+    }
+
+
+def summarise(scenario: Scenario, effort: Effort, launches: list[Launch], tree: str = "") -> ScenarioResult:
+    """What the launches say of a scenario, done by the sources of a tree."""
     asked = tasks(scenario, quick=effort.quick)
     cases: dict[str, CaseResult] = {}
     for case, task in asked.items():
-        key = (scenario.name, case)
+        key = (tree, scenario.name, case)
         if all(key in one.samples for one in launches):
             samples = tuple(tuple(one.samples[key]) for one in launches)
             first = None if scenario.sweep else next(iter(cases.values()), None)
@@ -147,14 +168,14 @@ def summarise(scenario: Scenario, effort: Effort, launches: list[Launch]) -> Sce
         cases=cases,
         swept=scenario.sweep.setting if scenario.sweep else "",
         fits=_fits(scenario, cases),
-        missing=_of(scenario, [one.missing for one in launches]),
-        failed=_of(scenario, [one.failed for one in launches]),
+        missing=_of(tree, scenario, [one.missing for one in launches]),
+        failed=_of(tree, scenario, [one.failed for one in launches]),
     )
 
 
-def _of(scenario: Scenario, told: list[dict[Key, str]]) -> dict[str, str]:
+def _of(tree: str, scenario: Scenario, told: list[dict[Key, str]]) -> dict[str, str]:
     """What was told of a scenario's cases, the first time."""
-    return {case: why for one in reversed(told) for (name, case), why in one.items() if name == scenario.name}
+    return {case: why for one in reversed(told) for (*of, case), why in one.items() if of == [tree, scenario.name]}
 
 
 def _summary(

@@ -52,6 +52,11 @@ class CaseResult(Struct, frozen=True, kw_only=True):
         """Every repeat of every launch."""
         return [sample for launch in self.launches for sample in launch]
 
+    @property
+    def costs(self) -> list[list[float]]:
+        """CPU seconds a unit, of each repeat of each launch."""
+        return [[sample.cost for sample in launch] for launch in self.launches]
+
     def tables(self, kinds: Sequence[Kind]) -> list[NDArray[np.float64]]:
         """`[repeats, 1 + kinds]` for each launch: the cost, and what the calibration kernels of these kinds took."""
         columns = [KINDS.index(kind) for kind in kinds]

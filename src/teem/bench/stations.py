@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from threading import Timer
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -16,6 +18,11 @@ from teem.bench.worker import Answer, Command
 from teem.errors import TeemError
 
 DEADLINE_S = 900.0  # for one answer; what takes longest plays thousands of steps before it is ready
+
+Environment = Mapping[str, str | None]
+"""Variables that a process has other than this one; None: it has not."""
+
+AS_HERE: Environment = MappingProxyType({})
 
 
 class EndedError(TeemError):
@@ -31,14 +38,16 @@ class Station(Protocol):
 
 
 class Worker:
-    """A worker process. It ends with its input, so it does not outlive this one."""
+    """A worker process, perhaps under another command. It ends with its input, so it does not outlive this one."""
 
-    def __init__(self) -> None:
-        environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    def __init__(self, under: Sequence[str] = (), environment: Environment = AS_HERE) -> None:
+        given = {"OMP_NUM_THREADS": "1", **os.environ, **environment}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "teem.bench.worker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment,
-        )  # fmt: skip
+            [*under, sys.executable, "-m", "teem.bench.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={name: value for name, value in given.items() if value is not None},
+        )
         self._late = False
 
     def ask(self, command: Command) -> Answer:
@@ -70,13 +79,18 @@ class Worker:
         self._process.communicate()
 
 
+def of_sources(at: Path) -> Environment:
+    """What a worker needs to be one of the sources in this folder, which choose where their own kernels are kept."""
+    return {"PYTHONPATH": str(at), "NUMBA_CACHE_DIR": None}
+
+
 @contextmanager
-def workers() -> Iterator[Callable[[], Station]]:
+def workers(under: Sequence[str] = (), environment: Environment = AS_HERE) -> Iterator[Callable[[], Station]]:
     """A way to begin worker processes; all have ended afterwards."""
     with ExitStack() as stack:
 
         def begin() -> Worker:
-            worker = Worker()
+            worker = Worker(under, environment)
             stack.callback(worker.close)
             return worker
 
