@@ -61,7 +61,7 @@ def timed(baseline: Path, suites: dict[str, Suite]) -> tuple[list[Verdict], list
 
 def counted(baseline: Path, suites: dict[str, Suite]) -> tuple[list[Verdict], list[Verdict]]:
     """Every verdict, and those of more instructions than the budget allows; no second look is needed."""
-    after = counts.count(suites, lambda what: None)
+    after = counts.count(suites, 1, lambda what: None)
     before = counts.of_setting(counts.read(baseline), after.of)
     if before is None or after.failed:
         sys.exit(f"{baseline} is of another setting than {after.of}, or cases failed: {after.failed}")

@@ -34,7 +34,7 @@ def bench(given: Namespace) -> int:
         return _list(known, given.json)
     chosen, effort = _understand(given, known)
     if given.counts:
-        return _count(given, chosen)
+        return _count(given, chosen, effort)
     if given.before:
         return _beside(given, chosen, effort)
     before = files.read(given.baseline) if given.baseline else []
@@ -80,7 +80,7 @@ def _understand(given: Namespace, known: dict[str, Suite]) -> tuple[dict[str, Su
         if path and not path.is_file():
             faults.append(f"--{name} {path} is no file: give one that `teem bench --out` wrote")
     faults += [fault for name in ("out", "save_baseline") if (fault := _refuse(name, getattr(given, name)))]
-    untimed = ("quick", "repeats", "launches", "results", "out", "plots")
+    untimed = ("quick", "repeats", "results", "out", "plots")
     if given.counts and (useless := [f"--{name}" for name in untimed if getattr(given, name)]):
         faults.append(f"{', '.join(useless)} with --counts: leave out what is about time")
     if given.before:
@@ -109,14 +109,14 @@ def _understand(given: Namespace, known: dict[str, Suite]) -> tuple[dict[str, Su
     )
 
 
-def _count(given: Namespace, chosen: dict[str, Suite]) -> int:
+def _count(given: Namespace, chosen: dict[str, Suite], effort: Effort) -> int:
     """Count instructions instead of measuring time; exit 1 if something takes more of them, or fails."""
     console = Console(stderr=given.json)
     if why := valgrind.refusal():
         console.print(f"not counted: {why}")
         return 0
     kept = counts.read(given.baseline) if given.baseline else []
-    after = counts.count(chosen, _announce)
+    after = counts.count(chosen, effort.launches, _announce)
     if given.save_baseline:
         counts.keep(given.save_baseline, after)
     before = counts.of_setting(kept, after.of)

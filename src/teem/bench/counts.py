@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -31,10 +32,10 @@ Key = tuple[str, str]  # scenario, case
 
 
 class Counts(Struct, frozen=True, kw_only=True):
-    """Instructions a unit, by scenario and case, and what they depend on."""
+    """Instructions a unit, of each launch, by scenario and case, and what they depend on."""
 
     of: dict[str, str]
-    instructions: dict[str, dict[str, float]]
+    instructions: dict[str, dict[str, tuple[float, ...]]]
     failed: dict[str, str] = {}  # "scenario: case" that went wrong, and how
 
 
@@ -54,8 +55,8 @@ def _version() -> str:
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def count(suites: dict[str, Suite], progress: Callable[[str], None]) -> Counts:
-    """Count a call of every case that has a setting to be counted in.
+def count(suites: dict[str, Suite], launches: int, progress: Callable[[str], None]) -> Counts:
+    """Count a call of every case that has a setting to be counted in, in as many launches.
 
     All are prepared in a plain process first, which compiles what is not in the cache: under valgrind that takes long.
     Then half of them in each of two, since starting takes most of the time.
@@ -70,18 +71,20 @@ def count(suites: dict[str, Suite], progress: Callable[[str], None]) -> Counts:
     progress("compiling what is to be counted")
     with workers(environment=valgrind.environment()) as begin:
         _prepare(begin(), asked, failed)
-    left = [key for key in asked if key not in failed]
-    middle = (len(left) + 1) // 2
-    progress(f"counting {len(left)} cases in two processes under valgrind")
-    with ThreadPoolExecutor(2) as pool:
+    instructions: dict[str, dict[str, tuple[float, ...]]] = {}
+    for launch in range(launches):
+        left = [key for key in asked if key not in failed]
+        progress(f"counting {len(left)} cases in two processes under valgrind, {launch + 1} of {launches}")
+        middle = (len(left) + 1) // 2
         halves = [{key: asked[key] for key in some} for some in (left[:middle], left[middle:])]
-        told = [of for half in pool.map(_count_half, halves) for of in half.items()]
-    instructions: dict[str, dict[str, float]] = {}
-    for (name, case), value in told:
-        if isinstance(value, str):
-            failed[name, case] = value
-        else:
-            instructions.setdefault(name, {})[case] = value
+        with ThreadPoolExecutor(2) as pool:
+            told = [one for half in pool.map(_count_half, halves) for one in half.items()]
+        for (name, case), value in told:
+            if isinstance(value, str):
+                failed[name, case] = value
+            else:
+                cases = instructions.setdefault(name, {})
+                cases[case] = (*cases.get(case, ()), value)
     return Counts(
         of=this_setting(),
         instructions=instructions,
@@ -137,7 +140,7 @@ def judge(before: Counts, after: Counts, suites: dict[str, Suite]) -> list[Verdi
     for scenario in (one for suite in suites.values() for one in suite.scenario):
         old, new = (one.instructions.get(scenario.name, {}) for one in (before, after))
         for case in new.keys() & old.keys():
-            times = new[case] / old[case]
+            times = median(new[case]) / median(old[case])
             changed = Interval(times, times, times)
             verdicts.append(Verdict(scenario.name, case, changed, scenario.budget, word(changed, scenario.budget)))
     return verdicts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -116,15 +117,18 @@ def render_beside(verdicts: Sequence[Verdict], before: Results, now: Results) ->
 def render_counts(counts: Counts, verdicts: Sequence[Verdict]) -> RenderableType:
     """Instructions a unit, and what has changed since the baseline."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("", "instructions a unit", "times the baseline's", "budget", ""):
+    for name in ("", "instructions a unit", "launches differ by", "times the baseline's", "budget", ""):
         table.add_column(name)
     judged = {(one.scenario, one.case): one for one in verdicts}
     for name, cases in counts.instructions.items():
-        for case, value in cases.items():
+        for case, values in cases.items():
+            spread = f"{max(values) / min(values) - 1:.2%}" if len(values) > 1 else "?"
             one = judged.get((name, case))
             changed = (f"{one.change.value:.3f}", f"+{one.budget:.0%}", one.word) if one else ("", "", "not judged")
             shown = Text(changed[2], style="bold red" if changed[2] == "slower" else "")
-            table.add_row(name if case == name else f"{name}: {case}", f"{value:,.0f}", *changed[:2], shown)
+            table.add_row(
+                name if case == name else f"{name}: {case}", f"{median(values):,.0f}", spread, *changed[:2], shown
+            )
     return table
 
 
