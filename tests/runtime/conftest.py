@@ -65,7 +65,7 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             ),
             policies=SimpleNamespace(gauges=gauges),
             recorder=SimpleNamespace(rows=100, dropped=0, waited_s=0.0),
-            watch=SimpleNamespace(alarms=(), warnings=list),
+            watch=SimpleNamespace(all_alarms=list, warnings=list),
         )
 
     return make

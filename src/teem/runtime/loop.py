@@ -17,6 +17,7 @@ from teem.errors import TeemError
 from teem.learning.build import build_policies
 from teem.learning.policies import Policies
 from teem.measure.spans import Spans
+from teem.measure.trace import Trace
 from teem.record import checkpoint
 from teem.record.checkpoint import Checkpoint, Checkpointer
 from teem.record.client import Recorder
@@ -24,6 +25,7 @@ from teem.record.collect import Collector
 from teem.record.folder import RunFolder
 from teem.record.schema import rewind
 from teem.runtime.cohorts import least_trained, standings
+from teem.runtime.measured import CONTAINERS, Filling, metrics_of
 from teem.runtime.watch import Watch
 from teem.state import State
 from teem.threads import Threads
@@ -56,7 +58,7 @@ class Run:
     ) -> None:
         self.config = config
         self.folder = folder
-        self.spans = Spans()
+        self.spans = Spans(trace=Trace() if config.metrics.trace else None)
         self.totals = Totals()
         self.threads = Threads(config.runtime.threads or os.cpu_count() or 1)
         self.world = make_world(config, self.threads, self.spans, folder.path, progress)
@@ -75,7 +77,9 @@ class Run:
             self._go_on_from(resumed)
         if self.collector:
             self.collector.start(resumed=resumed is not None)
-        self.watch = Watch(self)
+        people = self.world.population
+        self.filling = Filling(self.policies, people.capacity, lambda: people.living)
+        self.watch = Watch(self, metrics_of(self), CONTAINERS)
 
     @classmethod
     def create(cls, config: Config, folder: RunFolder, progress: Progress = silent) -> Run:
@@ -163,6 +167,7 @@ class Run:
             self.collector.hand_over()
             self.recorder.close()
         self.watch.close()
+        self.spans.leave_trace(self.folder.path)
         self.threads.close()
         self.folder.log("ended", step=self.step, reason=reason)
 

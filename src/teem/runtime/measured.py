@@ -5,18 +5,22 @@ Whatever a run counts or collects stands here, by the attribute that does it; a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from teem.learning.algorithms.dqn import DQN
 from teem.learning.algorithms.ppo import PPO
 from teem.learning.learner import Learner
 from teem.measure.metrics import Container, Metric, Value, at, container, counter, gauge
+from teem.measure.process import core_wait_s
 from teem.record.client import BUNCH_FRAMES
-from teem.runtime.cohorts import least_trained, members
+from teem.runtime.cohorts import Peopled, least_trained, members
 
 if TYPE_CHECKING:
+    from teem.learning.policies import Policies
     from teem.runtime.loop import Run
 
 Pair = tuple[int, int]  # items and cap
@@ -26,7 +30,8 @@ def _alive(run: Run) -> Value:
     return {cohort.name: len(rows) for _, cohort, rows in members(run)}
 
 
-def _batches(run: Run) -> Value:
+def batches(run: Peopled) -> dict[str, int]:
+    """Batches that each cohort has learnt from."""
     names = [cohort.name for _, cohort, _ in members(run)]
     cohorts = zip(names, run.policies.cohorts, strict=True)
     return {name: cohort.batches for name, cohort in cohorts if isinstance(cohort, Learner)}
@@ -56,6 +61,9 @@ def _being_saved(run: Run) -> Value:
 
 
 FILLED = "filled_megabytes"
+CORE_WAIT = counter(
+    "core_wait_seconds", "time that the thread that steps could have run and had no core", lambda _: core_wait_s()
+)
 
 METRICS: tuple[Metric, ...] = (
     counter(
@@ -64,11 +72,12 @@ METRICS: tuple[Metric, ...] = (
     gauge("steps_left", "steps until the run is done; not there when it goes on until stopped", _steps_left),
     counter("agent_steps", "steps of all agents together", "totals.agent_steps", "Totals.agent_steps"),
     counter("step_seconds", "time spent in steps", "totals.seconds", "Totals.seconds"),
+    CORE_WAIT,
     counter("updates", "network updates", "totals.updates", "Totals.updates"),
     counter(
         "batches",
         "batches learnt from, an agent's each",
-        _batches,
+        batches,
         "DQN.batches PPO.batches QuantileQ.batches",
         "cohort",
     ),
@@ -78,7 +87,7 @@ METRICS: tuple[Metric, ...] = (
     gauge("least_trained_updates", "the fewest updates that anybody has had who is old enough for one", least_trained),
     gauge("loss", "the median of the living's last losses", _loss),
     gauge("epsilon", "how often an agent tries something at random, on average", _epsilon),
-    gauge(FILLED, "memory of networks, replays and rollouts that has been written so far", "watch.filling.megabytes"),
+    gauge(FILLED, "memory of networks, replays and rollouts that has been written so far", "filling.megabytes"),
     gauge("faults", "numbers of the living that were not finite and held back", _faults),
     counter("record_rows", "rows handed over to the writer", "recorder.rows", "Recorder.rows"),
     counter("record_dropped", "rows refused because the writer lagged", "recorder.dropped", "Recorder.dropped"),
@@ -115,11 +124,16 @@ APART: tuple[Metric, ...] = (
 """Of a run whose policies are learnt elsewhere, besides."""
 
 
+def metrics_of(run: Run) -> tuple[Metric, ...]:
+    """What is measured of a run, read between two steps."""
+    return (*METRICS, *(APART if hasattr(run.policies, "lag") else ()))
+
+
 def _living(run: Run) -> Pair:
     return len(run.world.population.living), run.world.population.capacity
 
 
-def _replays(run: Run) -> Pair | None:
+def replays(run: Peopled) -> Pair | None:
     """Decisions that the living remember."""
     living, rings = run.world.population.living, [one.replay for one in run.policies.cohorts if isinstance(one, DQN)]
     if not rings:
@@ -128,7 +142,8 @@ def _replays(run: Run) -> Pair | None:
     return held, sum(ring.rows * ring.length for ring in rings)
 
 
-def _rollouts(run: Run) -> Pair | None:
+def rollouts(run: Peopled) -> Pair | None:
+    """Decisions that the living have collected."""
     living, found = run.world.population.living, [one.rollouts for one in run.policies.cohorts if isinstance(one, PPO)]
     if not found:
         return None
@@ -155,8 +170,8 @@ def _notes(run: Run) -> Pair | None:
 
 CONTAINERS: tuple[Container, ...] = (
     container("slots", "the living", _living, "Population._free_count Population._freed_count"),
-    container("replay", "decisions that the living remember", _replays),
-    container("rollouts", "decisions collected for the next update of PPO", _rollouts),
+    container("replay", "decisions that the living remember", replays),
+    container("rollouts", "decisions collected for the next update of PPO", rollouts),
     container(
         "legacies",
         "the famous dead whose weights are kept",
@@ -173,7 +188,7 @@ CONTAINERS: tuple[Container, ...] = (
         "spans",
         "names of spans",
         lambda run: (len(run.spans.names), run.spans.most),
-        "Spans.names Spans._now Spans._totals",
+        "Spans.names Spans._blocks Spans._ring",
     ),
 )
 
@@ -215,18 +230,17 @@ class Filling:
     It grows as a run fills it, up to what was asked for at the start, and is no leak.
     """
 
-    def __init__(self, run: Run) -> None:
-        capacity = run.world.population.capacity
-        self._run = run
+    def __init__(self, policies: Policies, capacity: int, living: Callable[[], NDArray[np.int32]]) -> None:
+        self._policies, self._living = policies, living
         self._used = np.zeros(capacity, np.bool_)  # [capacity] slots where somebody has lived
-        self._held = [np.zeros(capacity, np.int64) for _ in run.policies.cohorts]  # most that each has remembered
+        self._held = [np.zeros(capacity, np.int64) for _ in policies.cohorts]  # most that each has remembered
 
     @property
     def megabytes(self) -> float:
         """What has been written so far."""
-        self._used[self._run.world.population.living] = True
+        self._used[self._living()] = True
         rows, total = int(self._used.sum()), 0.0
-        for cohort, held in zip(self._run.policies.cohorts, self._held, strict=True):
+        for cohort, held in zip(self._policies.cohorts, self._held, strict=True):
             if isinstance(cohort, Learner):
                 total += rows * sum(each[:1].nbytes for each in cohort.networks.own.padded)
             if isinstance(cohort, DQN):

@@ -50,7 +50,7 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
                 "waited_s": run.recorder.waited_s,
             },
             "rss_mb_peak": rss_mb_peak(),
-            "alarms": [one.as_dict() for one in run.watch.alarms],
+            "alarms": run.watch.all_alarms(),
             "machine": machine(),
         }
     )
