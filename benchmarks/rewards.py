@@ -52,8 +52,8 @@ def played(run: Any) -> NDArray[np.float64]:
     config = msgspec.structs.replace(
         config, population=msgspec.structs.replace(config.population, capacity=len(living))
     )
-    world = Crawlers(config, run.threads, Spans(1), run.world.population.genome[living])
-    policies, here = build_policies(config, world, run.threads), world.population.living
+    world = Crawlers(config, run.pools.physics, Spans(1), run.world.population.genome[living])
+    policies, here = build_policies(config, world, run.pools.ai), world.population.living
     policies.cohorts[0].networks.load_state(run.policies.cohorts[0].networks.state(living), here)
     work, level, late = 0.0, 0.0, None
     for step in range(PLAYED):

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teem.threads import PARTS, Threads
+from teem.execution import EXECUTIONS, PARTS, Execution
+from teem.threads import MEASURED_EVERY, Threads
 
 
-@settings(max_examples=50, deadline=None)
-@given(count=st.integers(1, 4), total=st.integers(0, 300), at_least=st.integers(1, 100))
-def test_every_index_is_covered_once_and_no_part_is_too_small(count: int, total: int, at_least: int) -> None:
-    threads, covered, parts = Threads(count), np.zeros(total, int), []
+@settings(max_examples=100, deadline=None)
+@given(
+    count=st.integers(1, 4),
+    total=st.integers(0, 300),
+    at_least=st.integers(1, 100),
+    execution=st.sampled_from(EXECUTIONS),
+)
+def test_every_index_is_covered_once_and_no_part_is_too_small(
+    count: int, total: int, at_least: int, execution: Execution
+) -> None:
+    threads, covered, parts = Threads(count, execution=execution), np.zeros(total, int), []
 
     def kernel(start: int, stop: int, by: int) -> None:
         covered[start:stop] += by
@@ -24,7 +33,8 @@ def test_every_index_is_covered_once_and_no_part_is_too_small(count: int, total:
     threads.share(kernel, total, 1, at_least=at_least)
     threads.close()
     assert (covered == 1).all()
-    assert len(parts) <= max(1, PARTS * count)
+    most = 1 if execution == "sequential" else PARTS["batched" if execution == "auto" else execution] * count
+    assert len(parts) <= most
     assert all(stop - start >= at_least for start, stop in parts if stop < total)
 
 
@@ -46,11 +56,12 @@ def test_parts_run_at_the_same_time_and_the_caller_takes_its_share() -> None:
 def test_a_thread_that_has_not_begun_is_not_waited_for() -> None:
     threads, free = Threads(2), threading.Event()
     assert threads._pool is not None
-    busy = threads._pool.submit(free.wait, 10)
+    busy = threads._pool.submit(lambda: free.wait(10))
+    assert busy is not None
     done: list[int] = []
     threads.share(lambda start, stop: done.append(start), 128)
     assert done == [0, 32, 64, 96]
-    assert not busy.done()
+    assert not busy.settled
     free.set()
     threads.close()
 
@@ -87,3 +98,31 @@ def test_a_fault_in_any_part_reaches_the_caller(bad: int) -> None:
 def test_no_threads_at_all_are_refused() -> None:
     with pytest.raises(ValueError, match="threads is 0: at least 1"):
         Threads(0)
+
+
+def test_it_may_be_switched_between_any_two_calls() -> None:
+    threads = Threads(3)
+    for execution in EXECUTIONS * 3:
+        threads.execution, parts = execution, []
+        threads.share(lambda start, stop, parts=parts: parts.append((start, stop)), 96, at_least=1)
+        cuts = {"sequential": [(0, 96)], "threaded": [(0, 32), (32, 64), (64, 96)]}
+        expected = cuts.get(execution, [(start, start + 8) for start in range(0, 96, 8)])
+        assert execution == "auto" or sorted(parts) == expected
+    threads.close()
+
+
+def test_some_shared_ranges_are_measured_by_both_clocks() -> None:
+    threads = Threads(2)
+
+    def spin(start: int, stop: int) -> None:
+        until = time.thread_time_ns() + 200_000
+        while time.thread_time_ns() < until:
+            pass
+
+    for _ in range(2 * MEASURED_EVERY):
+        threads.share(spin, 128)
+    threads.close()
+    assert (threads.shared, threads.measured) == (2 * MEASURED_EVERY, 2)
+    assert threads.parts_ns >= 2 * 4 * 200_000  # four parts each
+    assert threads.wall_ns > 0
+    assert threads.speed_up == threads.parts_ns / threads.wall_ns

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; returns 0 good, 1 failed, 2 wrong usage, 3 in use, 4 with losses, 130 stopped."""
+    """Do what the command line says; returns its exit code.
+
+    0 good, 1 failed, 2 wrong usage, 3 in use, 4 done with losses, 6 stopped by the watchdog, 130 stopped.
+    """
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # where a user's own network lies
     try:

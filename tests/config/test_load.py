@@ -200,7 +200,7 @@ def test_a_table_of_another_world_is_refused_with_its_name(tmp_path: Path) -> No
 
 
 def test_settings_of_a_world_without_a_name_are_read_as_those_they_look_like(tmp_path: Path) -> None:
-    (told,) = faults("[world]\ndt = 0.01\nenergy = 100\n[world.terrain]\nstyle = 'hills'\n", tmp_path)
+    (told,) = faults("[world]\ndt = 0.01\nenergy = 100\nimmobile = 0.0\n[world.terrain]\nstyle = 'hills'\n", tmp_path)
     assert told == "world.name is missing: say which world it is, one of farm, crawlers, treasure"
     with pytest.raises(UsageError) as caught:
         load_config("crawlrs", {"world.body.limbs": "9"})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import ceil
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teem.config.settings import LearningSettings
-from teem.learning.schedule import pace_of, updates_due, within_budget
+from teem.learning.schedule import least_trained_of, pace_of, part_of_due, updates_due, within_budget
 
 
 def turns(ids: np.ndarray, step: int, **chosen: float) -> np.ndarray:
@@ -62,3 +65,41 @@ def test_nobody_left_out_is_less_trained_than_somebody_served(trained: list[int]
 def test_a_budget_of_zero_is_no_limit() -> None:
     due = np.arange(50)
     assert (within_budget(due, due, due, due, 0) == due).all()
+
+
+shares = st.integers(1, 1000).map(lambda thousandths: Fraction(thousandths, 1000))
+
+
+@given(st.integers(0, 50), shares, st.integers(1, 30), st.integers(0, 10**7), st.integers(1, 60))
+def test_a_share_of_the_due_is_kept_to_less_than_one_update_over_any_turns(
+    due: int, share: Fraction, period: int, step: int, turns: int
+) -> None:
+    made = sum(part_of_due(due, share, step + turn * period, Fraction(period)) for turn in range(turns))
+    assert abs(made - share * due * turns) < 1
+    assert part_of_due(due, Fraction(1), step, Fraction(period)) == due
+
+
+@given(shares, st.integers(1, 30), st.integers(0, 10**6))
+def test_who_is_due_alone_waits_for_no_more_turns_than_the_share_says(share: Fraction, period: int, step: int) -> None:
+    turns = ceil(1 / share)
+    assert sum(part_of_due(1, share, step + turn * period, Fraction(period)) for turn in range(turns)) >= 1
+
+
+def test_neighbours_in_time_get_their_share_in_different_periods() -> None:
+    """Of four steps of which each has one due, two make an update, and in the next four the other two."""
+    made = [part_of_due(1, Fraction(1, 2), step, Fraction(4)) for step in range(8)]
+    assert made == [0, 0, 1, 1, 1, 1, 0, 0]
+
+
+@settings(deadline=None, max_examples=20)
+@given(shares, st.integers(2, 20), st.integers(1, 6))
+def test_with_a_share_the_least_trained_still_rises(share: Fraction, agents: int, interval: int) -> None:
+    """Everybody's updates over many turns are their share of what they would be, to within a few."""
+    ids, updates = np.arange(agents), np.zeros(agents, np.int64)
+    steps = interval * ceil(20 / share)
+    for step in range(steps):
+        due = np.flatnonzero(turns(ids, step, interval=interval))
+        most = part_of_due(len(due), share, step, Fraction(interval))
+        updates[least_trained_of(due, ids.astype(np.int32), ids, updates, most)] += 1
+    whole = steps / interval * float(share)
+    assert 18 <= updates.min() <= updates.max() <= whole + 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from teem.measure.culprits import Culprit
+from teem.measure.garbage import Garbage
 from teem.measure.heap import Heap
 
 OBJECTS, ARRAYS = Culprit("objects", "more objects"), Culprit("memory", "more memory")
@@ -46,3 +47,9 @@ def test_an_array_that_is_made_anew_each_time() -> None:
 def test_nothing_is_named_where_nothing_grew_and_for_what_is_no_object() -> None:
     assert named(ARRAYS, Heap(), lambda: None) == "more memory"
     assert Heap().name(Culprit("span", "span learn takes longer")) == "span learn takes longer"
+
+
+def test_what_was_there_when_a_run_began_is_named_too() -> None:
+    tracker = Tracker()
+    with Garbage(0.1):
+        assert "the list Tracker.history, 52000 items" in named(OBJECTS, Heap(), tracker.grow)

@@ -15,6 +15,7 @@ from teem.learning.cohort import Gauges
 from teem.measure.spans import Spans
 from teem.population.slots import Population
 from teem.runtime.loop import Totals
+from teem.runtime.pools import Pools
 
 SIDE = 60
 KINDS = ("system", "independent", "control")
@@ -65,7 +66,12 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             ),
             policies=SimpleNamespace(gauges=gauges),
             recorder=SimpleNamespace(rows=100, dropped=0, waited_s=0.0),
+            pools=Pools(1),
             watch=SimpleNamespace(all_alarms=list, warnings=list),
+            governing=SimpleNamespace(target_ms=None, report=lambda: None),
+            watchdog=SimpleNamespace(report=lambda: None),
+            memory=SimpleNamespace(plan=None),
+            garbage=SimpleNamespace(as_dict=lambda: None),
         )
 
     return make

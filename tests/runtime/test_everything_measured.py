@@ -74,6 +74,8 @@ EXCUSED = {
     # one a process, cohort or row that the settings ask for, from the start
     "Supervisor._actors": "one an actor", "Operand._builder": "while a kernel is compiled",
     "Spare._idle": "one a thread at most",
+    "Cores._free": "a core each", "Cores._wanted": "a thread of a pool each",
+    "Pool._free": "a thread each", "Pool._begun": "a thread each",
     "Actor._couriers": "one a learner", "Courier._threads": "two a courier",
     "Pupils._published_common": "one a mailbox", "runtime.processes.stream:Reading._columns": "one a column",
     # in processes that have no registry of their own: their actor or who started them tells of them
@@ -84,6 +86,10 @@ EXCUSED = {
     "Database.rows": "in the writer's process; the recorder counts what it hands over",
     "Database._uncommitted": "COMMIT_ROWS at most", "Database._names": "one a name",
     "Forecaster._agreed": "one a target",
+    "Governor._count": "since the last change",
+    "Stall._now": "a moment", "Stall.seconds": "of the step in progress", "Watchdog._begun": "a step's number",
+    "Garbage.collections": "Python's own counts have them", "Garbage._credit": "seconds saved up, and capped",
+    "runtime.memory:Memory._rows": "a place among the slots",
 }  # fmt: skip
 
 
@@ -258,7 +264,8 @@ def _size(value: object) -> float | None:
 ALIVE = {
     # what rises in a run without being a count of what happened, or is told under another name
     "Farm._observed_step", "Watch._next", "Watch._look_at", "Recorder._held_until", "Checkpointer.last_step",
-    "Population.living", "Notes.failing", "runtime.vitals:Trace._stride", "Watch._rates", "_Block._begun",
+    "Population.living", "Notes.failing", "runtime.vitals:Trace._stride", "Watch._rates",
+    "Watchdog._looked", "Watchdog._waited", "Watchdog._worked", "Watchdog._step", "Stall._step", "_Block._begun",
 }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
     yield begin
     for run in runs:
-        run.threads.close()
+        run.pools.close()
         if run.recorder:
             run.recorder.close()
 

@@ -46,6 +46,18 @@ def test_the_last_turn_is_the_latest_step_in_which_one_was_due(turns: Turns, one
     assert turns.last(ids, step).tolist() == [plain]
 
 
+@given(some_turns(), st.integers(1, 6), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_stretched_turns_are_some_of_those_before_as_evenly_spread(
+    turns: Turns, times: int, first: int, step: int
+) -> None:
+    ids, longer = np.arange(first, first + turns.groups * times, dtype=np.int64), turns.stretched(times)
+    due = [longer.due(ids, step + k) for k in range(longer.every)]
+    assert all((~one | turns.due(ids, step + k)).all() for k, one in enumerate(due))
+    counts = [int(one.sum()) for one in due]
+    assert sorted(set(counts)) in ([1], [0, 1])
+    assert sum(counts) == len(ids)
+
+
 @pytest.mark.parametrize(
     ("founders", "world", "groups"),
     [

@@ -7,6 +7,8 @@ from math import ceil
 
 from teem.config.check_apart import apart_faults
 from teem.config.check_cohorts import cohort_faults, faults_of_each
+from teem.config.check_governor import governor_faults
+from teem.config.check_growth import growth_faults
 from teem.config.check_measure import measure_faults
 from teem.config.check_treasure import treasure_faults
 from teem.config.cohorts import NETWORKS, VALUED
@@ -27,6 +29,7 @@ def contradictions(config: Config) -> Iterator[Fault]:
     yield from faults_of_each(config, _policy)
     yield from apart_faults(config)
     yield from measure_faults(config)
+    yield from governor_faults(config)
     if isinstance(config.world, TreasureSettings):
         yield from treasure_faults(config.world, config.population.founders)
         return
@@ -56,6 +59,7 @@ def _population(config: Config) -> Iterator[Fault]:
             "population.capacity",
             ("population.founders",),
         )
+    yield from growth_faults(config)
 
 
 def _learning(learning: LearningSettings) -> Iterator[Fault]:
@@ -267,6 +271,15 @@ def _crawlers(world: CrawlersSettings) -> Iterator[Fault]:
             "world.turns",
             ("world.decision",),
         )
+    weary = world.immobile * world.energy_max
+    for name, who in (("energy", "founders"), ("birth_energy", "the newborn")):
+        if getattr(world, name) < weary:
+            yield Fault(
+                f"world.{name} is {getattr(world, name)} but world.immobile is {world.immobile}, {weary:g} J: {who} "
+                f"could not move, so raise {name}, or lower immobile (0: nobody is ever immobile)",
+                f"world.{name}",
+                ("world.immobile", "world.energy_max"),
+            )
     if 0 < world.stranded <= world.decision:
         yield Fault(
             f"world.stranded is {world.stranded} but world.decision is {world.decision}: everybody would be set "

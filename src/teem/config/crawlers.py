@@ -98,6 +98,14 @@ class CrawlersSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     upkeep: Annotated[float, Meta(ge=0, description="joules living takes a step")] = 0.2
     starvation: Annotated[float, Meta(gt=0, le=1, description="health lost a step without energy")] = 0.002
     motor_cost: Annotated[float, Meta(ge=0, description="joules taken for a joule of the motors' work")] = 0.02
+    immobile: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="part of energy_max below which a creature's motors are off and it decides nothing; 0: none",
+        ),
+    ] = 0.15
     age_max: Annotated[int, Meta(ge=1, description="steps a creature lives at most; half of it at least")] = 432_000
     maturity: Annotated[int, Meta(ge=0, description="steps before a creature breeds")] = 3600
     breed_energy: Annotated[float, Meta(gt=0, description="joules a creature needs to breed")] = 15_000.0

@@ -8,25 +8,14 @@ from msgspec import Meta, Struct
 
 from teem.config.crawlers import CrawlersSettings
 from teem.config.farm import FarmSettings
+from teem.config.governor import GovernorSettings, WatchdogSettings
+from teem.config.population import PopulationSettings
 from teem.config.treasure import TreasureSettings
+from teem.execution import Execution
 
 WorldSettings = FarmSettings | CrawlersSettings | TreasureSettings  # of a run; the first is the default
 Count = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-
-
-class PopulationSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who starts, how many there may be, and what happens when none is left."""
-
-    founders: Annotated[int, Meta(ge=1, le=1_000_000, description="agents at step 0")] = 300
-    capacity: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="most agents alive at once; 0: as many as founders")
-    ] = 0
-    extinction: Annotated[
-        Literal["stop", "reseed"],
-        Meta(description="when nobody is left: stop the run, or reseed founders from the hall of fame"),
-    ] = "reseed"
-    fame: Annotated[int, Meta(ge=1, le=1024, description="genomes and networks kept in the hall of fame")] = 16
 
 
 class ReplaySettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -209,6 +198,13 @@ class RuntimeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """How the machine is used."""
 
     threads: Annotated[int, Meta(ge=0, le=256, description="threads; 0: as many as cores")] = 0
+    execution: Annotated[
+        Execution,
+        Meta(
+            description="how threads share the agents' work: not at all, a part each, several parts each, or whichever "
+            "was measured to be fastest; it changes no result"
+        ),
+    ] = "auto"
     mode: Annotated[
         Literal["lockstep", "async", "ray"],
         Meta(
@@ -247,6 +243,15 @@ class RuntimeSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             description="async, ray: seconds that who lives may make no progress; of islands, that a slice may take",
         ),
     ] = 60.0
+    collect: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="share of a step's time that Python's garbage may be collected in, between steps; "
+            "0: whenever Python thinks fit",
+        ),
+    ] = 0.02
     panel_fps: Annotated[float, Meta(gt=0, le=30, description="pictures a second of the terminal panel")] = 4.0
 
 
@@ -324,11 +329,18 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ray: RaySettings = RaySettings()
     metrics: MetricsSettings = MetricsSettings()
     forecast: ForecastSettings = ForecastSettings()
+    governor: GovernorSettings = GovernorSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
 
     @property
     def capacity(self) -> int:
         """The most agents alive at once."""
         return self.population.capacity or self.population.founders
+
+    @property
+    def growth(self) -> tuple[int, int]:
+        """Agents that there is memory for at the start, and how many more a step brings; 0: all, and a quarter more."""
+        return self.population.capacity_min, self.population.capacity_step
 
     @property
     def farm(self) -> FarmSettings:

@@ -71,7 +71,9 @@ def evaluation_config(config: Config, seed: int, agents: int | None) -> Config:
         config,
         seed=seed,
         world=contest.adapt(config.world, part),
-        population=msgspec.structs.replace(population, founders=founders, capacity=capacity, extinction="stop"),
+        population=msgspec.structs.replace(
+            population, founders=founders, capacity=capacity, capacity_min=0, extinction="stop"
+        ),
         learning=msgspec.structs.replace(config.learning, enabled=False, replay=ReplaySettings(length=16)),
     )
 

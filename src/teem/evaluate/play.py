@@ -27,6 +27,7 @@ class Gauged:
     cohort: NDArray[np.int8]  # number of
     updates: NDArray[np.int64]
     decisions: NDArray[np.int64]
+    share: float  # least part of the updates due that was ever made
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def play_on(saved: Saved, steps: int, threads: Threads) -> Play:
     if mortal and len(run.world.population.living) and not any(moment.died for moment in moments):
         doomed = run.doom()
     moments += _advance(run, 1)
-    last, gauged = run.learnt(), _gauged(run)
+    last, gauged = run.learnt(), _gauged(run, float(saved.state["governing"]["most"]["learning"]))
     stirred = [run.stir(number) for number in range(steps) if len(run.world.population.living)]
     return Play(
         config=saved.config,
@@ -103,8 +104,8 @@ def _again(saved: Saved, steps: int, threads: Threads) -> dict[str, str]:
     return second.digest()
 
 
-def _gauged(run: Rehearsal) -> Gauged:
+def _gauged(run: Rehearsal, share: float) -> Gauged:
     living, policies = run.world.population.living, run.policies
     gauges = policies.gauges
     ids = run.world.population.id[living]
-    return Gauged(ids, policies.cohort_of[living], gauges.updates[living], gauges.decisions[living])
+    return Gauged(ids, policies.cohort_of[living], gauges.updates[living], gauges.decisions[living], share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from teem.config.settings import LearningSettings
 from teem.learning.cohort import Cohort, Gauges
 from teem.learning.sharing import Networks
 from teem.state import Array
+from teem.worlds.turns import Turns
 
 
 class Learner(ABC):
@@ -22,10 +24,15 @@ class Learner(ABC):
         self.networks = networks
         self.batches = 0  # of experience learnt from so far, an agent's each
         self.settings = settings
+        self.share = Fraction(1)  # of the updates that come due, how many are made
 
     @abstractmethod
     def begin(self, rows: NDArray[np.int32], *, fresh: bool) -> None:
         """A new life begins in the rows, with fresh weights or with somebody's: nothing is remembered."""
+
+    @abstractmethod
+    def retime(self, turns: Turns) -> None:
+        """From the decisions on that end next, agents decide in these turns."""
 
     def found(self, rows: NDArray[np.int32], ids: NDArray[np.int64]) -> None:
         """Founders settle in the rows, with fresh networks."""

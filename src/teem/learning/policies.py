@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from teem.learning.acting import acting_of
 from teem.learning.cohort import Cohort, Gauges
+from teem.learning.learner import Learner
 from teem.learning.legacy import Legacies
 from teem.learning.membership import Membership
 from teem.learning.selector import find_unsound
 from teem.state import State
 from teem.threads import Threads
 from teem.worlds.base import Action, Births, Observation, Outcome, World
+from teem.worlds.turns import Turns
 
 Rows = NDArray[np.int32]
 Ids = NDArray[np.int64]
@@ -169,6 +172,18 @@ class Policies:
                 made += cohort.learn(rows, ids[rows], step)
         return made
 
+    def learn_part(self, share: Fraction) -> None:
+        """From now on make only this share of the updates that come due, those of the least trained."""
+        for cohort in self.cohorts:
+            if isinstance(cohort, Learner):
+                cohort.share = share
+
+    def retime(self, turns: Turns) -> None:
+        """Learn in other turns, since agents decide in them from the decisions on that end next."""
+        for cohort in self.cohorts:
+            if isinstance(cohort, Learner):
+                cohort.retime(turns)
+
     def told_late(self) -> int:
         """Updates that were made since `learn` was called last; none, where it makes them itself."""
         return 0
@@ -201,6 +216,7 @@ class Policies:
     def load_state(self, state: State) -> None:
         """Continue from a saved state, bit for bit; the world has been loaded before."""
         living = self._world.population.living
+        self.retime(self._world.turns)
         if len(state["cohort_of"]) != len(living):
             raise ValueError(f"policies: saved for {len(state['cohort_of'])} agents, {len(living)} are alive here")
         self.cohort_of[living] = state["cohort_of"]

@@ -42,7 +42,7 @@ class Rollouts:
 
     def __init__(self, capacity: int, horizon: int, inputs: int, acting: Acting) -> None:
         self.horizon = horizon
-        self._acting = acting
+        self.acting = acting
         self.observation = np.zeros((capacity, horizon, inputs), np.float32)
         self.mask = np.zeros((capacity, horizon, acting.marks), np.bool_)
         self.action = acting.nothing(capacity, horizon)
@@ -74,7 +74,7 @@ class Rollouts:
 
         `beyond` is what the states that the truncated were cut off in are worth, discounted; None: not known.
         """
-        every, groups = self._acting.turns
+        every, groups = self.acting.turns
         # of those with one turn only one of the `groups` decides in this step: as many are learned from together as
         # a decision takes steps, since a call of torch costs more than an agent more in it
         group, decision = ids // (groups * every), outcome.step // every
@@ -86,7 +86,7 @@ class Rollouts:
         at = self.filled[into]
         self.observation[into, at] = observation.values.reshape(len(observation.values), -1)[into]
         self.mask[into, at] = observation.mask[into]
-        if not self._acting.branches:
+        if not self.acting.branches:
             self.mask[into, at, action[into]] = True
         self.action[into, at] = action[into]
         self.log_probability[into, at] = log_probability[into]

@@ -49,22 +49,42 @@ def within_budget(
 
     `ids` stands beside `rows`, `updates` has a place a slot; a budget of 0 is no limit.
     """
-    if budget == 0 or len(due) <= budget:
+    return due if budget == 0 else least_trained_of(due, rows, ids, updates, budget)
+
+
+def least_trained_of(
+    due: NDArray[np.int64], rows: NDArray[np.int32], ids: NDArray[np.int64], updates: NDArray[np.int64], most: int
+) -> NDArray[np.int64]:
+    """At most so many of the positions `due`, in their order: the least trained, then the lowest ids."""
+    if len(due) <= most:
         return due
-    first = np.lexsort((ids[due], updates[rows[due]]))[:budget]
+    first = np.lexsort((ids[due], updates[rows[due]]))[:most]
     return np.asarray(due[np.sort(first)])
 
 
-def decisions_to_be_trained(settings: PolicySettings, agents: int, learners: int = 1) -> int:
+def part_of_due(due: int, share: Fraction, step: int, period: Fraction) -> int:
+    """How many of `due` updates are made in this step where only a share of them is.
+
+    Those who are due now will be due again in `period` steps. Over as many periods as they like, they are made their
+    share of the updates, to less than one; neighbours in time get theirs in different periods, so that steps are alike.
+    """
+    turn, phase = divmod(step / period, 1)
+    each = share * due
+    return int(each * (turn + 1) + phase) - int(each * turn + phase)
+
+
+def decisions_to_be_trained(settings: PolicySettings, agents: int, learners: int = 1, share: float = 1.0) -> int:
     """After how many decisions an agent must have been updated, among so many others, split among the learners.
 
-    A warm-up, the window of n steps and the wait for its turn; where a budget or sharing lets only some learn at
-    once, the least trained come first, so that nobody waits for longer than one round of all.
+    A warm-up, the window of n steps and the wait for its turn; where a budget, sharing or a share of the updates lets
+    only some learn at once, the least trained come first, so that nobody waits for longer than one round of all.
     """
     budget = settings.budget
     if settings.sharing == "shared" and settings.algorithm != "ppo":  # of each learner, the smallest part of an update
         budget, agents = SHARED_MEMBERS // learners, -(-agents // learners)
     rounds = 1 + (-(-agents // budget) if budget else 0)
+    if share < 1:
+        rounds = ceil((rounds + 1) / share)
     if settings.algorithm == "ppo":
         return (2 * settings.ppo.horizon + 2) * rounds
     return settings.replay.warmup + settings.n_step + ceil(1 / pace_of(settings)) * rounds

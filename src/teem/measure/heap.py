@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from teem.measure.culprits import Culprit
+from teem.measure.garbage import everything_seen
 
 KINDS = (list, dict, set, deque, bytearray)
 ITEMS_LEAST = 1000  # in what is looked at
@@ -36,11 +37,12 @@ class Heap:
         """The culprit in words, with the object that grew most since the call before; None the first time."""
         if culprit.kind not in ("objects", "memory"):
             return str(culprit)
-        if self._before is None:
-            self._before = {key: size for key, size, _ in _large()}
-            return None
-        before, self._before = self._before, None
-        grown = fastest(before)
+        with everything_seen():
+            if self._before is None:
+                self._before = {key: size for key, size, _ in _large()}
+                return None
+            before, self._before = self._before, None
+            grown = fastest(before)
         return f"{culprit}: {grown}" if grown else str(culprit)
 
 

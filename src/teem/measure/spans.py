@@ -23,6 +23,8 @@ class Spans:
     single span, with its beginning.
     """
 
+    open: str = ""  # the innermost span that is being timed; "": none
+
     def __init__(self, window: int = 2048, most: int = 256, trace: Trace | None = None) -> None:
         self.trace = trace
         self.window, self.most = window, most
@@ -37,7 +39,7 @@ class Spans:
         """Time a block under `name`, which is not within another of the same name, in one thread."""
         block = self._blocks.get(name)
         if block is None:
-            block = self._blocks[name] = _Block(self, self._row(name))
+            block = self._blocks[name] = _Block(self, name, self._row(name))
         return block
 
     def add(self, name: str, nanoseconds: int, begun: int | None = None) -> None:
@@ -67,6 +69,14 @@ class Spans:
         """The durations in the window, in milliseconds, oldest to newest."""
         row = self.names[name]
         return self._durations_ms()[:, row]
+
+    def last_ms(self, name: str) -> float:
+        """What the last step took for it, in milliseconds; 0 where it has never occurred."""
+        row = self.names.get(name)
+        if row is None or not self.steps:
+            return 0.0
+        ring, steps = self._ring, self.steps
+        return float(ring[steps % len(ring), row] - ring[(steps - 1) % len(ring), row]) / 1e6
 
     def total_s(self, name: str) -> float:
         """Seconds since the start."""
@@ -114,12 +124,14 @@ def _percentiles(durations: NDArray[np.float64]) -> list[dict[str, float]]:
 class _Block:
     """A block that is timed each time it is entered; a generator would take four times as long to enter and leave."""
 
-    __slots__ = ("_begun", "_row", "_spans", "_totals")
+    __slots__ = ("_begun", "_name", "_outer", "_row", "_spans", "_totals")
 
-    def __init__(self, spans: Spans, row: int) -> None:
-        self._spans, self._totals, self._row = spans, spans._totals, row
+    def __init__(self, spans: Spans, name: str, row: int) -> None:
+        self._spans, self._totals, self._name, self._row = spans, spans._totals, name, row
 
     def __enter__(self) -> None:
+        spans = self._spans
+        self._outer, spans.open = spans.open, self._name
         self._begun = perf_counter_ns()
 
     def __exit__(
@@ -127,6 +139,8 @@ class _Block:
     ) -> None:
         begun = self._begun
         nanoseconds = perf_counter_ns() - begun
+        spans = self._spans
+        spans.open = self._outer
         self._totals[self._row] += nanoseconds
-        if self._spans.trace is not None:
-            self._spans.trace.note(self._row, begun, nanoseconds)
+        if spans.trace is not None:
+            spans.trace.note(self._row, begun, nanoseconds)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.state import State, load_columns
+from teem.state import Array, State, expect_same_shape, load_columns
+
+LEAST_STEP = 64  # slots that are offered at a time at least, unless a step was asked for
+SPARE = 8  # more are offered as soon as less than an eighth of them is free
 
 COLUMNS: dict[str, type[np.generic]] = {
     "id": np.int64,
@@ -25,8 +30,13 @@ class Population:
 
     `living` lists the living slots by rising id. Rules walk it, so no life depends on which slot it sits in.
     A slot freed in a step is refilled only after the next `recycle()`, so no transition spans two lives.
+
+    The columns are as long as `capacity` and never move, but only their first `size` rows are in use: where fewer
+    slots are offered at first, more are as the free ones get few. No rule can tell: there is `room` for all that the
+    capacity has room for, and slots are taken in the same order however many are offered.
     """
 
+    size: int  # slots offered; nobody has ever lived in one beyond
     id: NDArray[np.int64]  # [capacity] never reused; -1: free
     parent: NDArray[np.int64]  # [capacity] id of the first parent; -1: a founder
     generation: NDArray[np.int32]  # [capacity] founders are 0
@@ -38,8 +48,13 @@ class Population:
     health: NDArray[np.float32]  # [capacity] 0 to 1
     genome: NDArray[np.float32]  # [capacity, traits] 0 to 1
 
-    def __init__(self, capacity: int, traits: int) -> None:
+    def __init__(self, capacity: int, traits: int, size: int = 0, step: int = 0) -> None:
+        """`size` slots are offered at first, 0: all; then `step` more at a time, 0: a quarter of those there are."""
         self.capacity = capacity
+        self.size = min(size, capacity) or capacity
+        self.grows = self.size < capacity
+        self._step = step
+        self._before = self.size  # a state was loaded
         for name, dtype in COLUMNS.items():
             setattr(self, name, np.zeros(capacity, dtype))
         self.id[:] = -1
@@ -47,7 +62,7 @@ class Population:
         self.next_id = 0
         self._living = np.empty(capacity, np.int32)
         self._count = 0
-        self._free = np.arange(capacity - 1, -1, -1, dtype=np.int32)  # a stack, its top at the end
+        self._free = np.arange(capacity - 1, -1, -1, dtype=np.int32)  # a stack, its top at the end; never used: below
         self._free_count = capacity
         self._freed = np.empty(capacity, np.int32)  # this step's, not to be refilled yet
         self._freed_count = 0
@@ -76,6 +91,7 @@ class Population:
             raise ValueError(f"no room for {count} births: {self._free_count} slots are free")
         slots = self._free[self._free_count - count : self._free_count][::-1].copy()
         self._free_count -= count
+        self._offer(self.capacity - self._free_count)
         for name in COLUMNS:
             getattr(self, name)[slots] = 0
         self.genome[slots] = 0
@@ -96,30 +112,58 @@ class Population:
         self._count = len(kept)
 
     def recycle(self) -> None:
-        """Make the slots freed since the last call available again."""
+        """Make the slots freed since the last call available again, and offer more if few are."""
         count = self._freed_count
         self._free[self._free_count : self._free_count + count] = self._freed[:count]
         self._free_count += count
         self._freed_count = 0
+        if self._free_count - self._hidden < self.size // SPARE:
+            self._offer(self.size + 1)
 
     def state(self) -> State:
-        """Every column and list, to be saved."""
-        columns = {name: getattr(self, name).copy() for name in (*COLUMNS, "genome")}
+        """Every column and list as far as slots are offered, to be saved."""
         return {
-            **columns,
+            **self.saved(self._columns()),
             "next_id": self.next_id,
             "living": self.living.copy(),
-            "free": self._free[: self._free_count].copy(),
+            "free": self._free[self._hidden : self._free_count].copy(),
             "freed": self._freed[: self._freed_count].copy(),
         }
 
     def load_state(self, state: State) -> None:
         """Take over a saved population of the same capacity and traits."""
-        load_columns("population", {name: getattr(self, name) for name in (*COLUMNS, "genome")}, state)
+        if not self.grows or len(state["id"]) > self.capacity:
+            expect_same_shape("population.id", state["id"], self.id)
+        self._before, self.size = self.size, len(state["id"])
+        self.load("population", self._columns(), state)
         self.next_id = int(state["next_id"])
-        for name in ("living", "free", "freed"):
-            saved = state[name]
-            getattr(self, f"_{name}")[: len(saved)] = saved
-        self._count = len(state["living"])
-        self._free_count = len(state["free"])
-        self._freed_count = len(state["freed"])
+        self._count, self._freed_count = len(state["living"]), len(state["freed"])
+        self._free_count = self._hidden + len(state["free"])
+        self._living[: self._count] = state["living"]
+        self._freed[: self._freed_count] = state["freed"]
+        self._free[: self._hidden] = np.arange(self.capacity - 1, self.size - 1, -1)
+        self._free[self._hidden : self._free_count] = state["free"]
+        self.id[self.size :] = -1
+
+    def saved(self, columns: Mapping[str, Array]) -> State:
+        """Other columns by slot as far as slots are offered, to be saved."""
+        return {name: column[: self.size].copy() for name, column in columns.items()}
+
+    def load(self, path: str, columns: Mapping[str, Array], state: State) -> None:
+        """Take over such columns, after the population itself; slots that are offered no more are as at first."""
+        load_columns(path, {name: column[: self.size] for name, column in columns.items()}, state)
+        for column in columns.values():
+            column[self.size : self._before] = 0
+
+    @property
+    def _hidden(self) -> int:
+        """Slots not offered yet, at the bottom of the stack."""
+        return self.capacity - self.size
+
+    def _offer(self, wanted: int) -> None:
+        """Offer so many slots in all, or as many more as a step has."""
+        while self.size < min(wanted, self.capacity):
+            self.size = min(self.capacity, self.size + (self._step or max(LEAST_STEP, self.size // 4)))
+
+    def _columns(self) -> dict[str, Array]:
+        return {name: getattr(self, name) for name in (*COLUMNS, "genome")}

@@ -77,8 +77,10 @@ def _of_settings(name: str, file: Path, agents: int | None) -> Subject:
     overrides: dict[str, Any] = {}
     if agents is not None:
         overrides["population.founders"] = agents
-        if 0 < load_config(file).population.capacity < agents:
-            overrides["population.capacity"] = 0  # as many as founders
+        population = load_config(file).population
+        for name in ("capacity", "capacity_min"):
+            if 0 < getattr(population, name) < agents:
+                overrides[f"population.{name}"] = 0  # as many as founders, all at once
     asked = load_config(file, overrides)
     unsaved = msgspec.structs.replace(
         asked, steps=0, checkpoint=msgspec.structs.replace(asked.checkpoint, every=0, at_end=False)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from teem.errors import TeemError
 from teem.measure.spans import Spans
+from teem.pool import Pool, Task
 from teem.record import archive
 from teem.record.disk import sync
 from teem.state import State
@@ -36,7 +36,7 @@ class Checkpoint:
 
 
 class Checkpointer:
-    """Writes checkpoints in a background thread, one at a time, and keeps the last `keep`.
+    """Writes checkpoints in the background, by a pool or a thread of its own, one at a time, and keeps the last `keep`.
 
     What is passed to `save` must be copies: parts' `state()` gives them. Saving while one is in flight waits
     for it, as span `checkpoint.wait`; what failed is raised by the next `save`, `expect_success` or `close`.
@@ -47,7 +47,7 @@ class Checkpointer:
     last_seconds: float  # that writing it took
     last_bytes: int
 
-    def __init__(self, folder: Path, keep: int, spans: Spans) -> None:
+    def __init__(self, folder: Path, keep: int, spans: Spans, pool: Pool | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.saved = 0
         self.last_step = max(steps_of(folder), default=None)
@@ -56,14 +56,15 @@ class Checkpointer:
         self._folder = folder
         self._keep = keep
         self._spans = spans
-        self._worker = ThreadPoolExecutor(1, "checkpoint")
-        self._flying: Future[None] | None = None
+        self._own = pool is None
+        self._pool = Pool("checkpoint", 1) if pool is None else pool
+        self._flying: Task | None = None
         sweep(folder)
 
     @property
     def under_way(self) -> bool:
         """Whether one is being written."""
-        return self._flying is not None and not self._flying.done()
+        return self._flying is not None and not self._flying.settled
 
     def save(self, step: int, state: State, meta: dict[str, Any], before: Callable[[], None] | None = None) -> None:
         """Begin to write a checkpoint; it counts only once `before`, called in the background, has returned.
@@ -73,11 +74,13 @@ class Checkpointer:
         """
         self._land()
         packed = archive.pack(state)
-        self._flying = self._worker.submit(self._write, step, packed, meta, before)
+        self._flying = self._pool.submit(lambda: self._write(step, packed, meta, before))
+        if self._flying is None:
+            raise TeemError(f"checkpoint at step {step} in {self._folder}: the pool {self._pool.name} takes no more")
 
     def expect_success(self) -> None:
         """Raise TeemError when the last checkpoint has failed; never waits."""
-        if self._flying is not None and self._flying.done():
+        if self._flying is not None and self._flying.settled:
             self._land()
 
     def close(self) -> None:
@@ -85,13 +88,14 @@ class Checkpointer:
         try:
             self._land()
         finally:
-            self._worker.shutdown()
+            if self._own:
+                self._pool.close()
 
     def _land(self) -> None:
         if self._flying is None:
             return
         flying, self._flying = self._flying, None
-        if flying.done():
+        if flying.settled:
             flying.result()
             return
         with self._spans("checkpoint.wait"):
@@ -100,9 +104,14 @@ class Checkpointer:
     def _write(
         self, step: int, packed: archive.Packed, meta: dict[str, Any], before: Callable[[], None] | None
     ) -> None:
+        def wait() -> None:
+            if before is not None:
+                with self._pool.away():
+                    before()
+
         begun = time.perf_counter()
         try:
-            self.last_bytes = write(self._folder, step, packed, meta, before)
+            self.last_bytes = write(self._folder, step, packed, meta, wait)
             for old in steps_of(self._folder)[: -self._keep]:
                 discard(folder_of(self._folder, old))
         except OSError as error:

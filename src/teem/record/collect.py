@@ -17,7 +17,7 @@ from teem.record.client import Recorder
 from teem.record.notes import Notes
 from teem.record.rows import AgentRows, tile_means, tile_sums
 from teem.record.schema import INCIDENTS
-from teem.state import State, expect_same_shape
+from teem.state import State
 from teem.version import __version__
 from teem.worlds.base import Deaths, Outcome, World
 
@@ -34,7 +34,8 @@ class Collector:
     """What a run records of each step, through `recorder`.
 
     Lives and the beginnings of illness are noted in every step; `steps` and `agent_steps` are written when
-    `step % record.every == 0`, and with them what was noted, likewise `resources` and `learning`.
+    `step % record.every == 0`, and with them what was noted, likewise `resources` and `learning`; more rarely as long
+    as they are stretched.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Collector:
         self._world = world
         self._config = config
         self._recorder = recorder
+        self._times = 1  # the intervals of the settings
         self._births = 0  # since the last row of steps
         self._deaths = 0
         self._notes = Notes(world.population)
@@ -80,25 +82,29 @@ class Collector:
             self.hand_over()
         self._notes.remember()
 
+    def stretch(self, times: int) -> None:
+        """From now on write rows so many times more rarely than the settings say."""
+        self._times = times
+
     def step(self, outcome: Outcome, gauges: Gauges | None = None) -> None:
         """Write what a step brought, and at times what the agents learned.
 
         Raises TeemError (from the recorder) when the writer has failed.
         """
         self._recorder.expect_alive()
-        record = self._config.record
+        record, times = self._config.record, self._times
         self._births += len(outcome.births.slot)
         self._deaths += len(outcome.deaths.id)
         self._notes.note(outcome.step, outcome.births.slot, outcome.deaths)
         self._note_cohorts(outcome.births.slot)
-        if outcome.step % record.every == 0:
+        if outcome.step % (record.every * times) == 0:
             self.hand_over()
             self._write_step(outcome)
         elif self._notes.is_full:
             self.hand_over()
-        if outcome.step % record.resources_every == 0:
+        if outcome.step % (record.resources_every * times) == 0:
             self._write_resources(outcome.step)
-        if gauges is not None and outcome.step % record.learning_every == 0:
+        if gauges is not None and outcome.step % (record.learning_every * times) == 0:
             self._write_learning(outcome.step, gauges())
 
     def hand_over(self) -> None:
@@ -121,14 +127,17 @@ class Collector:
 
     def state(self) -> State:
         """What the next rows depend on."""
-        return {"births": self._births, "deaths": self._deaths, "failing": self._notes.failing.copy()}
+        return {
+            "births": self._births,
+            "deaths": self._deaths,
+            "failing": self._notes.failing[: self._world.population.size].copy(),
+        }
 
     def load_state(self, state: State) -> None:
         """Continue from a saved state; the world's is loaded before."""
-        expect_same_shape("record.failing", state["failing"], self._notes.failing)
         self._births = int(state["births"])
         self._deaths = int(state["deaths"])
-        self._notes.failing[:] = state["failing"]
+        self._world.population.load("record", {"failing": self._notes.failing}, state)
         self._notes.remember()
 
     def _write_step(self, outcome: Outcome) -> None:
@@ -201,8 +210,11 @@ class Collector:
 
 
 def flat_settings(config: Config) -> Iterator[tuple[str, str | int | float | None]]:
-    """Each setting as ('world.size', 512), lists as JSON; not `runtime`, which never changes the content."""
-    yield from _flatten("", {**msgspec.to_builtins(config), "runtime": {}})
+    """Each setting as ('world.size', 512), lists as JSON; not those that never change the content.
+
+    What the governor and the watchdog changed does; it stands in a table of its own.
+    """
+    yield from _flatten("", {**msgspec.to_builtins(config), "runtime": {}, "governor": {}, "watchdog": {}})
 
 
 def _flatten(prefix: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, str | int | float | None]]:

@@ -50,15 +50,16 @@ class Notes:
 
     def remember(self) -> None:
         """Take the present for the step before."""
-        self._id[:] = self._population.id
-        self._health[:] = self._population.health
+        offered = slice(self._population.size)
+        self._id[offered] = self._population.id[offered]
+        self._health[offered] = self._population.health[offered]
 
     def note(self, step: int, born: NDArray[np.int32], deaths: Deaths) -> None:
         """Note a step's births (their slots) and deaths, and whose health begins to fall."""
         p = self._population
         most = _note(
             step, born, deaths.id, deaths.cause,
-            p.id, p.kind, p.parent, p.generation, p.genome, p.health, p.energy,
+            p.id[: p.size], p.kind, p.parent, p.generation, p.genome, p.health, p.energy,
             self._id, self._health, self.failing,
             self._births, self._genomes, self._deaths, self._incidents, self._losses, self._counts,
         )  # fmt: skip

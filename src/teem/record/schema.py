@@ -18,7 +18,7 @@ from typing import Literal
 from teem.errors import UsageError
 
 APPLICATION_ID = 0x7465656D  # "teem", so that a foreign database is recognised
-VERSION = 2  # of the tables, in PRAGMA user_version
+VERSION = 3  # of the tables, in PRAGMA user_version
 MANY = 20
 
 TABLES = """
@@ -68,9 +68,16 @@ CREATE TABLE learning(
     decisions INTEGER, replay_ratio REAL, faults INTEGER,
     PRIMARY KEY(step, agent_id)
 ) WITHOUT ROWID;
+CREATE TABLE governor(                                  -- what holds from before this step on; no row: all as set
+    step INTEGER PRIMARY KEY,
+    learning REAL NOT NULL,                             -- part of the due updates that is made
+    decision INTEGER NOT NULL,                          -- times the world's decision interval
+    snapshots INTEGER NOT NULL,                         -- times the intervals of record and checkpoints
+    why TEXT NOT NULL                                   -- 'shed', 'given back', 'long step', 'long step over'
+);
 """
 
-SAMPLED = ("agent_steps", "resources", "steps", "health_incidents", "learning")
+SAMPLED = ("agent_steps", "resources", "steps", "health_incidents", "learning", "governor")
 """The tables that grow with the steps; each has a `step`."""
 
 VIEWS = ("agent_states", "actions")
@@ -151,6 +158,9 @@ STATEMENTS: Mapping[str, Statement] = {
     "learning": _insert(
         "learning", step="int", agent_id="int", updates="int", loss="real", epsilon="real", decisions="int",
         replay_ratio="real", faults="int",
+    ),
+    "governor": _insert(
+        "governor", step="int", learning="real", decision="int", snapshots="int", why="text", essential=True,
     ),
 }  # fmt: skip
 

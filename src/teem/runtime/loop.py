@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from teem.config.dump import dump_config
 from teem.config.settings import Config
 from teem.errors import TeemError
+from teem.execution import Execution
 from teem.learning.build import build_policies
 from teem.learning.policies import Policies
+from teem.measure.garbage import Garbage
 from teem.measure.spans import Spans
 from teem.measure.trace import Trace
 from teem.record import checkpoint
@@ -24,9 +26,14 @@ from teem.record.client import Recorder
 from teem.record.collect import Collector
 from teem.record.folder import RunFolder
 from teem.record.schema import rewind
+from teem.runtime.asked import Asked
 from teem.runtime.cohorts import least_trained, standings
-from teem.runtime.measured import CONTAINERS, Filling, metrics_of
+from teem.runtime.governing import Governing
+from teem.runtime.measured import CONTAINERS, metrics_of
+from teem.runtime.memory import Memory
+from teem.runtime.pools import Pools
 from teem.runtime.watch import Watch
+from teem.runtime.watchdog import Watchdog
 from teem.state import State
 from teem.threads import Threads
 from teem.version import __version__
@@ -60,10 +67,13 @@ class Run:
         self.folder = folder
         self.spans = Spans(trace=Trace() if config.metrics.trace else None)
         self.totals = Totals()
-        self.threads = Threads(config.runtime.threads or os.cpu_count() or 1)
-        self.world = make_world(config, self.threads, self.spans, folder.path, progress)
-        self.policies = build(config, self.world, self.threads)
-        self.checkpointer = Checkpointer(folder.checkpoints, config.checkpoint.keep, self.spans)
+        self.pools = Pools(config.runtime.threads or os.cpu_count() or 1, config.runtime.execution)
+        self.world = make_world(config, self.pools.physics, self.spans, folder.path, progress)
+        self.policies = build(config, self.world, self.pools.ai)
+        self.memory = Memory(self)
+        self.garbage = Garbage(config.runtime.collect)
+        background = self.pools["background"]
+        self.checkpointer = Checkpointer(folder.checkpoints, config.checkpoint.keep, self.spans, background)
         if resumed:
             if config.record.enabled:
                 rewind(folder.database, resumed.step - 1)
@@ -73,13 +83,14 @@ class Run:
         )
         cohort_of = self.policies.cohort_of
         self.collector = Collector(self.world, config, self.recorder, cohort_of) if self.recorder else None
+        self.watchdog = Watchdog(self)
+        self.governing = Governing(self)
         if resumed:
             self._go_on_from(resumed)
         if self.collector:
             self.collector.start(resumed=resumed is not None)
-        people = self.world.population
-        self.filling = Filling(self.policies, people.capacity, lambda: people.living)
-        self.watch = Watch(self, metrics_of(self), CONTAINERS)
+        self.memory.begin(self)
+        self.watch = Watch(self, metrics_of(self), CONTAINERS, pool=self.pools["statistics"], asked=Asked(self).look)
 
     @classmethod
     def create(cls, config: Config, folder: RunFolder, progress: Progress = silent) -> Run:
@@ -102,6 +113,9 @@ class Run:
         """Go on from what another run saved, in a fresh folder: its record begins here, the other stays as it is."""
         run = cls.create(config, folder, progress)
         run._go_on_from(saved)
+        if run.governing.changes:
+            run.governing.record("branched")
+        run.memory.begin(run)
         return run
 
     @property
@@ -111,6 +125,8 @@ class Run:
 
     def advance(self) -> Outcome:
         """Make one step."""
+        self.governing.before_step()
+        self.watchdog.begin()
         begun = perf_counter_ns()
         spans, policies = self.spans, self.policies
         with spans("observe"):
@@ -131,18 +147,29 @@ class Run:
             self._record(outcome)  # handed over
         self._count(outcome, updates)
         self._save_when_due()
+        self.memory.on_step()
+        with spans("collect"):
+            self.garbage.on_step((perf_counter_ns() - begun) / 1e9)  # between steps, and little at a time
         self._clock(begun)
         self.watch.on_step()
+        self.watchdog.end()
         return outcome
 
     def play(self, on_step: Callable[[Run, Outcome], None], stop: Callable[[], bool]) -> str:
-        """Step until done: "steps", "interrupted" (`stop` said so) or "extinct" (nobody is left, none reseeded)."""
-        while not self.config.steps or self.step < self.config.steps:
-            if stop():
-                return "interrupted"
-            if not len(self.world.population.living) and self.config.population.extinction == "stop":
-                return "extinct"
-            on_step(self, self.advance())
+        """Step until done: "steps", "interrupted" (`stop` said so), "stalled" (the watchdog did) or "extinct".
+
+        It is extinct when nobody is left, and none is reseeded.
+        """
+        self.watchdog.playing = True
+        with self.garbage:
+            while not self.config.steps or self.step < self.config.steps:
+                if stop():
+                    return "interrupted"
+                if self.watchdog.stall.why:
+                    return "stalled"
+                if not len(self.world.population.living) and self.config.population.extinction == "stop":
+                    return "extinct"
+                on_step(self, self.advance())
         return "steps"
 
     def save(self) -> None:
@@ -158,6 +185,11 @@ class Run:
 
             self.checkpointer.save(self.step, self._state(), {"version": __version__}, before)
 
+    def switch(self, execution: Execution) -> None:
+        """Share the agents' work in another way from the next call of a kernel on; it changes no bit."""
+        self.pools.execution = execution
+        self.folder.log("execution switched", step=self.step, execution=execution)
+
     def finish(self, reason: str) -> None:
         """Save, write everything and let the parts go; the folder stays held for the report."""
         if self.config.checkpoint.at_end and self.checkpointer.last_step != self.step:
@@ -168,7 +200,10 @@ class Run:
             self.recorder.close()
         self.watch.close()
         self.spans.leave_trace(self.folder.path)
-        self.threads.close()
+        self.watchdog.close()
+        self.memory.close()
+        for name, fault in self.pools.close().items():
+            self.folder.log("pool failed", pool=name, fault=fault)
         self.folder.log("ended", step=self.step, reason=reason)
 
     def _record(self, outcome: Outcome) -> None:
@@ -194,7 +229,7 @@ class Run:
 
     def _save_when_due(self) -> None:
         self.checkpointer.expect_success()
-        every = self.config.checkpoint.every
+        every = self.config.checkpoint.every * self.governing.controls.snapshots
         if every and self.step % every == 0:
             self.save()
 
@@ -205,6 +240,7 @@ class Run:
             "world": self.world.state(),
             "policies": policies,
             "totals": asdict(self.totals),
+            "governing": self.governing.state(),
         }
         return state | ({"record": self.collector.state()} if self.collector else {})
 
@@ -222,6 +258,7 @@ class Run:
         self.world.load_state(state["world"])
         self.policies.load_state(state["policies"])
         self.totals = msgspec.convert(state["totals"], Totals)
+        self.governing.load_state(state["governing"])
         if self.collector and "record" in state:
             self.collector.load_state(state["record"])
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from teem.execution import CHOICES_MOST
 from teem.learning.algorithms.dqn import DQN
 from teem.learning.algorithms.ppo import PPO
 from teem.learning.learner import Learner
@@ -20,7 +20,6 @@ from teem.record.client import BUNCH_FRAMES
 from teem.runtime.cohorts import Peopled, least_trained, members
 
 if TYPE_CHECKING:
-    from teem.learning.policies import Policies
     from teem.runtime.loop import Run
 
 Pair = tuple[int, int]  # items and cap
@@ -60,10 +59,30 @@ def _being_saved(run: Run) -> Value:
     return int(run.checkpointer.under_way)
 
 
-FILLED = "filled_megabytes"
 CORE_WAIT = counter(
     "core_wait_seconds", "time that the thread that steps could have run and had no core", lambda _: core_wait_s()
 )
+
+
+def _pools(name: str) -> Callable[[Run], Value]:
+    """An attribute of each pool, or what its method says."""
+
+    def read(run: Run) -> Value:
+        values = {pool.name: getattr(pool, name) for pool in run.pools}
+        return {pool: value() if callable(value) else value for pool, value in values.items()}
+
+    return read
+
+
+def _shared(name: str, unit: float = 1) -> Callable[[Run], Value]:
+    """An attribute of those that share ranges."""
+
+    def read(run: Run) -> Value:
+        values = {pool: getattr(threads, name) for pool, threads in run.pools.shared.items()}
+        return {pool: None if value is None else value / unit for pool, value in values.items()}
+
+    return read
+
 
 METRICS: tuple[Metric, ...] = (
     counter(
@@ -84,10 +103,11 @@ METRICS: tuple[Metric, ...] = (
     counter("born", "births", "totals.born", "Totals.born Population.next_id Guests._next_turn"),
     counter("died", "deaths", "totals.died", "Totals.died"),
     gauge("alive", "agents alive", _alive, "Population._count", "cohort"),
+    gauge("batch", "crawlers that decide, let their action hold, or can't move", "world.batches", label="batch"),
     gauge("least_trained_updates", "the fewest updates that anybody has had who is old enough for one", least_trained),
     gauge("loss", "the median of the living's last losses", _loss),
     gauge("epsilon", "how often an agent tries something at random, on average", _epsilon),
-    gauge(FILLED, "memory of networks, replays and rollouts that has been written so far", "filling.megabytes"),
+    gauge("slots_ready", "agents that there is memory for now", "world.population.size", "Population.size"),
     gauge("faults", "numbers of the living that were not finite and held back", _faults),
     counter("record_rows", "rows handed over to the writer", "recorder.rows", "Recorder.rows"),
     counter("record_dropped", "rows refused because the writer lagged", "recorder.dropped", "Recorder.dropped"),
@@ -95,10 +115,48 @@ METRICS: tuple[Metric, ...] = (
     gauge(
         "record_held_bytes", "bytes held back to be handed over together", "recorder.held_bytes", "Recorder._held_bytes"
     ),
+    counter("collect_seconds", "time spent collecting garbage between steps", "garbage.seconds", "Garbage.seconds"),
+    gauge("collect_longest_seconds", "the longest that a collection between steps took", "garbage.longest_s"),
     counter("checkpoints", "checkpoints written", "checkpointer.saved", "Checkpointer.saved"),
     gauge("checkpoint_seconds", "what writing the newest checkpoint took", "checkpointer.last_seconds"),
     gauge("checkpoint_bytes", "what the newest checkpoint takes", "checkpointer.last_bytes"),
     gauge("checkpoint_under_way", "1 while a checkpoint is being written", _being_saved),
+    gauge("governor_learning", "part of the due updates that the governor lets be made", "governing.controls.learning"),
+    gauge("governor_decision", "times the world's decision interval", "governing.controls.decision"),
+    gauge("governor_snapshots", "times the intervals of record and checkpoints", "governing.controls.snapshots"),
+    counter("governor_changes", "changes of these", "governing.changes", "Governing.changes"),
+    counter("governor_steps", "steps made with anything shed", "governing.steps_shed", "Governing.steps_shed"),
+    counter("long_steps", "steps that the watchdog found too long", "watchdog.stall.long", "Stall.long"),
+    counter("stacks_written", "times that every thread's stack was written down", "watchdog.dumps", "Watchdog.dumps"),
+    gauge("pool_threads", "threads of each pool", _pools("threads"), label="pool"),
+    gauge("pool_waiting", "tasks that wait in each pool's queue", _pools("__len__"), "Pool._waiting", "pool"),
+    counter(
+        "pool_done",
+        "tasks that each pool has done, its help with shared work included",
+        _pools("done"),
+        "Pool.done",
+        "pool",
+    ),
+    counter("pool_failed", "tasks that raised", _pools("failed"), "Pool.failed", "pool"),
+    counter("pool_late", "tasks that were not over at their deadline", _pools("count_late"), "Pool.late", "pool"),
+    counter("pool_refused", "tasks for which a pool had no room", _pools("refused"), "Pool.refused", "pool"),
+    counter(
+        "pool_busy_seconds", "time that each pool's threads spent in tasks", _pools("busy_s"), "Pool._busy_s", "pool"
+    ),
+    gauge(
+        "pool_utilisation", "the part of its threads' time that a pool used lately", _pools("utilisation"), label="pool"
+    ),
+    counter("shared_ranges", "kernels that several threads shared", _shared("shared"), "Threads.shared", "pool"),
+    counter("shared_measured", "those of them that were measured", _shared("measured"), "Threads.measured", "pool"),
+    counter(
+        "shared_thread_seconds",
+        "their parts' time by their threads' own clocks, together",
+        _shared("parts_ns", 1e9),
+        "Threads.parts_ns",
+        "pool",
+    ),
+    counter("shared_wall_seconds", "their time by the clock", _shared("wall_ns", 1e9), "Threads.wall_ns", "pool"),
+    gauge("shared_speed_up", "those threads' time over that by the clock", _shared("speed_up"), label="pool"),
     counter(
         "guests_crowded_out",
         "migrants who gave way while they waited",
@@ -160,6 +218,15 @@ def _letters(run: Run) -> Pair | None:
     return None if guests is None else (len(guests.received), run.config.ray.islands)
 
 
+def _tasks(run: Run) -> Pair:
+    return sum(len(pool) for pool in run.pools), sum(pool.most for pool in run.pools)
+
+
+def _choices(run: Run) -> Pair:
+    made = [threads.choices for threads in run.pools.shared.values()]
+    return sum(map(len, made)), len(made) * CHOICES_MOST
+
+
 def _held(run: Run) -> Pair | None:
     return None if run.recorder is None else (run.recorder.held, BUNCH_FRAMES)
 
@@ -178,9 +245,17 @@ CONTAINERS: tuple[Container, ...] = (
         lambda run: run.policies.legacies.kept,
         "Legacies._entries",
     ),
+    container(
+        "long_steps",
+        "long steps of the last minute",
+        lambda run: run.watchdog.stall.lately,
+        "Stall._when Stall._in_vain",
+    ),
     container("guests", "migrants who wait for room", _guests),
     container("letters", "islands from which letters have come", _letters, "Guests.received"),
     container("record_frames", "bunches of rows held back to be handed over together", _held, "Recorder._held"),
+    container("tasks", "tasks that wait for a pool's thread", _tasks, "Pool._queue"),
+    container("choices", "kernels and sizes whose execution is chosen", _choices, "Choices._made"),
     container(
         "notes", "rows of births, deaths and illness not yet handed over", _notes, "Collector._joined Notes._counts"
     ),
@@ -222,31 +297,3 @@ HOUSEHOLD_CONTAINERS: tuple[Container, ...] = (
         "losses", "losses that count for the most restarts", _losses, "Supervisor._when Fleet._when Place.lost_at"
     ),
 )
-
-
-class Filling:
-    """The memory that the system lends when it is first written: of networks, replays and rollouts of those who live.
-
-    It grows as a run fills it, up to what was asked for at the start, and is no leak.
-    """
-
-    def __init__(self, policies: Policies, capacity: int, living: Callable[[], NDArray[np.int32]]) -> None:
-        self._policies, self._living = policies, living
-        self._used = np.zeros(capacity, np.bool_)  # [capacity] slots where somebody has lived
-        self._held = [np.zeros(capacity, np.int64) for _ in policies.cohorts]  # most that each has remembered
-
-    @property
-    def megabytes(self) -> float:
-        """What has been written so far."""
-        self._used[self._living()] = True
-        rows, total = int(self._used.sum()), 0.0
-        for cohort, held in zip(self._policies.cohorts, self._held, strict=True):
-            if isinstance(cohort, Learner):
-                total += rows * sum(each[:1].nbytes for each in cohort.networks.own.padded)
-            if isinstance(cohort, DQN):
-                ring = cohort.replay
-                np.maximum(held, np.minimum(ring.added, ring.length), out=held)
-                total += float(held.sum()) / ring.length * sum(column[:1].nbytes for column in ring.ring())
-            if isinstance(cohort, PPO):
-                total += rows * cohort.rollouts.row_bytes
-        return total / 1e6

@@ -24,7 +24,7 @@ from teem.population.slots import Population
 from teem.runtime import landscape, picture, words
 from teem.runtime.board import Board
 from teem.runtime.cohorts import least_trained, members
-from teem.runtime.report import achieved, step_ms
+from teem.runtime.report import achieved, step_ms, turned
 from teem.runtime.vitals import Trace, Vitals
 
 if TYPE_CHECKING:
@@ -137,9 +137,19 @@ class Panel:
             row("speed", f"{words.number(self.vitals.per_s('agent_steps'))} agent-steps/s"),
             row("step", f"{words.number(step['p50'])} ms p50, {words.number(step['p95'])} ms p95"),
         ]
+        if gained := [
+            f"{name} x{words.number(threads.speed_up)}"
+            for name, threads in run.pools.shared.items()
+            if threads.speed_up is not None
+        ]:
+            rows.append(row("threads", f"{run.pools.execution}: {', '.join(gained)}"))
         if run.recorder:
             dropped = f", {words.count(run.recorder.dropped)} dropped" if run.recorder.dropped else ""
             rows.append(row("record", f"{words.number(self.vitals.per_s('rows'))} rows/s{dropped}"))
+        governing = run.governing
+        if governing.target_ms is not None:
+            text = f"{words.number(governing.p95_ms)} of {words.number(governing.target_ms)} ms"
+            rows.append(row("governor", f"{text}, {turned(governing.controls._asdict())}"))
         return [*rows, row("memory", f"{words.number(rss_mb())} MB")]
 
     def _alarms(self) -> list[Line]:

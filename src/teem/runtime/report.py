@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -49,7 +50,12 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
                 "dropped": run.recorder.dropped,
                 "waited_s": run.recorder.waited_s,
             },
+            "governor": run.governing.report(),
+            "watchdog": run.watchdog.report(),
+            "execution": run.pools.told(),
             "rss_mb_peak": rss_mb_peak(),
+            "memory": None if run.memory.plan is None else run.memory.plan.as_dict() | {"end_mb": run.memory.lent()},
+            "collector": run.garbage.as_dict(),
             "alarms": run.watch.all_alarms(),
             "machine": machine(),
         }
@@ -114,11 +120,64 @@ def in_words(report: dict[str, Any], folder: str) -> str:
             f"least trained {words.count(learning['least_trained_updates'])}",
         ),
         *(("cohort", _cohort(name, told, feats["unit"])) for name, told in report["cohorts"].items()),
-        ("memory", f"{words.number(report['rss_mb_peak'])} MB at most"),
+        *(("governor", text) for text in governed(report["governor"])),
+        *(("watchdog", text) for text in stalled(report["watchdog"])),
+        ("memory", _memory(report)),
+        *(("collector", _collector(told)) for told in (report["collector"],) if told),
         *(("alarm", foretold(alarm, words.number, words.duration)) for alarm in report["alarms"]),
         ("kept in", folder),
     ]
     return "\n".join(f"{name:9} {text}" for name, text in lines)
+
+
+def governed(told: dict[str, Any] | None) -> Iterator[str]:
+    """What a governor turned, a line each; nothing where none was at work."""
+    if told is None:
+        return
+    kept = "" if told["target_ms"] is None else f"for {words.number(told['target_ms'])} ms a step; "
+    yield f"{kept}{words.count(told['changes'])} changes, {words.count(told['steps_shed'])} steps with less than all"
+    yield f"at most shed: {turned(told['most'])}; in the end: {turned(told['now'])}"
+    for name, ratio in told["replay_ratios"].items():
+        done, asked = words.number(ratio["done"]), words.number(ratio["asked"])
+        yield f"{name}: {done} transitions trained on a decision, of {asked} asked for"
+    if told["replays"]:
+        yield f"its changes are those of {told['replays']}"
+    elif told["changes"]:
+        yield "it does not follow from its seed alone: --governor.replay with this folder makes it again"
+
+
+def stalled(told: dict[str, Any] | None) -> Iterator[str]:
+    """What the watchdog saw, a line each; nothing where it saw nothing."""
+    if told is None:
+        return
+    yield f"{words.count(told['long_steps'])} steps were too long: what they did stands in {told['stacks']}"
+    if told["stopped"]:
+        yield f"it stopped the run: {told['stopped']}"
+
+
+def turned(controls: dict[str, Any]) -> str:
+    """What is turned how, in words."""
+    return (
+        f"learning {words.percent(controls['learning'])}, decisions x{controls['decision']}, "
+        f"snapshots x{controls['snapshots']}"
+    )
+
+
+def _memory(report: dict[str, Any]) -> str:
+    """What was taken, beside what was planned."""
+    measured, plan = f"{words.number(report['rss_mb_peak'])} MB at most", report["memory"]
+    if plan is None:
+        return measured
+    start, most = (words.number(sum(plan[name].values())) for name in ("start_mb", "most_mb"))
+    return f"{measured}; planned {start} MB at the start, {most} MB at most"
+
+
+def _collector(told: dict[str, Any]) -> str:
+    """How Python's garbage was collected."""
+    return (
+        f"{words.count(sum(told['collections']))} collections between steps, {words.number(told['seconds'])} s in all, "
+        f"{words.number(told['longest_ms'])} ms at most"
+    )
 
 
 def _cohort(name: str, told: dict[str, Any], unit: str) -> str:
@@ -128,4 +187,6 @@ def _cohort(name: str, told: dict[str, Any], unit: str) -> str:
     return f"{name} ({told['algorithm']}): {words.count(told['alive'])} alive{learnt}, {life}"
 
 
-_REASONS = {"steps": "done", "interrupted": "interrupted", "extinct": "nobody is left:"}
+_REASONS = {
+    "steps": "done", "interrupted": "interrupted", "extinct": "nobody is left:", "stalled": "stopped by the watchdog",
+}  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,15 +14,18 @@ from teem.errors import UsageError
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
 from teem.runtime.cluster import load_ray
+from teem.runtime.governing import expect_replayable
 from teem.runtime.interrupt import Interrupts
 from teem.runtime.islands.archipelago import Archipelago, islands_saved
 from teem.runtime.loop import Run
+from teem.runtime.memory import too_large
 from teem.runtime.page import expect_page, keep, shown
 from teem.runtime.present import Compiling, LayingOut, choose_view
 from teem.runtime.processes.supervise import RECOVERED, Supervisor
 from teem.runtime.remote.fleet import Fleet
 from teem.runtime.report import build_report
 from teem.runtime.warmup import is_warm, warm
+from teem.runtime.watchdog import STALLED
 
 Apart = Supervisor | Archipelago | Fleet  # a run whose parts play elsewhere
 RUNS = Path("runs")  # where runs lie that were given no folder
@@ -32,6 +36,7 @@ def begin(config: Config, name: str, out: Path | None) -> Run | Apart:
     if config.runtime.mode == "ray":
         load_ray(config.ray.address)  # or say how to install it, before anything is written
     expect_page(config)
+    expect_replayable(config)
     _compile(config)
     there_before = [path for path in (RUNS, out) if path is not None and path.exists()]
     folder = RunFolder.create(out, f"{name}-{config.seed}", RUNS)
@@ -39,9 +44,11 @@ def begin(config: Config, name: str, out: Path | None) -> Run | Apart:
         if apart := _apart(config):
             return apart.create(config, folder)
         return Run.create(config, folder, LayingOut())
-    except BaseException:
+    except BaseException as error:
         folder.close()
         _remove(folder.path, there_before)
+        if isinstance(error, MemoryError):
+            raise too_large(error) from error
         raise
 
 
@@ -52,6 +59,7 @@ def go_on(path: Path, steps: str | None = None) -> Run | Apart:
         config = load_config(folder.config, {} if steps is None else {"steps": steps})
         _expect_steps_left(config, folder)
         expect_page(config)
+        expect_replayable(config)
         _compile(config)
         if steps is not None:
             folder.write_config(dump_config(config))
@@ -106,6 +114,8 @@ def _play_apart(run: Apart, interrupts: Interrupts, headless: bool) -> dict[str,
 def _play_here(run: Run, interrupts: Interrupts, headless: bool) -> dict[str, Any]:
     begun = perf_counter()
     try:
+        if run.memory.plan is not None:
+            print("\n".join(run.memory.plan.in_words()), file=sys.stderr, flush=True)
         reason = _play(run, interrupts, headless)
         run.finish(reason)
     except Exception as error:
@@ -118,7 +128,9 @@ def _play_here(run: Run, interrupts: Interrupts, headless: bool) -> dict[str, An
 
 
 def exit_code(report: dict[str, Any]) -> int:
-    """0, or 4 when a process or an island was lost and replaced on the way."""
+    """0; 4 when a process or an island was lost and replaced on the way; 6 when the watchdog stopped the run."""
+    if report["reason"] == "stalled":
+        return STALLED
     return RECOVERED if any(report.get(mode, {}).get("restarts") for mode in ("async", "ray")) else 0
 
 

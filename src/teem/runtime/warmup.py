@@ -100,7 +100,7 @@ def small(config: Config) -> Config:
         config,
         world=_hasty(config.world),
         population=msgspec.structs.replace(
-            config.population, founders=_AGENTS, capacity=2 * _AGENTS, extinction="reseed"
+            config.population, founders=_AGENTS, capacity=2 * _AGENTS, capacity_min=0, extinction="reseed"
         ),
         learning=learning,
     )

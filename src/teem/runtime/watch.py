@@ -1,7 +1,7 @@
 """The watch over a run, or over what a process does for one: a sample now and then, which no step waits for.
 
-Between two steps its own counts are read, some microseconds every few seconds. A thread adds what the process
-takes, keeps the history, looks ahead, writes metrics.json and sends samples on.
+Between two steps its own counts are read, some microseconds every few seconds. A pool, or a thread, adds
+what the process takes, keeps the history, looks ahead, writes metrics.json and sends samples on.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ from teem.measure.forecast import Forecast, Forecaster, Target, in_words
 from teem.measure.heap import Heap
 from teem.measure.history import History
 from teem.measure.metrics import CONTAINERS as OF_CONTAINERS
-from teem.measure.metrics import Container, Metric, Registry, Value, Values, container, counter, rates
+from teem.measure.metrics import Container, Metric, Registry, Value, Values, container, counter, gauge, rates
 from teem.measure.process import PROCESS, files_most, memory_most_mb
 from teem.measure.sinks import Outlet, numbers_of
 from teem.measure.trends import LEAST
 from teem.runtime import words
 from teem.runtime.beside import FILE, alarms_beside
-from teem.runtime.measured import CORE_WAIT, FILLED
+from teem.runtime.measured import CORE_WAIT
 
 if TYPE_CHECKING:
     from teem.config.settings import Config
     from teem.measure.spans import Spans
+    from teem.pool import Pool
     from teem.record.folder import RunFolder
 
 WAIT = "wait"  # the span in which a process waits for others: no part of what it takes itself
+FILLED = "filled_megabytes"
 CLOSE_S = 5.0  # how long the last samples may take to be dealt with
 THREADS_MOST = 1024  # that anybody should need
 
@@ -72,6 +74,15 @@ class Snapshot:
         }
 
 
+class Lent(Protocol):
+    """What knows how much of arrays the system has lent."""
+
+    @property
+    def megabytes(self) -> float:
+        """As much as now."""
+        ...
+
+
 class Watched(Protocol):
     """What is watched: it makes steps, times them, and has a folder."""
 
@@ -84,6 +95,11 @@ class Watched(Protocol):
         """Steps so far."""
         ...
 
+    @property
+    def memory(self) -> Lent:
+        """Its arrays."""
+        ...
+
 
 class Watch:
     """Samples a run and keeps what came of it in `latest`; `on_step` after every step, `close` at the end.
@@ -94,9 +110,18 @@ class Watch:
     latest: Snapshot | None  # None before the first sample
 
     def __init__(
-        self, run: Watched, metrics: Sequence[Metric], containers: Sequence[Container] = (), process: str = ""
+        self,
+        run: Watched,
+        metrics: Sequence[Metric],
+        containers: Sequence[Container] = (),
+        process: str = "",
+        pool: Pool | None = None,
+        asked: Callable[[], None] = lambda: None,
     ) -> None:
-        """`process` is what it is called in the log, where several write there."""
+        """`process` is what it is called in the log, where several write there; `asked` looks for what is asked of it.
+
+        Samples are dealt with by the pool, or by a thread of its own.
+        """
         settings = run.config.metrics
         self.latest = None
         self.history = History()
@@ -104,9 +129,10 @@ class Watch:
         self.metrics, self._process = metrics, {"process": process} if process else {}
         self.registry = Registry(run, metrics, containers)
         self._beside: list[dict[str, Any]] = []  # alarms of learners' processes, as they told them last
-        self._channel: Channel[Sample] = Channel("watch", self._take)
+        self._channel: Channel[Sample] = Channel("watch", self._take, pool=pool)
         self._own = Registry(self, (*PROCESS, *OWN), (*HELD,))
         self._outlets = [Outlet(name, run.folder.path) for name in settings.sinks]
+        self._asked = asked
         self._before: Sample | None = None
         self._rates: dict[str, float] = {}
         self._next = time.perf_counter() + settings.every if settings.enabled else float("inf")
@@ -177,6 +203,7 @@ class Watch:
         for sample in samples:
             own = self._own.read()
             self._remember(sample, own)
+        self._asked()
         now = time.perf_counter()
         if now >= self._look_at:
             self._look_at = now + self._look_every
@@ -202,7 +229,7 @@ class Watch:
         held_up = _number(sample.values[CORE_WAIT.name]) - _number(before.values[CORE_WAIT.name])
         curves["core_wait"] = 1000 * max(0.0, held_up) / steps if held_up == held_up else held_up
         curves |= {name: _number(own.get(name)) for name in ("threads", "open_files", "python_blocks")}
-        curves["memory"] = _number(own.get("memory_megabytes")) - _number(sample.values[FILLED])
+        curves["memory"] = _number(own.get("memory_megabytes")) - _number(own.get(FILLED))
         curves["allocated"] = _number(own.get("allocated_megabytes"))
         curves["disk"] = self._disk_mb()
         if isinstance(alive := sample.values["alive"], Mapping):
@@ -254,6 +281,11 @@ def _of_sinks(name: str) -> Callable[[Watch], Value]:
 
 
 OWN: tuple[Metric, ...] = (
+    gauge(
+        FILLED,
+        "memory of the run's arrays that the system has lent so far, since something was written there",
+        lambda watch: watch._run.memory.megabytes,
+    ),
     counter(
         "samples_dropped",
         "samples for which there was no room",

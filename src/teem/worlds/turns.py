@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,10 @@ class Turns(NamedTuple):
     every: int = 1  # steps between two decisions of an agent, during which its action holds
     groups: int = 1  # a divisor of `every`, so that turns are evenly spread
 
+    def stretched(self, times: int) -> Turns:
+        """The same with decisions that last so many times as long: whoever decides then would have decided anyway."""
+        return Turns(self.every * times, self.groups * times)
+
     def due(self, ids: NDArray[np.int64], step: int) -> NDArray[np.bool_]:
         """Who decides before this step, `[n]`."""
         return np.asarray(self._since(ids, step) == 0)
@@ -29,6 +33,18 @@ class Turns(NamedTuple):
 
     def _since(self, ids: NDArray[np.int64], step: int) -> NDArray[np.int64]:
         return np.asarray((ids % self.groups * (self.every // self.groups) + step) % self.every)
+
+
+@runtime_checkable
+class Stretchable(Protocol):
+    """A world of decisions that last, which can be made to last longer while it plays."""
+
+    def stretch(self, times: int) -> Turns:
+        """Let decisions last so many times what the settings say, from those on that end in the next step.
+
+        Returns the turns they are then made in.
+        """
+        ...
 
 
 def turns_of(config: Config) -> Turns:

@@ -55,7 +55,7 @@ class Here:
     def end(self, actor: Any) -> None:
         """As if it were killed: its folder is free."""
         if actor and (run := actor.island._run):
-            run.threads.close()
+            run.pools.close()
             actor.island._run = None
             try:
                 os.close(run.folder.lock)

@@ -174,7 +174,7 @@ def test_what_goes_to_another_cohort_is_found_out(
     monkeypatch.undo()
     whole.finish("steps")
     whole.folder.close()
-    together.run.threads.close()
+    together.run.pools.close()
     together.run.checkpointer.close()
     together.run.folder.close()
 

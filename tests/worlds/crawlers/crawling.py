@@ -43,6 +43,12 @@ def metabolise_plain(living, work, energy, health, terms):
     return float(cost.sum(dtype=np.float64))
 
 
+def tire_plain(living, energy, immobile, terms):
+    changed = [i for i in living.tolist() if (energy[i] < terms.weary) != immobile[i]]
+    immobile[changed] = ~immobile[changed]
+    return changed
+
+
 def judge_plain(living, made, work, pose, reward, terms):
     worth = terms.progress * made[living].astype(np.float32) + terms.work * work[living]
     reward[living] += worth + terms.posture * pose[living, 0, 2]

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from crawling import find_doomed_plain, find_stranded_plain, judge_plain, metabolise_plain, note_places_plain
+from crawling import (
+    find_doomed_plain,
+    find_stranded_plain,
+    judge_plain,
+    metabolise_plain,
+    note_places_plain,
+    tire_plain,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,10 +35,12 @@ class Scene:
         self.health, self.work, self.reward = (draw.random(16).astype(np.float32) for _ in range(3))
         self.health[draw.random(16) < 0.3] = 0.0
         self.place_x, self.place_y, self.feats = (np.zeros(16, np.float32) for _ in range(3))
+        self.immobile = draw.random(16) < 0.4
         self.made = draw.normal(size=16)
         self.terms = rules.terms_of(
             CrawlersSettings(
                 upkeep=0.2, motor_cost=0.3, starvation=0.1, stranded=int(draw.integers(0, 80)),
+                immobile=float(draw.choice([0.0, 0.15, 0.5])), energy_max=9.0,
                 reward=CrawlerRewardSettings(posture=0.5, work=-0.2),
             )
         )  # fmt: skip
@@ -70,6 +79,17 @@ def test_living_takes_what_is_specified(seed: int) -> None:
     assert_alike(one, other)
     assert abs(taken[0] - taken[1]) < 1e-5
     assert (one.energy >= 0).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds)
+def test_the_weary_and_the_recovered_are_those_specified(seed: int) -> None:
+    one, other = both(seed)
+    out = np.empty(16, np.int32)
+    count = rules.tire(one.living, one.energy, one.immobile, one.terms, out)
+    assert out[:count].tolist() == tire_plain(other.living, other.energy, other.immobile, other.terms)
+    assert_alike(one, other)
+    assert (one.immobile[one.living] == (one.energy[one.living] < one.terms.weary)).all()
 
 
 @settings(max_examples=30, deadline=None)

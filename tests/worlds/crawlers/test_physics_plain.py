@@ -15,8 +15,13 @@ from teem.worlds.crawlers.plan import JOINTS
 ONE = Threads(1)
 
 
-def both(seed: int, steps: int, *, by_torque: bool = False, ground=None) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """[parts, 3] x, y and angle of one creature after some steps, by kernel and by specification; energies."""
+def both(
+    seed: int, steps: int, *, by_torque: bool = False, off_after: int = 1 << 30, ground=None
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """[parts, 3] x, y and angle of one creature after some steps, by kernel and by specification; energies.
+
+    From step `off_after` on its motors are off.
+    """
     random = np.random.default_rng(seed)
     plan, ground = mixed(1, seed), rough(seed=seed) if ground is None else ground
     x, angle = np.float32(random.uniform(95, 101)), np.float32(random.uniform(-1, 1))
@@ -26,8 +31,12 @@ def both(seed: int, steps: int, *, by_torque: bool = False, ground=None) -> tupl
     physics.place(np.zeros(1, np.int32), plan, *at, np.array([by_torque]))
     plain = PlainCreature(plan, 0, 0, float(x), float(y), float(angle), by_torque)
     spent = 0.0
-    for _ in range(steps // 10):
-        physics.command[0] = random.uniform(-1, 1, JOINTS) * (0.2 if by_torque else 1.0)  # full torque is violent
+    for step in range(0, steps, 10):
+        if step == off_after:
+            physics.drive(np.zeros(1, np.int32), by_torque=True)
+            plain.by_torque = True
+        full = 0.0 if step >= off_after else 0.2 if by_torque else 1.0  # full torque is violent
+        physics.command[0] = random.uniform(-1, 1, JOINTS) * full
         for joint in plain.joints:
             plain.joints[joint].command = float(physics.command[0, joint])
         physics.step(10, ground)
@@ -41,12 +50,12 @@ def both(seed: int, steps: int, *, by_torque: bool = False, ground=None) -> tupl
 
 
 @settings(max_examples=5, deadline=None)
-@given(first=st.integers(0, 10_000), by_torque=st.booleans())
-def test_creatures_go_as_the_specification_says(first: int, by_torque: bool) -> None:
+@given(first=st.integers(0, 10_000), by_torque=st.booleans(), off_after=st.sampled_from([10, 1000]))
+def test_creatures_go_as_the_specification_says(first: int, by_torque: bool, off_after: int) -> None:
     # float32 may see a touch a step before or after float64 does, and then the two part: few do so soon
     away, energies = [], []
     for seed in range(first, first + 6):
-        here, there, spent, wanted = both(seed, 30, by_torque=by_torque)
+        here, there, spent, wanted = both(seed, 30, by_torque=by_torque, off_after=off_after)
         away.append(np.abs(here - there).max())
         energies.append(abs(spent - wanted) / (1.0 + wanted))
     assert np.sort(away)[3] < (5e-3 if by_torque else 1e-4)  # metres and radians

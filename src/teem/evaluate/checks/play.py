@@ -125,7 +125,7 @@ def observations_are_finite(play: Play) -> Verdict:
 def everyone_old_enough_is_trained(play: Play) -> Verdict:
     """In the end, everyone with enough decisions has been updated."""
     gauged, cohorts = play.gauged, cohorts_of(play.config.learning)
-    return everyone_trained(cohorts, gauged.cohort, gauged.id, gauged.updates, gauged.decisions)
+    return everyone_trained(cohorts, gauged.cohort, gauged.id, gauged.updates, gauged.decisions, share=gauged.share)
 
 
 def the_same_state_gives_the_same_bits(play: Play) -> Verdict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.config.cohorts import cohorts_of
+from teem.config.crawlers import CrawlersSettings
 from teem.config.settings import CohortSettings, Config
 from teem.evaluate.checks.training import everyone_trained, why_nothing_is_learnt
 from teem.evaluate.finding import Verdict, bad, good, unknown
@@ -104,8 +105,11 @@ def _alive_before(record: Record, steps: NDArray[np.int64]) -> NDArray[np.int64]
     return np.asarray(alive, np.int64)
 
 
-def _one_row_a_decision(record: Record, turns: Turns) -> Verdict:
-    """Where agents decide in turn: who died, or decides anew in the next step, has an action; nobody else."""
+def _one_row_a_decision(record: Record, usual: Turns) -> Verdict:
+    """Where agents decide in turn: who died, or decides anew in the next step, has an action; nobody else.
+
+    Who is too weary to move decides nothing, so of them none may be missing.
+    """
     first = "CASE WHEN born_step = 0 AND parent_id IS NULL THEN 0 ELSE born_step + 1 END"
     lives = np.array(record.rows(f"SELECT agent_id, {first}, coalesce(died_step, {NEVER}) FROM agents"), np.int64)
     steps = [int(row[0]) for row in record.rows("SELECT step FROM steps")]
@@ -113,16 +117,36 @@ def _one_row_a_decision(record: Record, turns: Turns) -> Verdict:
         return unknown("no step has been recorded yet")
     total = 0
     some = steps[:: -(-len(steps) // MOST_STEPS)]
-    for step in some:
+    for step, turns in _steady(record, usual, some):
         ids, begun, died = lives[(lives[:, 1] <= step) & (step <= lives[:, 2])].T
         ended = (turns.last(ids, step) >= begun) & ((died == step) | turns.due(ids, step + 1))
         found = record.rows(f"SELECT agent_id FROM actions WHERE step = {step}")
         wrong = np.setxor1d(ids[ended], np.array(found, np.int64).ravel())
+        if weary := _weary_below(record):
+            there = record.rows(f"SELECT agent_id FROM agent_states WHERE step = {step} AND energy < {weary}")
+            excused = ids[ended & np.isin(ids, np.array(there, np.int64).ravel())]
+            wrong = np.setdiff1d(wrong, np.setdiff1d(excused, np.array(found, np.int64).ravel()))
         if len(wrong):
             has = "has an action though its decision goes on" if wrong[0] not in ids[ended] else "has no action"
             return bad(f"in step {step} agent {wrong[0]} {has}; {len(wrong)} so", len(wrong))
         total += len(found)
     return good(f"{total} actions in {len(some)} steps, one for each decision that ended", total)
+
+
+def _steady(record: Record, usual: Turns, steps: Sequence[int]) -> Iterator[tuple[int, Turns]]:
+    """Those of the steps before which turns have been the same for as long as a decision lasts at most, and them."""
+    changes = record.rows("SELECT step, decision FROM governor ORDER BY step")
+    longest = usual.every * max((times for _, times in changes), default=1)
+    for step in steps:
+        times = next((times for at, times in reversed(changes) if at <= step - longest), 1)
+        if all(one == times for at, one in changes if step - longest < at <= step):
+            yield step, usual.stretched(times)
+
+
+def _weary_below(record: Record) -> float:
+    """The joules below which an agent may be too weary to decide; 0 where nobody ever is."""
+    world = record.config.world
+    return world.immobile * world.energy_max if isinstance(world, CrawlersSettings) else 0.0
 
 
 def every_agent_lives_once(record: Record) -> Verdict:
@@ -232,7 +256,8 @@ def the_record_shows_everyone_old_enough_trained(record: Record) -> Verdict:
         return unknown("learning has not been recorded yet")
     ids, updates, decisions = np.array(rows, np.int64).T
     number, learners = _cohort_of(record, ids, cohorts), record.config.runtime.learners
-    return everyone_trained(cohorts, number, ids, updates, decisions, learners, _told_late(record.config))
+    share = record.rows("SELECT coalesce(min(learning), 1.0) FROM governor")[0][0]
+    return everyone_trained(cohorts, number, ids, updates, decisions, learners, _told_late(record.config), share)
 
 
 def _told_late(config: Config) -> int:

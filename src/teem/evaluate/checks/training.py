@@ -21,17 +21,18 @@ def everyone_trained(
     decisions: NDArray[np.int64],
     learners: int = 1,
     late: int = 0,
+    share: float = 1.0,
 ) -> Verdict:
     """In each cohort that learns, everyone with enough decisions has been updated; arrays by agent.
 
-    Updates are told so many decisions `late` at most.
+    Updates are told so many decisions `late` at most; `share` is the least part of them that was ever made.
     """
     verdicts = []
     for index, cohort in enumerate(cohorts):
         mine = number == index
         reason = why_nothing_is_learnt(cohort)
         of_mine = (ids[mine], updates[mine], decisions[mine])
-        verdict = unknown(reason) if reason else old_enough_are_trained(*of_mine, cohort, learners, late)
+        verdict = unknown(reason) if reason else old_enough_are_trained(*of_mine, cohort, learners, late, share)
         verdicts.append(verdict if len(cohorts) == 1 else verdict._replace(detail=f"{cohort.name}: {verdict.detail}"))
     wrong = [verdict for verdict in verdicts if verdict.ok is False]
     told = wrong or [verdict for verdict in verdicts if verdict.ok] or verdicts
@@ -53,9 +54,10 @@ def old_enough_are_trained(
     settings: PolicySettings,
     learners: int = 1,
     late: int = 0,
+    share: float = 1.0,
 ) -> Verdict:
     """Everyone with enough decisions has been updated; arrays by agent."""
-    needed = decisions_to_be_trained(settings, len(ids), learners) + late
+    needed = decisions_to_be_trained(settings, len(ids), learners, share) + late
     old = decisions >= needed
     if not old.any():
         return unknown(f"nobody has made the {needed} decisions yet after which an agent must have learnt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -13,12 +14,20 @@ from teem.learning.acting import Acting
 from teem.learning.group import part_of
 from teem.learning.learner import Learner
 from teem.learning.replay import Replay
-from teem.learning.schedule import SHARED_MEMBERS, pace_of, updates_due, within_budget
+from teem.learning.schedule import (
+    SHARED_MEMBERS,
+    least_trained_of,
+    pace_of,
+    part_of_due,
+    updates_due,
+    within_budget,
+)
 from teem.learning.selector import count_decisions
 from teem.learning.sharing import Networks
 from teem.state import State
 from teem.threads import Threads
 from teem.worlds.base import Observation, Outcome
+from teem.worlds.turns import Turns
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -193,6 +202,10 @@ class DQN(Learner):
             if members
         )
 
+    def retime(self, turns: Turns) -> None:
+        """From the decisions on that end next, agents decide in these turns."""
+        self._acting = self._acting._replace(turns=turns)
+
     def _due(self, rows: NDArray[np.int32], ids: NDArray[np.int64], step: int) -> list[NDArray[np.int64]]:
         """Of which rows, as positions, each of this step's updates is."""
         every, groups = self._acting.turns  # ids one after the other decide in turn: each step's learners are as many
@@ -207,6 +220,10 @@ class DQN(Learner):
         settings, gauges, group = self.settings, self.gauges, self.networks.group
         budget = part_of(SHARED_MEMBERS, group) if settings.sharing == "shared" else settings.budget
         due = within_budget(due, rows, ids, gauges.updates, budget)
+        if self.share < 1:
+            due = self._part_of(due, rows, ids, key & (1 << _ROUND) - 1)
+            if not len(due):
+                return 0
         chosen = rows[due]
         self.backend.update(chosen, ids[due], self.replay, self._seed, key, gauges.loss, gauges.faults)
         gauges.updates[chosen] += 1
@@ -214,6 +231,16 @@ class DQN(Learner):
         if settings.sharing == "shared":
             return int(group.rank == 0)  # of all together, told once
         return len(due)
+
+    def _part_of(
+        self, due: NDArray[np.int64], rows: NDArray[np.int32], ids: NDArray[np.int64], step: int
+    ) -> NDArray[np.int64]:
+        """Those of the due who are the share that is learnt from; of a network that all share it is all or none."""
+        period = self._acting.turns.every * max(Fraction(1), 1 / self._pace)
+        if self.settings.sharing == "shared":
+            return due if part_of_due(1, self.share, step, period) else due[:0]
+        most = part_of_due(len(due), self.share, step, period)
+        return least_trained_of(due, rows, ids, self.gauges.updates, most)
 
     def _ready(self, rows: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which rows remember enough to learn from."""

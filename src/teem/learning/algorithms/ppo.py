@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,12 +16,13 @@ from teem.learning.distribution import distribution_of
 from teem.learning.group import part_of
 from teem.learning.learner import Learner
 from teem.learning.rollout import Rollouts
-from teem.learning.schedule import within_budget
+from teem.learning.schedule import least_trained_of, part_of_due, within_budget
 from teem.learning.sharing import Networks
 from teem.rng import Stream, uniforms
 from teem.state import Array, State
 from teem.threads import Threads
 from teem.worlds.base import Action, Observation, Outcome
+from teem.worlds.turns import Turns
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,6 +103,7 @@ class PPO(Learner):
         super().__init__(capacity, settings, networks)
         self.backend = backend
         self.rollouts = Rollouts(capacity, settings.ppo.horizon, inputs, acting)
+        self._acting = acting
         self._distribution = distribution_of(acting, capacity)
         self._seed = seed
         self._threads = threads
@@ -167,6 +170,10 @@ class PPO(Learner):
         group = self.networks.group
         budget = settings.budget and max(1, part_of(settings.budget, group))
         due = within_budget(ready, rows, ids, gauges.updates, budget)
+        if self.share < 1:  # of those whose rollouts would be ready in this step if none had to wait
+            share = self.share / (settings.ppo.horizon + 1)
+            most = part_of_due(len(rows), share, step, Fraction(self._acting.turns.every))
+            due = least_trained_of(due, rows, ids, gauges.updates, most)
         rows, ids = rows[due], ids[due]
         if settings.sharing != "own":
             rows, ids = np.concatenate([rows, self._dead[0]]), np.concatenate([ids, self._dead[1]])
@@ -179,6 +186,10 @@ class PPO(Learner):
         self.batches += len(rows)
         self.rollouts.forget(rows)
         return int(group.rank == 0) if settings.sharing == "shared" else len(rows)
+
+    def retime(self, turns: Turns) -> None:
+        """From the decisions on that end next, agents decide in these turns."""
+        self._acting = self.rollouts.acting = self._acting._replace(turns=turns)
 
     def _update(self, rows: NDArray[np.int32], ids: NDArray[np.int64], count: int, step: int) -> None:
         """Several passes over the rows' rollouts, by minibatches; the first `count` rows are improved."""

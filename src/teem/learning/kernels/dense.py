@@ -8,6 +8,7 @@ from numba import njit
 from teem.learning.kernels.tile import (
     GROUP,
     LANES,
+    LOW,
     TALL,
     WIDE,
     Matrix,
@@ -16,6 +17,9 @@ from teem.learning.kernels.tile import (
     flat_narrow,
     flat_rest,
     flat_wide,
+    low_narrow,
+    low_rest,
+    low_wide,
     tall_narrow,
     tall_rest,
     tall_wide,
@@ -50,14 +54,24 @@ def _moved(matrix, row, column):  # type: ignore[no-untyped-def]
     return Matrix(matrix.begin + 4 * (row * matrix.row + column * matrix.step), matrix.row, matrix.step)
 
 
+@njit(nogil=True, cache=True, inline="always")
+def low_rows(rows):  # type: ignore[no-untyped-def]
+    """How many of at least TALL rows go into low tiles, so that tall ones cover all others; 0 where none can."""
+    for low in range(0, rows, LOW):
+        if (rows - low) % TALL == 0:
+            return low
+    return 0
+
+
 @njit(nogil=True, cache=True)
 def _multiply_tall(start, a, b, out, rows, columns, depth):  # type: ignore[no-untyped-def]
-    """TALL rows at a time; the last tile may overlap the one before, and writes the same numbers again."""
+    """TALL rows at a time, then LOW; the last tall tile may overlap the one before, and writes the same numbers."""
+    tall = rows - low_rows(rows)
     column = 0
     while column < columns:
         left = columns - column
         width = WIDE * LANES if left >= WIDE * LANES else min(left, LANES)
-        for tile in range((rows + TALL - 1) // TALL):
+        for tile in range((tall + TALL - 1) // TALL):
             row = min(tile * TALL, rows - TALL)
             if width == WIDE * LANES:
                 tall_wide(start, a, b, out, row, column, depth, 0, 0)
@@ -65,6 +79,13 @@ def _multiply_tall(start, a, b, out, rows, columns, depth):  # type: ignore[no-u
                 tall_narrow(start, a, b, out, row, column, depth, 0, 0)
             else:
                 tall_rest(start, a, b, out, row, column, depth, width, 0)
+        for row in range(tall, rows, LOW):
+            if width == WIDE * LANES:
+                low_wide(start, a, b, out, row, column, depth, 0, 0)
+            elif width == LANES:
+                low_narrow(start, a, b, out, row, column, depth, 0, 0)
+            else:
+                low_rest(start, a, b, out, row, column, depth, width, 0)
         column += width
 
 

@@ -104,8 +104,8 @@ def _load_states(row, ring, scratch, drawn):  # type: ignore[no-untyped-def]
     kept = find_inputs(seen, drawn, scratch.union, scratch.names)
     wide = kept.shape[0]
     for i in range(batch):
-        widen_some(seen[drawn.before[i]], kept, words[i * wide : (i + 1) * wide])
-        widen_some(seen[drawn.after[i]], kept, words[(batch + i) * wide : (batch + i + 1) * wide])
+        widen_some(seen, drawn.before[i], kept, words, i * wide)
+        widen_some(seen, drawn.after[i], kept, words, (batch + i) * wide)
     return kept
 
 

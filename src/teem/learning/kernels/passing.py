@@ -12,7 +12,6 @@ from numba import njit
 from teem.learning.kernels.dense import backward, forward, lower, multiply, rectify, stop_where_flat, sum_rows
 from teem.learning.kernels.sparse import multiply_alike
 from teem.learning.kernels.tile import Matrix, address
-from teem.learning.ring import widen_row
 
 _MOST = 0.85  # of the inputs that may be left for passing over the others to pay
 
@@ -26,9 +25,9 @@ def find_inputs(seen, drawn, union, names):  # type: ignore[no-untyped-def]
     inputs, kept = seen.shape[1], 0
     union[:] = np.uint16(0)
     for i in range(drawn.before.shape[0]):
-        before, after = seen[drawn.before[i]], seen[drawn.after[i]]
+        before, after = np.uint64(drawn.before[i]), np.uint64(drawn.after[i])  # a slice each would be counted
         for j in range(inputs):
-            union[j] |= before[j] | after[j]
+            union[j] |= seen[before, j] | seen[after, j]
     for j in range(inputs):
         names[kept] = j  # written anyway: no branch to guess
         kept += union[j] != np.uint16(0)
@@ -40,13 +39,15 @@ def find_inputs(seen, drawn, union, names):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def widen_some(seen, kept, out):  # type: ignore[no-untyped-def]
-    """Widen the inputs that are kept into the bits of float32, `out` uint32."""
-    if kept.shape[0] == seen.shape[0]:
-        widen_row(seen, out)
+def widen_some(seen, place, kept, out, begin):  # type: ignore[no-untyped-def]
+    """Widen the inputs of seen[place] that are kept into the bits of float32, uint32, from out[begin] on."""
+    row, to = np.uint64(place), np.uint64(begin)
+    if kept.shape[0] == seen.shape[1]:
+        for j in range(seen.shape[1]):
+            out[to + np.uint64(j)] = np.uint32(seen[row, j]) << np.uint32(16)
         return
     for k in range(kept.shape[0]):
-        out[k] = np.uint32(seen[np.uint64(kept[k])]) << np.uint32(16)
+        out[to + np.uint64(k)] = np.uint32(seen[row, np.uint64(kept[k])]) << np.uint32(16)
 
 
 @njit(nogil=True, cache=True)

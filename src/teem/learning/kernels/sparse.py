@@ -11,8 +11,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.learning.kernels.dense import low_rows
 from teem.learning.kernels.tile import (
     LANES,
+    LOW,
     TALL,
     Matrix,
     address,
@@ -24,6 +26,8 @@ from teem.learning.kernels.tile import (
     flat_rest_listed,
     flat_wide,
     flat_wide_listed,
+    low_narrow_listed,
+    low_rest_listed,
     tall_narrow_into,
     tall_narrow_listed,
     tall_narrow_of,
@@ -139,28 +143,29 @@ def multiply_listed(start, a, blocks, height, first, b, out, rows, columns):  # 
 def multiply_alike(start, a, names, b, out, rows, columns, depth):  # type: ignore[no-untyped-def]
     """out[rows, columns] = start + a[rows, depth] @ b[names], where all rows have their zeros in the same columns.
 
-    `a` holds what is left of them, and `names` [depth] the rows of b that it goes with.
+    `a` holds what is left of them, and `names` [depth] the rows of b that it goes with. Tiles as in dense.multiply.
     """
     listed = address_of_name(names, 0)
-    column = 0
-    while column < columns:
+    tall = rows - low_rows(rows) if rows >= TALL else 0
+    low = rows if rows >= TALL else 0  # fewer than TALL rows go one by one
+    for column in range(0, columns, LANES):
         left = min(LANES, columns - column)
-        done = 0
-        while done < rows:
-            if rows >= TALL:
-                row = min(done, rows - TALL)
-                if left == LANES:
-                    tall_narrow_listed(start, a, b, out, row, column, depth, 0, listed)
-                else:
-                    tall_rest_listed(start, a, b, out, row, column, depth, left, listed)
-                done += TALL
+        for tile in range((tall + TALL - 1) // TALL):
+            row = min(tile * TALL, rows - TALL)
+            if left == LANES:
+                tall_narrow_listed(start, a, b, out, row, column, depth, 0, listed)
             else:
-                if left == LANES:
-                    flat_narrow_listed(start, a, b, out, done, column, depth, 0, listed)
-                else:
-                    flat_rest_listed(start, a, b, out, done, column, depth, left, listed)
-                done += 1
-        column += left
+                tall_rest_listed(start, a, b, out, row, column, depth, left, listed)
+        for row in range(tall, low, LOW):
+            if left == LANES:
+                low_narrow_listed(start, a, b, out, row, column, depth, 0, listed)
+            else:
+                low_rest_listed(start, a, b, out, row, column, depth, left, listed)
+        for row in range(low, rows):
+            if left == LANES:
+                flat_narrow_listed(start, a, b, out, row, column, depth, 0, listed)
+            else:
+                flat_rest_listed(start, a, b, out, row, column, depth, left, listed)
 
 
 @njit(nogil=True, cache=True)

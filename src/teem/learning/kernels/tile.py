@@ -208,16 +208,22 @@ def _tile(rows: int, vectors: int, *, masked: bool, listed: str = "") -> Callabl
 
 TALL = 8 if _wide_registers() else 6  # rows of a tall tile: as many as the registers hold
 WIDE = 2 if _wide_registers() else 1  # vectors of a wide tile
+LOW = 4  # rows of a low tile, for what tall ones don't cover
 
 tall_wide = _tile(TALL, WIDE, masked=False)
 tall_narrow = _tile(TALL, 1, masked=False)
 tall_rest = _tile(TALL, 1, masked=True)
+low_wide = _tile(LOW, WIDE, masked=False)
+low_narrow = _tile(LOW, 1, masked=False)
+low_rest = _tile(LOW, 1, masked=True)
 flat_wide = _tile(1, 4, masked=False)
 flat_half = _tile(1, 2, masked=False)
 flat_narrow = _tile(1, 1, masked=False)
 flat_rest = _tile(1, 1, masked=True)
 tall_narrow_listed = _tile(TALL, 1, masked=False, listed="b")
 tall_rest_listed = _tile(TALL, 1, masked=True, listed="b")
+low_narrow_listed = _tile(LOW, 1, masked=False, listed="b")
+low_rest_listed = _tile(LOW, 1, masked=True, listed="b")
 flat_wide_listed = _tile(1, 4, masked=False, listed="b")
 flat_half_listed = _tile(1, 2, masked=False, listed="b")
 flat_narrow_listed = _tile(1, 1, masked=False, listed="b")

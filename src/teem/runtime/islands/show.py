@@ -55,9 +55,14 @@ def merged(reports: Sequence[dict[str, Any]], wall_seconds: float) -> dict[str, 
     cohorts = [report["cohorts"] for report in reports]
     together["cohorts"] = {name: _cohort([each[name] for each in cohorts]) for name in cohorts[0]}
     together["rss_mb_peak"] = max(report["rss_mb_peak"] for report in reports)
+    together["memory"] = together["collector"] = None  # of a process, and there are several
     together["alarms"] = [alarm for report in reports for alarm in report["alarms"]]
+    together["governor"] = together["watchdog"] = None  # each has its own
     del together["migration"]
-    own = ("seed", "reason", "steps", "agent_steps", "agent_steps_per_s", "agents", "learning", "feats", "cohorts")
+    own = (
+        "seed", "reason", "steps", "agent_steps", "agent_steps_per_s", "agents", "learning", "feats", "cohorts",
+        "governor", "watchdog",
+    )  # fmt: skip
     together["each"] = [{name: report[name] for name in (*own, "migration")} for report in reports]
     return together
 

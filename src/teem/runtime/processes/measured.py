@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from teem.measure.metrics import Container, Metric, Value, container, counter, gauge
 from teem.runtime.cohorts import members
-from teem.runtime.measured import CORE_WAIT, FILLED, Pair, batches, replays, rollouts
+from teem.runtime.measured import CORE_WAIT, Pair, batches, replays, rollouts
 
 if TYPE_CHECKING:
     from teem.runtime.processes.pupils import Pupils
@@ -35,8 +36,16 @@ def _batches(teaching: Teaching) -> Value:
     return counts
 
 
-def _filled(teaching: Teaching) -> Value:
-    return sum(pupils.filling.megabytes for pupils in _known(teaching))
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """The memory of all that a learner's process learns with."""
+
+    teaching: Teaching
+
+    @property
+    def megabytes(self) -> float:
+        """What the system has lent of it so far."""
+        return sum(pupils.megabytes for pupils in _known(self.teaching))
 
 
 LEARNING: tuple[Metric, ...] = (
@@ -47,7 +56,6 @@ LEARNING: tuple[Metric, ...] = (
     ),
     counter("batches", "batches learnt from, an agent's each", _batches, label="cohort"),
     gauge("alive", "agents alive", _alive, label="cohort"),
-    gauge(FILLED, "memory of networks, replays and rollouts that has been written so far", _filled),
     counter("learner_idle_seconds", "time in which a learner had nothing to do", "idle_s", "Teaching.idle_s"),
     counter(
         "published",

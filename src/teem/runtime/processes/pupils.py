@@ -16,9 +16,9 @@ from teem.learning.group import Group
 from teem.learning.learner import Learner, decisions_of
 from teem.learning.policies import Policies
 from teem.learning.sharing import THE_ROW
+from teem.measure.arrays import arrays_of, stretches
 from teem.measure.spans import Spans
 from teem.record import archive
-from teem.runtime.measured import Filling
 from teem.runtime.processes.facts import Facts, Mirror
 from teem.runtime.processes.links import Boxes
 from teem.runtime.processes.stream import Reading
@@ -68,6 +68,13 @@ class Pupils:
         """Those whom this learner learns for."""
         return slots[self._reading.mine(slots)]
 
+    @property
+    def megabytes(self) -> float:
+        """What the system has lent of the arrays so far; it grows as they are filled, and is no leak."""
+        rows = int(self.world.population.living.max(initial=-1)) + 1
+        self._rows = max(self._rows, rows)
+        return sum(one.lent(self._rows) for one in self._stretches) / 1e6
+
     # ---- beginning
 
     def meet(self, frame: Frame) -> None:
@@ -87,7 +94,8 @@ class Pupils:
         world, fame = mirror.as_world(), config.population.fame
         self.policies = Policies(world, cohorts, self._threads, fame, cohort_of, membership_of(config))
         self._reading = Reading(mirror, self._share, self._of)
-        self.filling = Filling(self.policies, capacity, lambda: self.mine(mirror.population.living))
+        self._rows = 0  # beyond which nobody has lived so far
+        self._stretches = stretches(arrays_of(self.policies, "policies"), capacity)
         self._published_updates = np.full(capacity, -1, np.int64)
         self._published_id = np.full(capacity, -1, np.int64)
         self._published_common: dict[Mailbox, int] = {}  # steps of the optimiser that the published weights had

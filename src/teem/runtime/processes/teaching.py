@@ -12,7 +12,7 @@ from teem.measure.spans import Spans
 from teem.measure.trace import Trace
 from teem.runtime.processes.control import Control, batches_of
 from teem.runtime.processes.links import Links
-from teem.runtime.processes.measured import HELD, LEARNING
+from teem.runtime.processes.measured import HELD, LEARNING, Lent
 from teem.runtime.processes.pupils import Pupils
 from teem.runtime.processes.stream import ROLL, SAVE, STEP
 from teem.runtime.transport.ring import Frame
@@ -61,6 +61,7 @@ class Teaching:
             for config, boxes in zip(configs, links.boxes, strict=True)
         ]
         self.watch = None
+        self.memory = Lent(self)
         if folder is not None:
             self.folder = folder
             self.watch = Watch(self, LEARNING, HELD, f"learner {learner}")

@@ -30,7 +30,7 @@ from teem.worlds.crawlers.settle import anywhere, bear, founders, heirs, lifespa
 from teem.worlds.crawlers.terrain import Terrain
 from teem.worlds.crawlers.view import View
 from teem.worlds.tokens import Tokens
-from teem.worlds.turns import turns_of
+from teem.worlds.turns import Turns, turns_of
 
 Slots = NDArray[np.int32]
 
@@ -39,7 +39,7 @@ class Crawlers:
     """Articulated creatures on endless ground; see `World` for the contract.
 
     A creature decides when it's its turn (`Turns`), and in between its action holds; a decision's reward is that of
-    all these steps together.
+    all these steps together. One that is too weary to move decides nothing: its last decision goes on until it can.
     """
 
     name = "crawlers"
@@ -58,11 +58,11 @@ class Crawlers:
         self._seed = config.seed
         self._threads = threads
         self._spans = spans
-        self.turns = turns_of(config)
+        self._usual_turns = self._coming_turns = self.turns = turns_of(config)
         self.step_count = 0
         control = self._control = control_of(settings)
         self.continuous, self.actions, self.rest = control.continuous, control.actions, control.rest
-        self.population = Population(capacity, len(TRAITS))
+        self.population = Population(capacity, len(TRAITS), *config.growth)
         self.creatures = Creatures.of(capacity)
         self.fame = HallOfFame(config.population.fame, len(TRAITS))
         self.guests = Guests(config.population.fame, len(TRAITS))
@@ -115,12 +115,14 @@ class Crawlers:
     def step(self, action: Action) -> Outcome:
         """Apply every rule once, in this order."""
         alive = self._begin(action)
+        self.turns = self._coming_turns  # whose decision ends now decides in these turns again
         ids = self.population.id[alive]
         self._crawl(alive)
         ledger = {"eaten": self._eat(alive), "taken": self._metabolise(alive)}
+        self._tire(alive)
         self._judge(alive)
         decided = self.creatures.decided[alive]
-        ended = decided & self.turns.due(ids, self.step_count + 1)
+        ended = decided & self.turns.due(ids, self.step_count + 1) & ~self.creatures.immobile[alive]
         self._set_down(alive[ended])
         deaths, honours, ledger["lost"] = self._die(alive)
         births, ledger["seeded"] = self._breed()
@@ -145,9 +147,21 @@ class Crawlers:
         self.step_count += 1
         return outcome
 
+    def stretch(self, times: int) -> Turns:
+        """Let decisions last so many times what the settings say, from those on that end in the next step."""
+        self._coming_turns = self._usual_turns.stretched(times)
+        return self._coming_turns
+
     def _due(self, living: Slots, step: int) -> Slots:
         """Those of the living who decide before this step."""
-        return living[self.turns.due(self.population.id[living], step)]
+        return living[self.turns.due(self.population.id[living], step) & ~self.creatures.immobile[living]]
+
+    @property
+    def batches(self) -> dict[str, int]:
+        """How many of the living decide before the next step, let their action hold, or are too weary to move."""
+        living = self.population.living
+        deciding, immobile = len(self._due(living, self.step_count)), int(self.creatures.immobile[living].sum())
+        return {"deciding": deciding, "holding": len(living) - deciding - immobile, "immobile": immobile}
 
     def _begin(self, action: Action) -> Slots:
         """Take over new decisions, what is no action as rest, and clear what a step writes."""
@@ -194,6 +208,18 @@ class Crawlers:
             return float(
                 rules.metabolise(alive, self.physics.reading.energy, people.energy, people.health, self._terms)
             )
+
+    def _tire(self, alive: Slots) -> None:
+        """Turn the motors of the weary off, and of those who have recovered on again."""
+        if not self._settings.immobile:
+            return
+        immobile = self.creatures.immobile
+        with self._spans("world.tire"):
+            count = rules.tire(alive, self.population.energy, immobile, self._terms, self._some)
+            if count:
+                changed = self._some[:count].copy()
+                self.physics.drive(changed[immobile[changed]], by_torque=True)
+                self.physics.drive(changed[~immobile[changed]], by_torque=self.continuous)
 
     def _judge(self, alive: Slots) -> None:
         reading, creatures = self.physics.reading, self.creatures
@@ -317,30 +343,33 @@ class Crawlers:
         """Population, bodies and their motion, ground, food, fame and guests."""
         return {
             "step_count": self.step_count,
+            "stretch": self._coming_turns.every // self._usual_turns.every,
             "population": self.population.state(),
-            "creatures": self.creatures.state(),
-            "plan": self.plan.state(),
-            "physics": self.physics.state(),
+            "creatures": self.population.saved(self.creatures.columns()),
+            "plan": self.population.saved(self.plan.columns()),
+            "physics": self.physics.state(self.population.size),
             "terrain": self.terrain.state(),
             "food": self.food.state(),
             "fame": self.fame.state(),
             "guests": self.guests.state(),
-            "action": self._action.copy(),
+            "action": self._action[: self.population.size].copy(),
             "view": self._view.state(),
         }
 
     def load_state(self, state: State) -> None:
         """Continue from a saved state of crawlers with the same settings."""
         self.step_count = int(state["step_count"])
+        self.turns = self.stretch(int(state["stretch"]))
         self.population.load_state(state["population"])
-        self.creatures.load_state(state["creatures"])
-        self.plan.load_state(state["plan"])
+        self.population.load("world.creatures", self.creatures.columns(), state["creatures"])
+        self.population.load("world.plan", self.plan.columns(), state["plan"])
         self.physics.load_state(state["physics"])
         self.terrain.load_state(state["terrain"])
         self.food.load_state(state["food"], self.terrain)
         self.fame.load_state(state["fame"])
         self.guests.load_state(state["guests"])
-        self._action[:] = state["action"]
+        self.population.load("world", {"action": self._action}, state)
+        self._action[self.population.size :] = self.rest
         self._view.load_state(state["view"])
         self._observed_step = -1
         self.physics.read()

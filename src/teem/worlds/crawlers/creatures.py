@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.state import State, load_columns
+from teem.state import Array
 
 
 @dataclass(slots=True)
@@ -20,6 +20,7 @@ class Creatures:
     advanced: NDArray[np.int64]  # [capacity] step of the last new metre, or when it was set down elsewhere
     ends: NDArray[np.int64]  # [capacity] step in which it dies of age
     decided: NDArray[np.bool_]  # [capacity] a decision is in progress
+    immobile: NDArray[np.bool_]  # [capacity] too weary: its motors are off, and it decides nothing
     reward: NDArray[np.float32]  # [capacity] of the decision in progress
     made: NDArray[np.float64]  # [capacity] metres to the right in the last step
     feats: NDArray[np.float32]  # [capacity] metres from its birthplace, to the right
@@ -28,6 +29,7 @@ class Creatures:
     def of(capacity: int) -> Creatures:
         """Columns of nobody."""
         kinds: dict[str, type[np.generic]] = {"advanced": np.int64, "ends": np.int64, "decided": np.bool_}
+        kinds["immobile"] = np.bool_
         kinds |= {"reward": np.float32, "feats": np.float32}
         return Creatures(**{one.name: np.zeros(capacity, kinds.get(one.name, np.float64)) for one in fields(Creatures)})
 
@@ -38,6 +40,7 @@ class Creatures:
         self.advanced[slots] = step
         self.ends[slots] = step + lifespan
         self.decided[slots] = False
+        self.immobile[slots] = False
         self.reward[slots] = 0.0
         self.feats[slots] = 0.0
 
@@ -47,10 +50,6 @@ class Creatures:
         self.x[slots] = x
         self.farthest[slots] = x
 
-    def state(self) -> State:
-        """All columns."""
-        return {one.name: getattr(self, one.name).copy() for one in fields(self)}
-
-    def load_state(self, state: State) -> None:
-        """Take over saved columns of the same capacity."""
-        load_columns("world.creatures", {one.name: getattr(self, one.name) for one in fields(self)}, state)
+    def columns(self) -> dict[str, Array]:
+        """All columns by name."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}

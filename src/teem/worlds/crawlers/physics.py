@@ -15,7 +15,7 @@ from teem.lanes import LANES
 from teem.state import State, load_columns
 from teem.threads import Threads
 from teem.worlds.crawlers import place
-from teem.worlds.crawlers.blocks import NOBODY, Blocks, blocks_of
+from teem.worlds.crawlers.blocks import BY_TORQUE, NOBODY, Blocks, blocks_of
 from teem.worlds.crawlers.ground import Ground
 from teem.worlds.crawlers.plan import JOINTS, PARTS, Plan
 from teem.worlds.crawlers.reading import Reading, forget, read_blocks, read_slots, reading_of
@@ -87,6 +87,16 @@ class Physics:
         self.command[slots] = 0.0
         place.remove(slots, self._home, self._blocks)
 
+    def drive(self, slots: Slots, *, by_torque: bool) -> None:
+        """Command the motors of those in `slots` by torque, or by speed, from now on.
+
+        The commands are 0, by which joints hold still by speed, and swing freely by torque.
+        """
+        slots = self._checked(slots)
+        block, lane = self._home[slots].T
+        self._blocks.lives[block, BY_TORQUE, lane] = by_torque
+        self.command[slots] = 0.0
+
     def step(self, steps: int, ground: Ground, impulse: Floats | None = None) -> None:
         """Move everybody on by `steps` steps under the commands as they stand.
 
@@ -105,16 +115,25 @@ class Physics:
             read_slots(self._checked(slots), self._home, self._blocks, self.reading)
         return self.reading
 
-    def state(self) -> State:
-        """Copies of all that the next step depends on."""
-        saved: State = {name: getattr(self._blocks, name).copy() for name in Blocks._fields}
-        return {"blocks": saved, "home": self._home.copy(), "command": self.command.copy()}
+    def state(self, slots: int | None = None) -> State:
+        """Copies of all that the next step depends on; of the first `slots` alone if nobody lives beyond."""
+        some = slots is not None and slots < self.capacity
+        blocks = int(np.flatnonzero(self._blocks.items)[-1:].sum()) + 1 if some else None  # those in use, and no more
+        saved: State = {name: getattr(self._blocks, name)[:blocks].copy() for name in Blocks._fields}
+        return {"blocks": saved, "home": self._home[:slots].copy(), "command": self.command[:slots].copy()}
 
     def load_state(self, state: State) -> None:
         """Take over a saved physics of the same capacity; it goes on with the same bits."""
-        load_columns("physics", {"home": self._home, "command": self.command}, state)
-        self._blocks = blocks_of(len(state["blocks"]["items"]))
-        load_columns("physics.blocks", self._blocks._asdict(), state["blocks"])
+        slots, blocks = len(state["home"]), len(state["blocks"]["items"])
+        columns = {"home": self._home, "command": self.command}
+        load_columns("physics", {name: column[:slots] for name, column in columns.items()}, state)
+        self._home[slots:], self.command[slots:] = NOBODY, 0.0
+        self._blocks = blocks_of(blocks if slots == self.capacity else max(blocks, len(self._blocks.items)))
+        load_columns(
+            "physics.blocks",
+            {name: column[:blocks] for name, column in self._blocks._asdict().items()},
+            state["blocks"],
+        )
 
     def _checked(self, slots: Slots) -> Slots:
         """Slots as the kernels take them, which don't look whether they exist."""

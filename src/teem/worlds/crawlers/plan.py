@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from teem.state import State, load_columns
+from teem.state import Array
 
 LIMBS = 8
 SEGMENTS = 3  # most of a limb
@@ -59,10 +59,6 @@ class Plan:
         """The bodies in these rows, a copy."""
         return Plan(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
 
-    def state(self) -> State:
-        """All columns."""
-        return {one.name: getattr(self, one.name).copy() for one in fields(self)}
-
-    def load_state(self, state: State) -> None:
-        """Take over as many saved bodies."""
-        load_columns("world.plan", {one.name: getattr(self, one.name) for one in fields(self)}, state)
+    def columns(self) -> dict[str, Array]:
+        """All columns by name."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}

@@ -30,6 +30,7 @@ class Terms(NamedTuple):
     work: np.float32
     posture: np.float32  # a step
     stranded: int
+    weary: np.float32  # joules
 
 
 def terms_of(settings: CrawlersSettings) -> Terms:
@@ -43,6 +44,7 @@ def terms_of(settings: CrawlersSettings) -> Terms:
         work=np.float32(worth.work),
         posture=np.float32(worth.posture / settings.decision),
         stranded=settings.stranded,
+        weary=np.float32(settings.immobile * settings.energy_max),
     )
 
 
@@ -71,6 +73,19 @@ def metabolise(living, work, energy, health, terms):  # type: ignore[no-untyped-
         change = terms.starvation if energy[i] > _ZERO else -terms.starvation
         health[i] = min(max(health[i] + change, _ZERO), _ONE)
     return taken
+
+
+@njit(nogil=True, cache=True)
+def tire(living, energy, immobile, terms, out):  # type: ignore[no-untyped-def]
+    """Write those who have got too weary to move, or have recovered, into `out`; returns how many. Changes immobile."""
+    count = 0
+    for i in living:
+        weary = energy[i] < terms.weary
+        if weary != immobile[i]:
+            immobile[i] = weary
+            out[count] = i
+            count += 1
+    return count
 
 
 @njit(nogil=True, cache=True)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from teem.config.crawlers import BodySettings, CrawlersSettings
 from teem.population.slots import Population
-from teem.state import State, load_columns
+from teem.state import State
 from teem.threads import Threads
 from teem.worlds.crawlers.blocks import COS, SIN, X, Y
 from teem.worlds.crawlers.food import Items, eat, find_nearest
@@ -106,11 +106,11 @@ class View:
 
     def state(self) -> State:
         """What was perceived: who is amid a decision is remembered with it later."""
-        return {"values": self._values.copy(), "mask": self.mask.copy()}
+        return self._population.saved({"values": self._values, "mask": self.mask})
 
     def load_state(self, state: State) -> None:
         """Have perceived what was saved."""
-        load_columns("world.view", {"values": self._values, "mask": self.mask}, state)
+        self._population.load("world.view", {"values": self._values, "mask": self.mask}, state)
 
     def _find(self, who: Slots, reach: np.float32, items: Items) -> None:
         poses = self._poses

@@ -64,7 +64,7 @@ def bodies_of(population: Population) -> Bodies:
     shared = {name: getattr(population, name) for name in Bodies._fields if name not in OWN}
     own: dict[str, Any] = {name: np.zeros(population.capacity, dtype) for name, dtype in OWN.items()}
     bodies = Bodies(**shared, **own)
-    blank(bodies, np.arange(population.capacity, dtype=np.int32))
+    blank(bodies, np.arange(population.size, dtype=np.int32))
     return bodies
 
 

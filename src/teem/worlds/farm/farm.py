@@ -15,7 +15,7 @@ from teem.population.fame import HallOfFame
 from teem.population.guests import Guests
 from teem.population.slots import Population
 from teem.space.grid import Grid
-from teem.state import State, load_columns
+from teem.state import Array, State
 from teem.threads import Threads
 from teem.worlds.base import Births, Deaths, Observation, Outcome, Progress, silent
 from teem.worlds.farm.bodies import ACTIONS, CAUSES, OWN, PASS, TRAITS, blank, bodies_of, kinds_of, terms_of
@@ -71,7 +71,7 @@ class Farm:
         self.step_count = 0
         side = side_of(config)
         capacity = config.capacity
-        self.population = Population(capacity, len(TRAITS))
+        self.population = Population(capacity, len(TRAITS), *config.growth)
         self.fame = HallOfFame(config.population.fame, len(TRAITS))
         self.guests = Guests(config.population.fame, len(TRAITS))
         self.fields = make_fields(settings, side, folder)
@@ -80,7 +80,7 @@ class Farm:
         self._kinds = kinds_of(settings)
         self._view, self._charts = make_view(settings, self.fields)
         self._grid = Grid(side, settings.edge == "torus", capacity, settings.sight + 1, threads)
-        self._memory = make_memory(capacity, settings.sight, self._view.known_empty >= 0)
+        self._memory = make_memory(self.population, settings.sight, self._view.known_empty >= 0)
         self._demand = empty_map((side, side), settings.storage, folder)
         self._lasts = lasting(settings.growth, settings.regrow_every)
         self._values = np.zeros((capacity, *self.observation_shape), np.float32)
@@ -311,8 +311,8 @@ class Farm:
             "step_count": self.step_count,
             "population": self.population.state(),
             "fields": self.fields.state(),
-            "bodies": {name: getattr(self.bodies, name).copy() for name in OWN},
-            "memory": {name: column.copy() for name, column in self._memory._asdict().items()},
+            "bodies": self.population.saved(self._own()),
+            "memory": self.population.saved(self._memory._asdict()),
             "fame": self.fame.state(),
             "guests": self.guests.state(),
         }
@@ -325,8 +325,12 @@ class Farm:
         self.fields.load_state(state["fields"])
         self.fame.load_state(state["fame"])
         self.guests.load_state(state["guests"])
-        load_columns("world.bodies", {name: getattr(self.bodies, name) for name in OWN}, state["bodies"])
-        load_columns("world.memory", self._memory._asdict(), state["memory"])
+        self.population.load("world.bodies", self._own(), state["bodies"])
+        self.population.load("world.memory", self._memory._asdict(), state["memory"])
+
+    def _own(self) -> dict[str, Array]:
+        """The farm's own columns by slot."""
+        return {name: getattr(self.bodies, name) for name in OWN}
 
 
 def side_of(config: Config) -> int:

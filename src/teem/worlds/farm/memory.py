@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.population.slots import Population
 from teem.worlds.farm.fields import RESOURCES, ROCK
 from teem.worlds.farm.terrain import on_map
 
@@ -23,11 +24,13 @@ class Memory(NamedTuple):
     x: NDArray[np.int32]
 
 
-def make_memory(capacity: int, sight: int, wanted: bool) -> Memory:
+def make_memory(population: Population, sight: int, wanted: bool) -> Memory:
     """Nothing known yet; no cells at all when no channel needs them."""
-    cells = (2 * sight + 1) ** 2 if wanted else 0
+    capacity, cells = population.capacity, (2 * sight + 1) ** 2 if wanted else 0
     middle = np.zeros((2, capacity), np.int32)
-    return Memory(np.full((capacity, cells), -1, np.int64), middle[0], middle[1])
+    memory = Memory(np.zeros((capacity, cells), np.int64), middle[0], middle[1])
+    memory.since[: population.size] = -1  # beyond, when somebody is born there
+    return memory
 
 
 @njit(nogil=True, cache=True)

@@ -1,0 +1,245 @@
+"""Whether `auto` is as fast as the best fixed execution, and what more cores would bring.
+
+    python benchmarks/execution.py modes             # 10 to 10,000 agents, every execution in turn in one run
+    python benchmarks/execution.py cores             # measured with one and two threads, modelled to 48
+
+`modes` plays one run of each size and switches its execution every few steps, so that all see the same world and the
+same machine; each round gives the ratio of auto to the best fixed execution. What a machine shared with others does
+concerns them alike, and medians over rounds are told with an interval by resampling rounds.
+
+`cores` measures what the model needs: a step's time outside shared ranges, each kernel's inside them, and what handing
+over takes; then it adds up what a step would take with more cores: `serial + sum of each kernel's best execution`,
+where one shared by p threads takes `kernel / p + hand-over x (p - 1) + wake-up + parts x the GIL's part`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter, perf_counter_ns, process_time
+from typing import Any
+
+import numpy as np
+
+from teem.config.load import load_config
+from teem.execution import MODES, PARTS, Execution
+from teem.record.folder import RunFolder
+from teem.runtime.loop import Run
+from teem.runtime.pools import Pools
+
+FIXED: tuple[Execution, ...] = MODES
+SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
+CORES = (1, 2, 4, 8, 16, 24, 32, 48)
+INTERVAL = 4  # steps in which everybody learns once; a piece is a multiple
+WARM = 80  # steps until everybody learns
+QUIET = {"record.enabled": False, "checkpoint.every": 0, "checkpoint.at_end": False, "metrics.enabled": False}
+
+
+@contextmanager
+def played(world: str, agents: int, threads: int, execution: Execution = "auto") -> Iterator[Run]:
+    """A warm run of so many agents, who neither breed nor die out."""
+    given = {"population.founders": agents, "learning.replay.length": 128, "runtime.threads": threads, "steps": 0}
+    config = load_config(world, {**QUIET, **given, "runtime.execution": execution})
+    with tempfile.TemporaryDirectory(prefix="teem-execution-") as folder:
+        run = Run.create(config, RunFolder.create(Path(folder) / "run", "execution"))
+        for _ in range(WARM if agents < 5000 else WARM // 2):
+            run.advance()
+        yield run
+        run.finish("steps")
+        run.folder.close()
+
+
+def piece_of(run: Run) -> int:
+    """Steps that take some 30 ms, a multiple of the interval."""
+    begun = perf_counter()
+    for _ in range(INTERVAL):
+        run.advance()
+    return INTERVAL * max(1, round(0.03 / (perf_counter() - begun)))
+
+
+def interval_of(ratios: np.ndarray, best: Callable[[np.ndarray], float]) -> tuple[float, float]:
+    """The middle 95% of `best` over resampled rounds."""
+    draws = np.random.default_rng(7)
+    again = [best(ratios[draws.integers(0, len(ratios), len(ratios))]) for _ in range(1000)]
+    low, high = np.percentile(again, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def modes(world: str, sizes: list[int], threads: int, rounds: int) -> None:
+    """The table of executions by agents."""
+    print(f"| {world}, {threads} threads: agents | " + " | ".join(f"{one} ms" for one in FIXED), end=" | ")
+    print("auto ms | auto / best (95%) | CPU, auto / best | auto runs |")
+    print("| --- " * (len(FIXED) + 5) + "|")
+    order: tuple[Execution, ...] = (*FIXED, "auto")
+    for agents in sizes:
+        with played(world, agents, threads) as run:
+            piece = piece_of(run)
+            for _ in range(4):
+                play(run, "auto", piece)  # its first trials
+            taken = np.empty((rounds, len(order), 2))  # ms a step by the clock, and of CPU
+            for number in range(rounds):
+                for place in np.roll(np.arange(len(order)), number):
+                    taken[number, place] = play(run, order[place], piece)
+            print_row(agents, taken, run.pools)
+
+
+def play(run: Run, execution: Execution, steps: int) -> tuple[float, float]:
+    """So many steps in this execution; milliseconds a step by the clock and of CPU."""
+    run.pools.execution = execution
+    begun, cpu = perf_counter(), process_time()
+    for _ in range(steps):
+        run.advance()
+    return 1000 * (perf_counter() - begun) / steps, 1000 * (process_time() - cpu) / steps
+
+
+def print_row(agents: int, taken: np.ndarray, pools: Pools) -> None:
+    middle = np.median(taken[:, :, 0], axis=0)
+    best = int(middle[:-1].argmin())
+
+    def ratio(rounds: np.ndarray) -> float:
+        return float(np.median(rounds[:, -1, 0] / rounds[:, best, 0]))
+
+    low, high = interval_of(taken, ratio)
+    cpu = float(np.median(taken[:, -1, 1] / taken[:, best, 1]))
+    chosen = [one["mode"] for threads in pools.shared.values() for one in threads.choices.told().values()]
+    runs = ", ".join(f"{chosen.count(mode)} {mode}" for mode in MODES if mode in chosen)
+    times = " | ".join(f"{'**' if place == best else ''}{one:.3g}{'**' if place == best else ''}"
+                       for place, one in enumerate(middle))  # fmt: skip
+    print(f"| {agents:,} | {times} | {ratio(taken):.3f} ({low:.3f} to {high:.3f}) | {cpu:.3f} | {runs} |", flush=True)
+
+
+# ---- the model
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What handing over takes, in nanoseconds."""
+
+    helper: float  # for each thread that is asked to help, on the caller's way
+    wake: float  # until the first of them is there and again until it is gone, once a range
+    part: float  # of the interpreter's lock, for each part that a thread takes
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step takes in one thread, in nanoseconds."""
+
+    serial: float  # outside shared ranges
+    kernels: dict[str, tuple[float, float]]  # by name: calls a step, and what one takes
+
+    @property
+    def whole(self) -> float:
+        return self.serial + sum(calls * each for calls, each in self.kernels.values())
+
+
+def costs_of() -> Costs:
+    """Ranges of nothing, in two threads: what is left is what handing over takes."""
+    pools = Pools(2, "threaded")
+
+    def nothing(start: int, stop: int) -> None: ...
+
+    def taken(mode: Execution, total: int, times: int = 3000) -> float:
+        pools.execution = mode
+        each = []
+        for _ in range(times):
+            begun = perf_counter_ns()
+            pools.ai.share(nothing, total, at_least=1)
+            each.append(perf_counter_ns() - begun)
+        return median(each)
+
+    alone = taken("sequential", 2)
+    asked = []
+    for _ in range(3000):
+        begun = perf_counter_ns()
+        helper = pools["ai"].submit(lambda: None)
+        asked.append(perf_counter_ns() - begun)
+        assert helper is not None
+        helper.result()
+    both, many = taken("threaded", 2), taken("batched", 8)
+    pools.close()
+    helper_ns = median(asked)
+    return Costs(helper_ns, max(0.0, both - alone - helper_ns), max(0.0, many - both) / 6)
+
+
+def step_of(world: str, agents: int) -> Step:
+    """A step in one thread, and its kernels apart."""
+    with played(world, agents, 1, "sequential") as run:
+        spent: dict[str, list[int]] = {}
+        watched = [run.pools.ai, run.pools.physics]
+        for threads in watched:
+            threads.share = timing(threads.share, spent)  # type: ignore[method-assign]
+        steps = max(12, piece_of(run))
+        for each in spent.values():
+            each.clear()
+        whole = []
+        for _ in range(steps):
+            begun = perf_counter_ns()
+            run.advance()
+            whole.append(perf_counter_ns() - begun)
+        kernels = {name: (len(each) / steps, float(np.mean(each))) for name, each in spent.items() if each}
+        inside = sum(calls * each for calls, each in kernels.values())
+        return Step(max(0.0, float(np.mean(whole)) - inside), kernels)
+
+
+def timing(share: Callable[..., None], spent: dict[str, list[int]]) -> Callable[..., None]:
+    def timed(kernel: Callable[..., Any], total: int, *args: Any, **how: Any) -> None:
+        begun = perf_counter_ns()
+        share(kernel, total, *args, **how)
+        name = getattr(kernel, "__name__", repr(kernel))
+        spent.setdefault(name, []).append(perf_counter_ns() - begun)
+
+    return timed
+
+
+def modelled(step: Step, cores: int, costs: Costs) -> float:
+    """Nanoseconds of a step with so many cores: each kernel in the execution that is best for it."""
+    total = step.serial
+    for calls, each in step.kernels.values():
+        ways = [each]
+        for parts in PARTS.values():
+            handing = costs.helper * (cores - 1) + costs.wake + costs.part * parts * cores
+            ways.append(each / cores + handing if cores > 1 else each)
+        total += calls * min(ways)
+    return total
+
+
+def cores(world: str, sizes: list[int]) -> None:
+    """The table of speed-ups by cores."""
+    costs = costs_of()
+    print(f"handing over: {costs.helper / 1000:.1f} us a helper, {costs.wake / 1000:.1f} us a range, "
+          f"{costs.part / 1000:.2f} us a part\n")  # fmt: skip
+    print(f"| {world}: agents | a step, ms | outside shared ranges | measured, 2 | "
+          + " | ".join(f"model, {count}" for count in CORES[1:]) + " |")  # fmt: skip
+    print("| --- " * (4 + len(CORES[1:])) + "|")
+    for agents in sizes:
+        step = step_of(world, agents)
+        with played(world, agents, 2) as run:
+            piece = piece_of(run)
+            pairs = np.array([(play(run, "sequential", piece)[0], play(run, "auto", piece)[0]) for _ in range(12)])
+        measured = float(np.median(pairs[:, 0] / pairs[:, 1]))
+        curve = " | ".join(f"{step.whole / modelled(step, count, costs):.2f}" for count in CORES[1:])
+        print(f"| {agents:,} | {step.whole / 1e6:.3g} | {step.serial / step.whole:.0%} | {measured:.2f} | {curve} |",
+              flush=True)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", choices=("modes", "cores"))
+    parser.add_argument("--world", default="farm")
+    parser.add_argument("--agents", type=int, nargs="+")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=24)
+    asked = parser.parse_args()
+    if asked.study == "modes":
+        modes(asked.world, asked.agents or list(SIZES), asked.threads, asked.rounds)
+    else:
+        cores(asked.world, asked.agents or [100, 1000, 10_000])
+
+
+if __name__ == "__main__":
+    main()

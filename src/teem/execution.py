@@ -1,0 +1,106 @@
+"""Execution: in which of three ways a shared kernel runs, and a choice among them by what each was measured to take.
+
+How a range is cut never changes a bit, so the way may change between any two calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from typing import Any, Literal, get_args
+
+Mode = Literal["sequential", "threaded", "batched"]
+Execution = Literal["sequential", "threaded", "batched", "auto"]
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+EXECUTIONS: tuple[Execution, ...] = get_args(Execution)
+PARTS: dict[Mode, int] = {"threaded": 1, "batched": 4}  # a thread
+
+ROUNDS = 5  # in which each mode is measured once, in turn
+BEATEN = 1.5  # times as long as the best, after two rounds: it is measured no more
+MARGIN = 0.03  # that another mode must be faster by, to be changed to
+SHORT_NS = 25_000.0  # a call that alone takes less is never handed over: waking a thread takes as long
+COST = 0.005  # the part of all calls' time that measuring may cost
+FEWEST, MOST = 128, 1 << 14  # calls between two trials, as long as they cost little
+LONGEST = 1 << 18  # calls between two trials, whatever they cost
+CHOICES_MOST = 512  # kernels and sizes
+
+
+class Choice:
+    """The mode of one kernel for ranges of about one size.
+
+    In a trial the modes are measured call by call, in turn, so that what else the machine does concerns them alike; in
+    between, nothing is measured. A trial comes the more seldom the more it costs, and the longer nothing changes.
+    """
+
+    __slots__ = ("_left_in", "_period", "_taken", "left", "mode", "ns")
+
+    def __init__(self) -> None:
+        self.mode: Mode = "sequential"
+        self.left = 0  # calls until the next trial
+        self.ns: dict[Mode, float] = {}  # an item, medians of the last trial
+        self._taken: dict[Mode, list[float]] = {mode: [] for mode in MODES}  # an item, in this trial
+        self._left_in: tuple[Mode, ...] = MODES  # not beaten yet
+        self._period = FEWEST
+
+    def next(self) -> Mode:
+        """The mode of the next call of a trial."""
+        return min(self._left_in, key=lambda mode: len(self._taken[mode]))
+
+    def note(self, mode: Mode, total: int, nanoseconds: int) -> None:
+        """Such a call of so many items took so long."""
+        taken = self._taken
+        taken[mode].append(nanoseconds / total)
+        rounds = len(taken[mode])
+        if mode == "sequential" and rounds == 2 and min(taken[mode]) * total < SHORT_NS:
+            self._left_in = ("sequential",)
+            self._decide()
+        elif mode == self._left_in[-1]:
+            if rounds == 2:
+                least = {one: min(taken[one]) for one in MODES}
+                limit = BEATEN * min(least.values())
+                self._left_in = tuple(one for one in MODES if least[one] <= limit)
+            if rounds == ROUNDS:
+                self._decide()
+
+    def _decide(self) -> None:
+        """End a trial."""
+        taken, before = self._taken, self.mode
+        self.ns = {mode: median(taken[mode]) for mode in self._left_in}
+        best = min(self.ns, key=self.ns.__getitem__)
+        if before not in self.ns or self.ns[best] < (1 - MARGIN) * self.ns[before]:
+            self.mode = best
+        usual = self.ns[self.mode]
+        cost = sum(sum(each) / usual - len(each) for mode, each in taken.items() if mode != self.mode)  # in calls
+        self._period = FEWEST if self.mode != before else min(MOST, 2 * self._period)
+        self.left = max(self._period, min(LONGEST, int(cost / COST)))
+        self._taken, self._left_in = {mode: [] for mode in MODES}, MODES
+
+
+class Choices:
+    """A choice for each kernel and each size, to a factor of two."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[Any, int], Choice] = {}
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def of(self, kernel: Callable[..., Any], total: int) -> Choice | None:
+        """The choice of such a call; None for one kernel too many."""
+        key = (getattr(kernel, "__code__", kernel), total.bit_length())
+        choice = self._made.get(key)
+        if choice is None and len(self._made) < CHOICES_MOST:
+            choice = self._made[key] = Choice()
+        return choice
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """By kernel and size: the mode, and microseconds for each mode of the last trial, an item."""
+        return {
+            f"{getattr(code, 'co_name', repr(code))} {1 << size - 1}": {
+                "mode": choice.mode,
+                "us": {mode: ns / 1000 for mode, ns in choice.ns.items()},
+            }
+            for (code, size), choice in tuple(self._made.items())
+            if choice.ns
+        }
