@@ -22,6 +22,7 @@ MORE_THREADS = 2.0
 MORE_OBJECTS = 50_000.0
 OBJECT_BYTES = 64.0  # of memory that a piece of Python's takes at least, on average
 OBJECTS_PART = 0.2  # of the memory that is taken, to call it objects
+CROWDED = 1.5  # times as long that frames take, from which on it is chance which of the spans had no core
 MOST_HELD_UP = 0.95  # of a frame, that waiting for a core is taken for
 SPAN, OUTSIDE = "span.", "outside"
 FRAME, CORE_WAIT = "frame", "core_wait"  # milliseconds from one step to the next, and those of them without a core
@@ -54,7 +55,8 @@ def slowness(history: History) -> Floats:
     if told.sum() < FEWEST:
         return held_up
     ratios = np.where(np.isfinite(table[told]), table[told], 0.0) / usual[told, None]
-    return np.asarray(held_up * np.maximum(np.median(ratios, axis=0), 1e-3))
+    alike = np.where(held_up < CROWDED, np.maximum(np.median(ratios, axis=0), 1e-3), 1.0)
+    return np.asarray(held_up * alike)
 
 
 def _held_up(history: History) -> Floats:
@@ -74,14 +76,18 @@ def steady_frames(history: History) -> Floats:
 def who_slows(history: History) -> tuple[Trend, Culprit] | None:
     """What takes longer and longer by itself, and the line of the frames that follows from it; None: nothing does.
 
-    All is freed of what slows everything alike first, so that a busy machine slows nothing.
+    All is freed of what slows everything alike first, so that a busy machine slows nothing. Where that is much, what
+    takes longer must make frames longer, or it was chance who waited for a core.
     """
     if len(history) < LEAST:
         return None
-    slower, now = slowness(history), float(np.median(steady_frames(history)[-LATELY:]))
+    slower, frames = slowness(history), steady_frames(history)
+    now = float(np.median(frames[-LATELY:]))
     names = [name for name in history.names if name.startswith(SPAN) or name == OUTSIDE]
     curves = dict(zip(names, history.table(names) / slower, strict=True))
-    lines = {name: line for name, curve in curves.items() if (line := _riser(history.clock, curve, LEAST_SHARE * now))}
+    found = {name: _riser(history.clock, curve, LEAST_SHARE * now) for name, curve in curves.items()}
+    is_crowded = float(np.median(_held_up(history))) >= CROWDED
+    lines = {name: line for name, line in found.items() if line and (not is_crowded or has_risen(frames, line.growth))}
     if not lines:
         return None
     worst = max(lines, key=lambda name: lines[name].growth)
