@@ -107,14 +107,13 @@ class Forecaster:
 
 def _growth(name: str, history: History) -> tuple[Trend, Culprit] | None:
     """How something grows, and why; None where it doesn't, beyond doubt and by enough to speak of."""
-    trend = _riser(*history.curve(name))
-    if trend is None and name == MEMORY:
-        trend = _unseen(history)
+    trends = [_riser(*history.curve(name)), *([_unseen(history)] if name == MEMORY else [])]
+    trend = max((one for one in trends if one), key=lambda one: one.slope, default=None)
     return (trend, who_grows(name, history, trend)) if trend else None
 
 
 def _unseen(history: History) -> Trend | None:
-    """How memory will grow by what is allocated, where it goes up in steps too large to be called a trend.
+    """How memory will grow by what is allocated; by itself it may go up in steps too large to be called a trend.
 
     What is allocated anew each time, such as a table, lies where something else was freed, or in a place of its own.
     """
