@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.learning.kernels.dense import backward, forward, lower, multiply, rectify, stop_where_flat, sum_rows
 from teem.learning.kernels.sparse import multiply_alike
 from teem.learning.kernels.tile import Matrix, address
@@ -17,7 +18,7 @@ from teem.learning.ring import widen_row
 _MOST = 0.85  # of the inputs that may be left for passing over the others to pay
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def find_inputs(seen, drawn, union, names):  # type: ignore[no-untyped-def]
     """Which inputs aren't 0 in all of the drawn states: their names, or all where too few are 0 for it to pay.
 
@@ -39,7 +40,7 @@ def find_inputs(seen, drawn, union, names):  # type: ignore[no-untyped-def]
     return names
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def widen_some(seen, kept, out):  # type: ignore[no-untyped-def]
     """Widen the inputs that are kept into the bits of float32, `out` uint32."""
     if kept.shape[0] == seen.shape[0]:
@@ -49,7 +50,7 @@ def widen_some(seen, kept, out):  # type: ignore[no-untyped-def]
         out[k] = np.uint32(seen[np.uint64(kept[k])]) << np.uint32(16)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def forward_some(weights, layers, places, h, height, first, rows, kept):  # type: ignore[no-untyped-def]
     """As dense.forward, from inputs of which `h` holds those that are kept, one row after the other."""
     inputs, outputs, w0, b0 = layers[0]
@@ -65,7 +66,7 @@ def forward_some(weights, layers, places, h, height, first, rows, kept):  # type
         forward(weights, layers[1:], places[1:], h, height, first, rows)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def backward_some(weights, layers, places, h, height, d, rows, zeros, turned, gradient, kept):  # type: ignore[no-untyped-def]
     """As dense.backward, after forward_some; the weights of inputs that are passed over have the gradient 0."""
     inputs, outputs, _, b0 = layers[0]
