@@ -3,9 +3,9 @@
     python benchmarks/execution.py modes             # 10 to 10,000 agents, every execution in turn in one run
     python benchmarks/execution.py cores             # measured with one and two threads, modelled to 48
 
-`modes` plays one run of each size and switches its execution every few steps, so that all see the same world and the
-same machine; each round gives the ratio of auto to the best fixed execution. What a machine shared with others does
-concerns them alike, and medians over rounds are told with an interval by resampling rounds.
+`modes` plays one run of each size and switches its execution every few steps, in an order by chance, so that all see
+the same world and the same machine: what else it does concerns them alike. Medians of steps are compared, with an
+interval by resampling rounds, and beside them the quicker quarter of each one's steps, in which little else ran.
 
 `cores` measures what the model needs: a step's time outside shared ranges, each kernel's inside them, and what handing
 over takes; then it adds up what a step would take with more cores: `serial + sum of each kernel's best execution`,
@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from time import perf_counter, perf_counter_ns, process_time
+from time import perf_counter, perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -54,63 +54,62 @@ def played(world: str, agents: int, threads: int, execution: Execution = "auto")
         run.folder.close()
 
 
-def piece_of(run: Run) -> int:
-    """Steps that take some 30 ms, a multiple of the interval."""
-    begun = perf_counter()
-    for _ in range(INTERVAL):
-        run.advance()
-    return INTERVAL * max(1, round(0.03 / (perf_counter() - begun)))
-
-
-def interval_of(ratios: np.ndarray, best: Callable[[np.ndarray], float]) -> tuple[float, float]:
-    """The middle 95% of `best` over resampled rounds."""
-    draws = np.random.default_rng(7)
-    again = [best(ratios[draws.integers(0, len(ratios), len(ratios))]) for _ in range(1000)]
-    low, high = np.percentile(again, (2.5, 97.5))
-    return float(low), float(high)
+def piece_of(agents: int) -> int:
+    """Steps before another execution has its turn, a multiple of the interval."""
+    return INTERVAL * max(1, min(16, 3000 // agents))
 
 
 def modes(world: str, sizes: list[int], threads: int, rounds: int) -> None:
     """The table of executions by agents."""
     print(f"| {world}, {threads} threads: agents | " + " | ".join(f"{one} ms" for one in FIXED), end=" | ")
-    print("auto ms | auto / best (95%) | CPU, auto / best | auto runs |")
+    print("auto ms | auto / best (95%) | the same, quiet quarter | auto runs |")
     print("| --- " * (len(FIXED) + 5) + "|")
     order: tuple[Execution, ...] = (*FIXED, "auto")
     for agents in sizes:
         with played(world, agents, threads) as run:
-            piece = piece_of(run)
-            for _ in range(4):
-                play(run, "auto", piece)  # its first trials
-            taken = np.empty((rounds, len(order), 2))  # ms a step by the clock, and of CPU
+            steps, draws = piece_of(agents), np.random.default_rng(agents)
+            for _ in range(8):
+                play(run, "auto", steps)  # its first trials
+            taken = np.empty((rounds, len(order), steps))  # ms
             for number in range(rounds):
-                for place in np.roll(np.arange(len(order)), number):
-                    taken[number, place] = play(run, order[place], piece)
+                for place in draws.permutation(len(order)):
+                    taken[number, place] = play(run, order[place], steps)
             print_row(agents, taken, run.pools)
 
 
-def play(run: Run, execution: Execution, steps: int) -> tuple[float, float]:
-    """So many steps in this execution; milliseconds a step by the clock and of CPU."""
+def play(run: Run, execution: Execution, steps: int) -> list[float]:
+    """So many steps in this execution; milliseconds of each."""
     run.pools.execution = execution
-    begun, cpu = perf_counter(), process_time()
+    taken = []
     for _ in range(steps):
+        begun = perf_counter()
         run.advance()
-    return 1000 * (perf_counter() - begun) / steps, 1000 * (process_time() - cpu) / steps
+        taken.append(1000 * (perf_counter() - begun))
+    return taken
+
+
+def quantile(taken: np.ndarray, percent: float) -> np.ndarray:
+    """Of each execution's steps, over all rounds."""
+    return np.percentile(taken.transpose(1, 0, 2).reshape(taken.shape[1], -1), percent, axis=1)
+
+
+def ratio(taken: np.ndarray, percent: float) -> float:
+    """Auto's quantile over the lowest of the fixed executions'."""
+    found = quantile(taken, percent)
+    return float(found[-1] / found[:-1].min())
 
 
 def print_row(agents: int, taken: np.ndarray, pools: Pools) -> None:
-    middle = np.median(taken[:, :, 0], axis=0)
-    best = int(middle[:-1].argmin())
-
-    def ratio(rounds: np.ndarray) -> float:
-        return float(np.median(rounds[:, -1, 0] / rounds[:, best, 0]))
-
-    low, high = interval_of(taken, ratio)
-    cpu = float(np.median(taken[:, -1, 1] / taken[:, best, 1]))
+    middle = quantile(taken, 50)
+    draws = np.random.default_rng(7)
+    again = [ratio(taken[draws.integers(0, len(taken), len(taken))], 50) for _ in range(500)]
+    low, high = np.percentile(again, (2.5, 97.5))
     chosen = [one["mode"] for threads in pools.shared.values() for one in threads.choices.told().values()]
     runs = ", ".join(f"{chosen.count(mode)} {mode}" for mode in MODES if mode in chosen)
-    times = " | ".join(f"{'**' if place == best else ''}{one:.3g}{'**' if place == best else ''}"
-                       for place, one in enumerate(middle))  # fmt: skip
-    print(f"| {agents:,} | {times} | {ratio(taken):.3f} ({low:.3f} to {high:.3f}) | {cpu:.3f} | {runs} |", flush=True)
+    marks = ["**" if place == middle[:-1].argmin() else "" for place in range(len(middle))]
+    times = " | ".join(f"{mark}{one:.3g}{mark}" for mark, one in zip(marks, middle, strict=True))
+    beside = f"{ratio(taken, 50):.3f} ({low:.3f} to {high:.3f}) | {ratio(taken, 25):.3f}"
+    print(f"| {agents:,} | {times} | {beside} | {runs or 'nothing to share'} |", flush=True)
 
 
 # ---- the model
@@ -173,7 +172,7 @@ def step_of(world: str, agents: int) -> Step:
         watched = [run.pools.ai, run.pools.physics]
         for threads in watched:
             threads.share = timing(threads.share, spent)  # type: ignore[method-assign]
-        steps = max(12, piece_of(run))
+        steps = max(12, piece_of(agents))
         for each in spent.values():
             each.clear()
         whole = []
@@ -219,9 +218,10 @@ def cores(world: str, sizes: list[int]) -> None:
     for agents in sizes:
         step = step_of(world, agents)
         with played(world, agents, 2) as run:
-            piece = piece_of(run)
-            pairs = np.array([(play(run, "sequential", piece)[0], play(run, "auto", piece)[0]) for _ in range(12)])
-        measured = float(np.median(pairs[:, 0] / pairs[:, 1]))
+            piece = piece_of(agents)
+            taken = np.array([(play(run, "sequential", piece), play(run, "auto", piece)) for _ in range(12)])
+        alone, together = quantile(taken, 50)
+        measured = float(alone / together)
         curve = " | ".join(f"{step.whole / modelled(step, count, costs):.2f}" for count in CORES[1:])
         print(f"| {agents:,} | {step.whole / 1e6:.3g} | {step.serial / step.whole:.0%} | {measured:.2f} | {curve} |",
               flush=True)  # fmt: skip

@@ -126,7 +126,10 @@ class Run:
     def advance(self) -> Outcome:
         """Make one step."""
         self.governing.before_step()
-        self.watchdog.begin()
+        with self.watchdog:  # sees a step that doesn't end
+            return self._make_step()
+
+    def _make_step(self) -> Outcome:
         begun = perf_counter_ns()
         spans, policies = self.spans, self.policies
         with spans("observe"):
@@ -152,7 +155,6 @@ class Run:
             self.garbage.on_step((perf_counter_ns() - begun) / 1e9)  # between steps, and little at a time
         self._clock(begun)
         self.watch.on_step()
-        self.watchdog.end()
         return outcome
 
     def play(self, on_step: Callable[[Run, Outcome], None], stop: Callable[[], bool]) -> str:
@@ -160,8 +162,7 @@ class Run:
 
         It is extinct when nobody is left, and none is reseeded.
         """
-        self.watchdog.playing = True
-        with self.garbage:
+        with self.watchdog.playing(), self.garbage:
             while not self.config.steps or self.step < self.config.steps:
                 if stop():
                     return "interrupted"

@@ -150,7 +150,10 @@ def stalled(told: dict[str, Any] | None) -> Iterator[str]:
     """What the watchdog saw, a line each; nothing where it saw nothing."""
     if told is None:
         return
-    yield f"{words.count(told['long_steps'])} steps were too long: what they did stands in {told['stacks']}"
+    if told["long_steps"]:
+        yield f"{words.count(told['long_steps'])} steps were too long: what they did stands in {told['stacks']}"
+    if told["failed"]:
+        yield f"it watched no longer: {told['failed']}"
     if told["stopped"]:
         yield f"it stopped the run: {told['stopped']}"
 

@@ -70,7 +70,7 @@ def build_index(
     if name == "quadtree":
         return Quadtree(size, torus, capacity, threads)
     if name == "kdtree":
-        from teem.space.kdtree import KDTree  # SciPy takes half a second to import
+        from teem.space.kdtree import KDTree  # SciPy's: a quarter of a second that nobody else need wait for
 
         return KDTree(size, torus, capacity)
     raise ValueError(f"index is {name!r}: choose grid, kdtree, quadtree or hash")

@@ -16,7 +16,7 @@ from teem.learning.group import Group
 from teem.learning.learner import Learner, decisions_of
 from teem.learning.policies import Policies
 from teem.learning.sharing import THE_ROW
-from teem.measure.arrays import arrays_of, stretches
+from teem.measure.arrays import Stretch, arrays_of, stretches
 from teem.measure.spans import Spans
 from teem.record import archive
 from teem.runtime.processes.facts import Facts, Mirror
@@ -53,6 +53,8 @@ class Pupils:
         self._share, self._of = share, of
         self._group = group  # with whom networks that all share are learnt; None: alone
         self._mirror: Mirror | None = None
+        self._rows = 0  # beyond which nobody has lived so far
+        self._stretches: list[Stretch] = []  # of the arrays of its policies
 
     @property
     def known(self) -> bool:
@@ -94,7 +96,7 @@ class Pupils:
         world, fame = mirror.as_world(), config.population.fame
         self.policies = Policies(world, cohorts, self._threads, fame, cohort_of, membership_of(config))
         self._reading = Reading(mirror, self._share, self._of)
-        self._rows = 0  # beyond which nobody has lived so far
+        self._rows = 0
         self._stretches = stretches(arrays_of(self.policies, "policies"), capacity)
         self._published_updates = np.full(capacity, -1, np.int64)
         self._published_id = np.full(capacity, -1, np.int64)
