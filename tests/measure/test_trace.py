@@ -76,10 +76,11 @@ def test_traces_of_several_processes_are_joined_on_one_clock(tmp_path: Path) -> 
         spans = Spans(trace=Trace(10))
         spans.add("early", 100, begun=1_000)
         spans.add("late", 300, begun=begun)
+        spans.add("later", 300, begun=8_800)
         spans.leave_trace(tmp_path)
         (tmp_path / "trace.json").rename(tmp_path / f"{name}.json")
     parts = {name: tmp_path / f"{name}.json" for name in ("first", "second")}
-    spans_of = joined(parts, tmp_path / "both.json", since=4_000)
+    spans_of = joined(parts, tmp_path / "both.json", since=4_000, until=9_000)
     assert {name: [(one["name"], one["ts"]) for one in told] for name, told in spans_of.items()} == {
         "first": [("late", pytest.approx(1.0))],
         "second": [("late", pytest.approx(3.0))],

@@ -60,17 +60,19 @@ class Trace:
         _write(path, events, {"lost": self.overwritten, "begun_ns": first})
 
 
-def joined(parts: Mapping[str, Path], path: Path, since: int = 0) -> dict[str, list[dict[str, Any]]]:
+def joined(
+    parts: Mapping[str, Path], path: Path, since: int = 0, until: int = 1 << 62
+) -> dict[str, list[dict[str, Any]]]:
     """Join the traces of several processes of one machine, by their names, in one file; returns their spans.
 
-    Spans that began before `since`, by `perf_counter_ns`, are left out; that clock is the same in all processes.
+    Only spans between `since` and `until` are taken, by `perf_counter_ns`, a clock that is the same in all processes.
     """
     spans, lost = {}, 0
     for called, part in parts.items():
         told = json.loads(part.read_text("utf-8"))
         begun = told["otherData"]["begun_ns"] - since  # of a time since then
         kept = (event | {"ts": event["ts"] + begun / 1e3} for event in told["traceEvents"] if event["ph"] == "X")
-        spans[called] = [event for event in kept if event["ts"] >= 0]
+        spans[called] = [event for event in kept if 0 <= event["ts"] <= (until - since) / 1e3 - event["dur"]]
         lost += told["otherData"]["lost"]
     events = [
         event

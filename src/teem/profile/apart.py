@@ -12,6 +12,7 @@ from teem.profile.report import Cost, Report, Table
 from teem.profile.sampler import sample
 from teem.profile.stage import Stage, Watch
 from teem.runtime import words
+from teem.runtime.watch import WAIT
 
 TRACE = "trace.json"
 ROWS = 25
@@ -23,9 +24,9 @@ def profile_macro_apart(stage: Stage, report: Report) -> None:
     """Every process's spans in one trace, and samples of all of them."""
     with stage.play_apart("in its processes, with every span traced") as played:
         files = {name: Path(file) for name, file in played.traces.items()}
-        spans = joined(files, stage.out / TRACE, played.since_ns)
+        spans = joined(files, stage.out / TRACE, played.since_ns, played.until_ns)
     rows = sorted(own_times(spans), key=lambda row: -row["own_s"])
-    report.costs = [_cost(row, played) for row in rows[:3]]
+    report.costs = [_cost(row, played) for row in rows if row["span"] != WAIT][:3]
     report.tables = [_spans(rows, played)]
     report.files = [(TRACE, "every span of every process on one clock; open it at ui.perfetto.dev")]
     report.figures = {"steps": played.steps, "wall_s": played.wall_s, "processes": list(spans), "spans": rows}

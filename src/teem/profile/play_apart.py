@@ -26,9 +26,14 @@ class PlayedApart(msgspec.Struct, frozen=True):
 
     steps: int
     first_step: int
-    wall_s: float
     since_ns: int  # when the first of these steps began, on the clock `perf_counter_ns`
+    until_ns: int  # when the last was made
     traces: dict[str, str]  # by process: the file of its spans
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds between the two."""
+        return (self.until_ns - self.since_ns) / 1e9
 
 
 class Moments:
@@ -79,8 +84,8 @@ def play(job: Job, says: TextIO, hear: Hear) -> None:
     played = PlayedApart(
         steps=moments.ended[0] - first,
         first_step=first,
-        wall_s=(moments.ended[1] - since) / 1e9,
         since_ns=since,
+        until_ns=moments.ended[1],
         traces=traces_of(folder.path),
     )
     say(says, played=msgspec.to_builtins(played))
