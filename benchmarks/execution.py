@@ -8,8 +8,8 @@ the same world and the same machine: what else it does concerns them alike. Medi
 interval by resampling rounds, and beside them the quicker quarter of each one's steps, in which little else ran.
 
 `cores` measures what the model needs, by medians: a step's time outside shared ranges, each kernel's inside them, and
-what handing over takes. Then it adds up what a step would take with more cores: `serial + each kernel's best way`, where
-one shared by p threads takes `kernel / p + a helper x (p - 1) + a range + a part's share of the GIL x parts`.
+what handing over takes. Then it adds up what a step would take with more cores: `serial + each kernel's best way`,
+where one shared by p threads takes `kernel / p + a helper x (p - 1) + a range + a part's share of the GIL x parts`.
 """
 
 from __future__ import annotations
