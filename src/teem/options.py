@@ -182,6 +182,8 @@ def _describe_bench(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--save-baseline", type=Path, metavar="FILE", help="keep the results as this processor's in a baseline"
     )
+    parser.add_argument("--before", type=Path, metavar="DIR", help="measure another checkout in turn with this one")
+    parser.add_argument("--counts", action="store_true", help="count instructions under valgrind instead of timing")
     parser.add_argument("--json", action="store_true", help="print everything as one line of JSON")
 
 

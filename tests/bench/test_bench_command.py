@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 from test_bench_regress import measured
 
+import teem
 from teem.bench import command, results
 from teem.bench.measure import Effort
 from teem.bench.results import Results
@@ -80,6 +82,38 @@ def test_what_is_slower_fails_only_if_a_second_measurement_says_so(
     assert made_up == []
 
 
+def test_a_case_that_fails_is_told_and_counted_beside_the_others_results(tmp_path: Path, capsys: Any) -> None:
+    suite = tmp_path / "tiny.toml"
+    odd = TINY.partition("[[scenario]]")[2].replace("tiny-build", "odd").replace('"build"', '"why"')
+    suite.write_text(f"{TINY}\n[[scenario]]{odd}")
+    assert main(["bench", str(suite), "--repeats", "3", "--json"]) == 1
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert told["failed"] == ["odd: odd"] and err.endswith("failed: odd: odd\n")
+    assert "why is no question of the work index" in told["results"]["scenarios"]["odd"]["failed"]["odd"]
+    assert list(told["results"]["scenarios"]["tiny-build"]["cases"]) == ["tiny-build"]
+
+
+@pytest.mark.slow  # other sources compile kernels of their own
+def test_other_sources_are_measured_beside_these(tmp_path: Path, capsys: Any) -> None:
+    """A copy whose index counts twice as many points done for the same work is half as dear."""
+    suite, other = tmp_path / "tiny.toml", tmp_path / "other"
+    suite.write_text(TINY)
+    shutil.copytree(Path(teem.__file__).parent, other / "src" / "teem", ignore=shutil.ignore_patterns("__pycache__"))
+    work = other / "src" / "teem" / "bench" / "works" / "space.py"
+    work.write_text(work.read_text().replace("return agents\n", "return agents * 2.0\n"))
+    asked = ["bench", str(suite), "--before", str(other), "--repeats", "3", "--launches", "1"]
+    assert main([*asked, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    units = [
+        {row[2] for row in told[which]["scenarios"]["tiny-build"]["cases"]["tiny-build"]["launches"][0]}
+        for which in ("before", "results")
+    ]
+    cases = [told[which]["scenarios"]["tiny-build"]["cases"]["tiny-build"] for which in ("before", "results")]
+    assert [unit.pop() / case["calls"] for unit, case in zip(units, cases, strict=True)] == [200, 100]
+    assert told["verdicts"][0]["change"]["value"] > 1
+
+
 def test_another_processor_is_told_and_not_judged(tmp_path: Path, made_up: list[Results], capsys: Any) -> None:
     baseline = tmp_path / "baseline.json"
     results.write(baseline, measured(1, cpu="another"))
@@ -97,6 +131,8 @@ def test_another_processor_is_told_and_not_judged(tmp_path: Path, made_up: list[
         (["--baseline", "no.json"], "--baseline no.json is no file"),
         (["index", "--out", "."], "--out . can't be written: give a file in a folder that can"),
         (["index", "--results", "no.json"], "--results no.json is no file"),
+        (["index", "--before", "."], "--before . holds no teem with a bench: give a checkout"),
+        (["index", "--counts", "--quick"], "--quick with --counts: leave out what is about time"),
         (["--quik"], "--quik is no option: did you mean --quick?"),
     ],
 )

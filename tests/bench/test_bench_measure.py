@@ -6,15 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
-from teem.bench.measure import Effort, interleave, launch, summarise, workers
+from teem.bench import stations
+from teem.bench.measure import Effort, interleave, launch, summarise
 from teem.bench.plot import write_plots
 from teem.bench.results import Sample, ScenarioResult
 from teem.bench.scenario import Case, Scenario, Suite, Sweep, Task, tasks
+from teem.bench.stations import EndedError, workers
+from teem.bench.statistics import paired_change
 from teem.bench.worker import Answer, Bench, Command, Failed, Measure, Measured, Prepare, Ready
 from teem.bench.works import MissingError, Work
-from teem.errors import TeemError
 
 SCENARIO = Scenario(
     name="pair", about="-", work="index", unit="point", cases=(Case(name="a"), Case(name="b", settings={"cost": 2.0}))
@@ -53,7 +56,7 @@ def test_rounds_measure_every_case_forth_and_back() -> None:
 
 
 def test_cases_are_interleaved_in_one_process_or_in_one_each() -> None:
-    for together, stations in ((True, 1), (False, 2)):
+    for together, processes in ((True, 1), (False, 2)):
         diary: list[str] = []
         begun: list[Said] = []
 
@@ -61,14 +64,31 @@ def test_cases_are_interleaved_in_one_process_or_in_one_each() -> None:
             begun.append(Said(diary))
             return begun[-1]
 
-        launch((SCENARIO,), Effort(repeats=2), begin, together=together)
-        assert len(begun) == stations
-        assert diary == ["pair/a", "pair/b", "pair/b", "pair/a"]
+        launch((SCENARIO,), Effort(repeats=2), {"": begin}, together=together)
+        assert len(begun) == processes
+        assert diary == ["/pair/a", "/pair/b", "/pair/b", "/pair/a"]
+
+
+def test_two_trees_are_measured_in_the_same_rounds_in_processes_of_their_own() -> None:
+    diary: list[str] = []
+    slow = Case(name="a", settings={"cost": 1.0})
+    scenario = msgspec.structs.replace(SCENARIO, cases=(slow,))
+
+    class Slower(Said):
+        def ask(self, command: Command) -> Answer:
+            answer = super().ask(command)
+            return Measured(sample(1.25)) if isinstance(answer, Measured) else answer
+
+    trees = {"before": lambda: Said(diary), "now": lambda: Slower(diary)}
+    found = launch((scenario,), Effort(repeats=4), trees, together=True)
+    assert diary == ["before/pair/a", "now/pair/a", "now/pair/a", "before/pair/a"] * 2
+    before, now = (summarise(scenario, Effort(repeats=4), [found], tree).cases["a"] for tree in trees)
+    assert paired_change(before.costs, now.costs).value == 1.25
 
 
 def test_a_machine_that_slows_down_midway_changes_no_ratio() -> None:
     found = launch(
-        (SCENARIO,), Effort(repeats=8), lambda: Said([], lambda call: 1.0 if call <= 8 else 3.0), together=True
+        (SCENARIO,), Effort(repeats=8), {"": lambda: Said([], lambda call: 1.0 if call <= 8 else 3.0)}, together=True
     )
     result = summarise(SCENARIO, Effort(repeats=8), [found])
     against = result.cases["b"].against_first
@@ -83,27 +103,64 @@ def test_a_sweep_is_fitted_in_time_and_memory() -> None:
         name="grow", about="-", work="index", unit="point", sweep=Sweep(setting="size", values=(1, 4, 16))
     )
     assert list(tasks(scenario, quick=False)) == ["size 1", "size 4", "size 16"]
-    found = launch((scenario,), Effort(repeats=3), lambda: Said([]), together=False)
+    found = launch((scenario,), Effort(repeats=3), {"": lambda: Said([])}, together=False)
     fits = summarise(scenario, Effort(repeats=3), [found]).fits
     assert fits["time"].exponent.value == pytest.approx(0.0)
     assert fits["memory"].exponent.value == pytest.approx(1.0)
     assert fits["memory"].at_the_top == pytest.approx(1.0)
 
 
-def test_a_case_that_lacks_a_package_is_named_and_any_other_fault_is_an_error() -> None:
-    class Lacking(Said):
-        fault = Failed("mesa can't be imported: pip install mesa", missing=True)
+class Odd(Said):
+    """A station that does as `fault` says when it is told to do `command` to the case b."""
 
-        def ask(self, command: Command) -> Answer:
-            return self.fault if isinstance(command, Prepare) and command.key == "pair/b" else super().ask(command)
+    def __init__(self, command: type[Command], fault: Callable[[], Answer]) -> None:
+        super().__init__([])
+        self.command, self.fault = command, fault
 
-    found = launch((SCENARIO,), Effort(repeats=2), lambda: Lacking([]), together=True)
-    result = summarise(SCENARIO, Effort(repeats=2), [found])
+    def ask(self, command: Command) -> Answer:
+        return self.fault() if isinstance(command, self.command) and command.key == "/pair/b" else super().ask(command)
+
+
+def measured_beside(begin: Callable[[], Odd], *, together: bool) -> ScenarioResult:
+    effort = Effort(repeats=2)
+    return summarise(SCENARIO, effort, [launch((SCENARIO,), effort, {"": begin}, together=together)])
+
+
+def test_a_case_that_lacks_a_package_is_named() -> None:
+    lacking = Failed("mesa can't be imported: pip install mesa", missing=True)
+    result = measured_beside(lambda: Odd(Prepare, lambda: lacking), together=True)
     assert list(result.cases) == ["a"]
-    assert result.missing == {"b": "mesa can't be imported: pip install mesa"}
-    Lacking.fault = Failed("wrong")
-    with pytest.raises(TeemError, match="pair / b: wrong"):
-        launch((SCENARIO,), Effort(repeats=2), lambda: Lacking([]), together=True)
+    assert result.missing == {"b": "mesa can't be imported: pip install mesa"} and result.failed == {}
+
+
+def ended() -> Answer:
+    raise EndedError("ended with exit code -9")
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("command", [Prepare, Measure])
+@pytest.mark.parametrize("fault", [lambda: Failed("ended with exit code -9"), ended])
+def test_a_case_that_fails_or_takes_its_process_with_it_is_told_and_the_others_are_measured(
+    together: bool, command: type[Command], fault: Callable[[], Answer]
+) -> None:
+    begun: list[Odd] = []
+
+    def begin() -> Odd:
+        begun.append(Odd(command, fault))
+        return begun[-1]
+
+    result = measured_beside(begin, together=together)
+    assert {name: len(case.samples) for name, case in result.cases.items()} == {"a": 2}
+    assert result.failed == {"b": "ended with exit code -9"} and result.missing == {}
+    assert len(begun) == 2 - (together and fault is not ended)
+
+
+def test_no_answer_by_the_deadline_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stations, "DEADLINE_S", 0.1)
+    with workers() as begin:
+        worker = begin()
+        with pytest.raises(EndedError, match=r"ended with exit code -9: no answer within 0.1 s"):
+            worker.ask(Measure("what is still importing has no answer yet"))
 
 
 def test_a_worker_process_measures_real_work_and_tells_what_fails() -> None:
@@ -134,7 +191,7 @@ def test_a_process_that_ends_is_an_error_not_a_wait() -> None:
     with workers() as begin:
         worker = begin()
         worker._process.kill()  # type: ignore[attr-defined]
-        with pytest.raises(TeemError, match="the process that measures ended with exit code -9"):
+        with pytest.raises(EndedError, match="the process that measures ended with exit code -9"):
             worker.ask(Measure("one"))
 
 
@@ -182,7 +239,7 @@ def test_what_a_work_lacks_is_told_as_missing(monkeypatch: pytest.MonkeyPatch) -
 def test_a_sweep_is_drawn_with_its_exponents(tmp_path: Path) -> None:
     sweep = Sweep(setting="size", values=(1, 10, 100))
     scenario = Scenario(name="grow", about="-", work="index", unit="point", sweep=sweep)
-    found = launch((scenario,), Effort(repeats=3), lambda: Said([]), together=False)
+    found = launch((scenario,), Effort(repeats=3), {"": lambda: Said([])}, together=False)
     results = {"grow": summarise(scenario, Effort(repeats=3), [found]), "pair": _pair()}
     [path] = write_plots(tmp_path / "new", results)
     drawn = ElementTree.fromstring(path.read_text())
@@ -195,5 +252,5 @@ def test_a_sweep_is_drawn_with_its_exponents(tmp_path: Path) -> None:
 
 def _pair() -> ScenarioResult:
     return summarise(
-        SCENARIO, Effort(repeats=2), [launch((SCENARIO,), Effort(repeats=2), lambda: Said([]), together=True)]
+        SCENARIO, Effort(repeats=2), [launch((SCENARIO,), Effort(repeats=2), {"": lambda: Said([])}, together=True)]
     )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from teem.config.settings import LearningSettings
 from teem.learning.schedule import least_trained_of, pace_of, part_of_due, updates_due, within_budget
+from teem.worlds.turns import Turns
 
 
 def turns(ids: np.ndarray, step: int, **chosen: float) -> np.ndarray:
@@ -92,7 +93,7 @@ def test_neighbours_in_time_get_their_share_in_different_periods() -> None:
 
 
 @settings(deadline=None, max_examples=20)
-@given(shares, st.integers(2, 20), st.integers(1, 6))
+@given(shares.filter(lambda share: share >= Fraction(1, 20)), st.integers(2, 20), st.integers(1, 6))
 def test_with_a_share_the_least_trained_still_rises(share: Fraction, agents: int, interval: int) -> None:
     """Everybody's updates over many turns are their share of what they would be, to within a few."""
     ids, updates = np.arange(agents), np.zeros(agents, np.int64)
@@ -103,3 +104,17 @@ def test_with_a_share_the_least_trained_still_rises(share: Fraction, agents: int
         updates[least_trained_of(due, ids.astype(np.int32), ids, updates, most)] += 1
     whole = steps / interval * float(share)
     assert 18 <= updates.min() <= updates.max() <= whole + 2
+
+
+@settings(deadline=None)
+@given(st.integers(1, 6), st.integers(1, 4), st.integers(1, 4), st.integers(1, 8), st.integers(0, 10**6))
+def test_who_decides_more_rarely_learns_as_often_by_decisions(
+    groups: int, apart: int, times: int, interval: int, step: int
+) -> None:
+    """In the stretched turns each has one update in `interval` decisions; in those before, some would have none."""
+    stretched, ids = Turns(groups * apart, groups).stretched(times), np.arange(4 * groups * times, dtype=np.int64)
+    made = np.zeros(len(ids), np.int64)
+    for now in range(step, step + interval * stretched.every):
+        due = stretched.due(ids, now)
+        made[due] += turns(ids[due] // stretched.groups, now // stretched.every, interval=interval)
+    assert (made == 1).all()

@@ -118,6 +118,18 @@ def test_under_a_steady_load_it_comes_to_rest(fixed: float, learning: float, dec
     assert len(play(governor, load, 2048, noise)) <= 2 * 2048 / (CALM * LOOK * 8)
 
 
+def test_what_does_not_fit_is_tried_more_and_more_rarely() -> None:
+    """Decisions twice as long leave much room, and ordinary ones miss the target."""
+    governor, load = Governor(TARGET, BOUNDS), costs(2.0, 0.0, 10.0)
+    changes = play(governor, load, 12_000)
+    assert max(np.diff(changes)) > 1000
+    late, slow = 10_000, 0
+    for _ in range(late):
+        slow += load(governor.controls)[0] > TARGET
+        governor.frame(*load(governor.controls))
+    assert 0 < slow / late < 0.02
+
+
 def test_a_single_long_frame_sheds_nothing() -> None:
     governor = Governor(TARGET, BOUNDS)
     for frame in range(2000):

@@ -12,6 +12,7 @@ import pytest
 
 from teem.config.load import load_config
 from teem.learning.cohort import Gauges
+from teem.measure.governor import Controls
 from teem.measure.spans import Spans
 from teem.population.slots import Population
 from teem.runtime.loop import Totals
@@ -67,9 +68,9 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             policies=SimpleNamespace(gauges=gauges),
             recorder=SimpleNamespace(rows=100, dropped=0, waited_s=0.0),
             pools=Pools(1),
-            watch=SimpleNamespace(alarms=(), warnings=list),
-            governing=SimpleNamespace(target_ms=None, report=lambda: None),
-            watchdog=SimpleNamespace(report=lambda: None),
+            watch=SimpleNamespace(all_alarms=list, warnings=list),
+            governing=SimpleNamespace(target_ms=None, controls=Controls(), report=lambda: None),
+            watchdog=SimpleNamespace(report=lambda: None, warnings=list),
             memory=SimpleNamespace(plan=None),
             garbage=SimpleNamespace(as_dict=lambda: None),
         )

@@ -164,6 +164,34 @@ def test_with_the_least_share_everybody_still_learns(tmp_path: Path) -> None:
     assert set(run_checkpoints(tmp_path / "run")) <= {50, 400}
 
 
+@pytest.mark.parametrize(
+    "learning",
+    [
+        {"learning__algorithm": "ppo", "learning__ppo__horizon": 7, "learning__ppo__minibatches": 1},
+        {"learning__sharing": "shared", "learning__backend": "torch"},
+    ],
+)
+def test_a_share_is_a_share_however_agents_learn(tmp_path: Path, learning: dict[str, Any]) -> None:
+    run = begin(
+        config(**learning, governor__frame=10.0, governor__learning=0.25, world__maturity=10**6), tmp_path / "run"
+    )
+    run.governing.measure = lambda: (5.0, 1.0)  # type: ignore[method-assign]
+    go_on(run, 80)
+    before = run.totals.updates
+    go_on(run, 160)
+    usual = run.totals.updates - before
+    run.governing.measure = lambda: (100.0, 50.0)  # type: ignore[method-assign]
+    go_on(run, 200)
+    before, least = run.totals.updates, least_trained(run)
+    go_on(run, 360)
+    made = run.totals.updates - before
+    assert run.governing.controls.learning == 0.25
+    assert usual > 10
+    assert made == pytest.approx(0.25 * 2 * usual, rel=0.15)
+    assert least_trained(run) > least  # type: ignore[operator]
+    end(run)
+
+
 def run_checkpoints(out: Path) -> list[int]:
     return [int(folder.name[5:]) for folder in (out / "checkpoints").iterdir()]
 

@@ -138,6 +138,35 @@ def test_a_very_long_step_stops_the_run_with_a_checkpoint_and_an_exit_code(tmp_p
     resumed.folder.close()
 
 
+def test_a_step_that_fails_is_over_and_ends_nothing_later(tmp_path: Path) -> None:
+    run = begin(tmp_path / "run", watchdog__frame=0.05, watchdog__stop=0.1)
+
+    def fail(action: Any) -> Any:
+        raise RuntimeError("planted")
+
+    run.world.step = fail  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="planted"):
+        run.play(lambda run, outcome: None, lambda: False)
+    before = run.watchdog.stall.long
+    time.sleep(0.3)
+    assert run.watchdog.stall.long == before
+    run.finish("steps")
+    run.folder.close()
+
+
+def test_a_watchdog_that_fails_ends_nothing_and_is_told_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run.watchdog, "_write_stacks", full)
+    plant(run, 0.5)
+    run.advance()
+    plant(run, 0.0)
+    run.advance()
+    text = in_words(build_report(run, "steps", 1.0), "here")
+    assert "it watched no longer: OSError: [Errno 28] No space left on device" in text
+
+
 def test_nobodys_watchdog_outlives_its_run() -> None:
     assert [thread.name for thread in threading.enumerate() if thread.name == "watchdog"] == []
 

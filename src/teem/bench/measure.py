@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from teem.bench.results import CaseResult, Fit, Sample, ScenarioResult
-from teem.bench.scenario import Scenario, Suite, Task, swept, tasks
+from teem.bench.scenario import Scenario, Suite, Task, tasks
+from teem.bench.stations import EndedError, Station, of_sources, workers
 from teem.bench.statistics import exponent, last_exponent, median, ratio
 from teem.bench.worker import Answer, Command, Failed, Measure, Measured, Prepare, Ready
-from teem.errors import TeemError
 
-Key = tuple[str, str]  # scenario, case
+Key = tuple[str, str, str]  # whose sources, scenario, case
+Begin = Callable[[], Station]
 Progress = Callable[[str, int, int], None]
 """`progress(what, done, of)` is called before each part."""
+
+OURS: Mapping[str, Path | None] = MappingProxyType({"": None})
+"""The sources that are measured, by name: these alone."""
 
 
 class Effort(Struct, frozen=True):
@@ -32,133 +34,129 @@ class Effort(Struct, frozen=True):
     repeat_s: float = 0.02  # what a repeat takes at least
 
 
-class Station(Protocol):
-    """Where works are prepared and measured: a worker process, or, in tests, something that only says so."""
-
-    def ask(self, command: Command) -> Answer:
-        """Have a command done."""
-        ...
-
-
-class Worker:
-    """A worker process. It ends with its input, so it does not outlive this one."""
-
-    def __init__(self) -> None:
-        environment = {"OMP_NUM_THREADS": "1", **os.environ}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "teem.bench.worker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment,
-        )  # fmt: skip
-
-    def ask(self, command: Command) -> Answer:
-        """Have a command done; TeemError when the process has ended."""
-        commands, answers = self._process.stdin, self._process.stdout
-        assert commands is not None and answers is not None
-        try:
-            commands.write(msgspec.json.encode(command) + b"\n")
-            commands.flush()
-            line = answers.readline()
-        except BrokenPipeError:
-            line = b""
-        if not line:
-            raise TeemError(f"the process that measures ended with exit code {self._process.wait()}")
-        answer: Answer = msgspec.json.decode(line, type=Answer)
-        return answer
-
-    def close(self) -> None:
-        """Let its works go and end it."""
-        self._process.communicate()
-
-
-@contextmanager
-def workers() -> Iterator[Callable[[], Station]]:
-    """A way to begin worker processes; all have ended afterwards."""
-    with ExitStack() as stack:
-
-        def begin() -> Worker:
-            worker = Worker()
-            stack.callback(worker.close)
-            return worker
-
-        yield begin
-
-
 K = TypeVar("K")
 
 
-def interleave(repeats: int, measure: Mapping[K, Callable[[], Sample]]) -> dict[K, list[Sample]]:
-    """Repeats of each, in rounds: every round measures all of them, forth and back in turn."""
+def interleave(repeats: int, measure: Mapping[K, Callable[[], Sample | None]]) -> dict[K, list[Sample]]:
+    """Repeats of each, in rounds: every round measures all of them, forth and back in turn.
+
+    What can't be measured any more gives None, and has no samples.
+    """
     samples: dict[K, list[Sample]] = {key: [] for key in measure}
-    order = list(measure)
     for number in range(repeats):
+        order = list(samples)
         for key in order if number % 2 == 0 else reversed(order):
-            samples[key].append(measure[key]())
+            made = measure[key]()
+            if made is None:
+                del samples[key]
+            else:
+                samples[key].append(made)
     return samples
 
 
-def measure_suite(name: str, suite: Suite, effort: Effort, progress: Progress) -> dict[str, ScenarioResult]:
-    """What each of a suite's scenarios takes. A suite that is `together` is interleaved as a whole."""
+def measure_suite(
+    name: str, suite: Suite, effort: Effort, progress: Progress, trees: Mapping[str, Path | None] = OURS
+) -> dict[str, dict[str, ScenarioResult]]:
+    """What a suite's scenarios take by the sources of each tree; one that is `together` is interleaved as a whole."""
     groups = [suite.scenario] if suite.together else [(one,) for one in suite.scenario]
-    results: dict[str, ScenarioResult] = {}
+    results: dict[str, dict[str, ScenarioResult]] = {tree: {} for tree in trees}
     for number, group in enumerate(groups):
         progress(name if suite.together else group[0].name, number, len(groups))
         launches = []
         for _ in range(effort.launches):
-            with workers() as begin:
+            with ExitStack() as stack:
+                begin = {
+                    tree: stack.enter_context(workers(environment=of_sources(at) if at else {}))
+                    for tree, at in trees.items()
+                }
                 launches.append(launch(group, effort, begin, together=suite.together))
-        results |= {one.name: summarise(one, effort, launches) for one in group}
+        for tree in trees:
+            results[tree] |= {one.name: summarise(one, effort, launches, tree) for one in group}
     return results
 
 
 class Launch(Struct, frozen=True):
     """What one launch measured, by scenario and case."""
 
-    samples: dict[Key, list[Sample]]
-    ready: dict[Key, Ready]
-    missing: dict[Key, str]
+    samples: dict[Key, list[Sample]] = {}
+    ready: dict[Key, Ready] = {}
+    missing: dict[Key, str] = {}  # what a case lacks
+    failed: dict[Key, str] = {}  # why a case could not be prepared or measured
+
+    def note(self, key: Key, answer: Answer) -> None:
+        """Keep why a case is not measured."""
+        where = self.missing if isinstance(answer, Failed) and answer.missing else self.failed
+        where[key] = answer.error if isinstance(answer, Failed) else f"answered {answer}"
 
 
-def launch(scenarios: tuple[Scenario, ...], effort: Effort, begin: Callable[[], Station], *, together: bool) -> Launch:
-    """Prepare every case, in one process together or in one each, and measure them in turn."""
-    shared = begin() if together else None
+def launch(scenarios: tuple[Scenario, ...], effort: Effort, begin: Mapping[str, Begin], *, together: bool) -> Launch:
+    """Prepare every case for each tree, in one process together or in one each, and measure them in turn.
+
+    A case that fails is left out. Where it takes the process of all with it, the others are begun anew without it.
+    """
+    found = Launch()
+    while True:
+        with suppress(EndedError):
+            _launch(scenarios, effort, begin, together, found)
+            return found
+        found = Launch(failed=found.failed)
+
+
+def _launch(
+    scenarios: tuple[Scenario, ...], effort: Effort, begin: Mapping[str, Begin], together: bool, found: Launch
+) -> None:
+    """Fill in what is found of the cases that have not failed; EndedError when a shared process ends."""
+    shared = {tree: one() for tree, one in begin.items()} if together else {}
     stations: dict[Key, Station] = {}
-    found = Launch({}, {}, {})
-    for scenario in scenarios:
-        for case, task in tasks(scenario, quick=effort.quick).items():
-            key, station = (scenario.name, case), shared or begin()
-            answer = station.ask(Prepare("/".join(key), task, effort.repeat_s))
+
+    def ask(key: Key, station: Station, command: Command) -> Answer:
+        try:
+            return station.ask(command)
+        except EndedError as error:
+            found.failed[key] = str(error)
+            if together:
+                raise
+            return Failed(str(error))
+
+    for key, task in _asked(scenarios, effort, begin).items():
+        if key not in found.failed:
+            station = shared[key[0]] if together else begin[key[0]]()
+            answer = ask(key, station, Prepare("/".join(key), task, effort.repeat_s))
             if isinstance(answer, Ready):
                 stations[key], found.ready[key] = station, answer
             else:
-                found.missing[key] = _lacks(key, answer)
+                found.note(key, answer)
 
-    def measuring(key: Key) -> Callable[[], Sample]:
-        return lambda: _sample(key, stations[key].ask(Measure("/".join(key))))
+    def measuring(key: Key) -> Callable[[], Sample | None]:
+        def measure() -> Sample | None:
+            answer = ask(key, stations[key], Measure("/".join(key)))
+            if isinstance(answer, Measured):
+                return answer.sample
+            found.note(key, answer)
+            return None
+
+        return measure
 
     found.samples.update(interleave(effort.repeats, {key: measuring(key) for key in stations}))
-    return found
 
 
-def _lacks(key: Key, answer: Answer) -> str:
-    """What is not installed; TeemError where something else is wrong."""
-    if isinstance(answer, Failed) and answer.missing:
-        return answer.error
-    raise TeemError(f"{' / '.join(key)}: {answer.error if isinstance(answer, Failed) else answer}")
+def _asked(scenarios: tuple[Scenario, ...], effort: Effort, trees: Iterable[str]) -> dict[Key, Task]:
+    """Every case, of all trees side by side."""
+    return {
+        (tree, scenario.name, case): task
+        for scenario in scenarios
+        for case, task in tasks(scenario, quick=effort.quick).items()
+        for tree in trees
+    }
 
 
-def _sample(key: Key, answer: Answer) -> Sample:
-    if isinstance(answer, Measured):
-        return answer.sample
-    raise TeemError(f"{' / '.join(key)}: {answer.error if isinstance(answer, Failed) else answer}")
-
-
-def summarise(scenario: Scenario, effort: Effort, launches: list[Launch]) -> ScenarioResult:
-    """What the launches say of a scenario."""
+def summarise(scenario: Scenario, effort: Effort, launches: list[Launch], tree: str = "") -> ScenarioResult:
+    """What the launches say of a scenario, done by the sources of a tree."""
     asked = tasks(scenario, quick=effort.quick)
     cases: dict[str, CaseResult] = {}
     for case, task in asked.items():
-        key = (scenario.name, case)
-        if key in launches[0].ready:
+        key = (tree, scenario.name, case)
+        if all(key in one.samples for one in launches):
             samples = tuple(tuple(one.samples[key]) for one in launches)
             first = None if scenario.sweep else next(iter(cases.values()), None)
             cases[case] = _summary(task, launches[0].ready[key], samples, first)
@@ -169,9 +167,15 @@ def summarise(scenario: Scenario, effort: Effort, launches: list[Launch]) -> Sce
         budget=scenario.budget,
         cases=cases,
         swept=scenario.sweep.setting if scenario.sweep else "",
-        fits=_fits(scenario, effort, cases),
-        missing={case: why for (name, case), why in launches[0].missing.items() if name == scenario.name},
+        fits=_fits(scenario, cases),
+        missing=_of(tree, scenario, [one.missing for one in launches]),
+        failed=_of(tree, scenario, [one.failed for one in launches]),
     )
+
+
+def _of(tree: str, scenario: Scenario, told: list[dict[Key, str]]) -> dict[str, str]:
+    """What was told of a scenario's cases, the first time."""
+    return {case: why for one in reversed(told) for (*of, case), why in one.items() if of == [tree, scenario.name]}
 
 
 def _summary(
@@ -190,11 +194,11 @@ def _summary(
     )
 
 
-def _fits(scenario: Scenario, effort: Effort, cases: dict[str, CaseResult]) -> dict[str, Fit]:
+def _fits(scenario: Scenario, cases: dict[str, CaseResult]) -> dict[str, Fit]:
     """How the time of a call and the memory grow with what was swept."""
-    if not scenario.sweep:
+    if not scenario.sweep or len(cases) < 2:
         return {}
-    sizes = swept(scenario.sweep, effort.quick)
+    sizes = [float(case.settings[scenario.sweep.setting]) for case in cases.values()]
     costs = {
         "time": [median([one.cpu_s / case.calls for one in case.samples]).value for case in cases.values()],
         "memory": [case.memory_mb or 0.0 for case in cases.values()],

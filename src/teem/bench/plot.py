@@ -15,11 +15,11 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 40, 44
 
 
 def write_plots(folder: Path, scenarios: dict[str, ScenarioResult]) -> list[Path]:
-    """A picture for each scenario that was swept; their paths."""
+    """A picture for each scenario that was swept and measured; their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, one in scenarios.items():
-        if one.swept:
+        if one.swept and one.cases:
             path = folder / f"{name}.svg"
             path.write_text(draw(name, one), encoding="utf-8")
             written.append(path)

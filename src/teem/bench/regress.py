@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from teem.bench import results
 from teem.bench.results import Results, ScenarioResult
-from teem.bench.statistics import Interval, change
+from teem.bench.statistics import Interval, change, paired_change
 
 Word = Literal["slower", "faster", "as before"]
 
@@ -30,29 +30,33 @@ class Verdict(Struct, frozen=True):
     word: Word
 
 
-def judge(before: Results, after: Results) -> list[Verdict]:
-    """A verdict on each case that both measured with the same settings."""
+def judge(before: Results, after: Results, *, paired: bool = False) -> list[Verdict]:
+    """A verdict on each case that both measured with the same settings; `paired` in the same rounds of one run."""
     return [
         verdict
         for name, new in after.scenarios.items()
         if name in before.scenarios
-        for verdict in _judge(name, before.scenarios[name], new)
+        for verdict in _judge(name, before.scenarios[name], new, paired)
     ]
 
 
-def _judge(name: str, before: ScenarioResult, after: ScenarioResult) -> list[Verdict]:
+def _judge(name: str, before: ScenarioResult, after: ScenarioResult, paired: bool) -> list[Verdict]:
     verdicts = []
     for case, new in after.cases.items():
         old = before.cases.get(case)
         if old and old.settings == new.settings:
-            changed = change(old.tables(after.kinds), new.tables(after.kinds))
+            if paired:
+                changed = paired_change(old.costs, new.costs)
+            else:
+                changed = change(old.tables(after.kinds), new.tables(after.kinds))
             verdicts.append(Verdict(name, case, changed, after.budget, word(changed, after.budget)))
     return verdicts
 
 
 def word(changed: Interval, budget: float) -> Word:
     """Slower or faster where the whole interval says so, and by more than the budget."""
-    assert changed.low is not None and changed.high is not None
+    if changed.low is None or changed.high is None:
+        return "as before"
     if changed.low > 1 and changed.value > 1 + budget:
         return "slower"
     return "faster" if changed.high < 1 and changed.value < 1 / (1 + budget) else "as before"

@@ -52,6 +52,11 @@ class CaseResult(Struct, frozen=True, kw_only=True):
         """Every repeat of every launch."""
         return [sample for launch in self.launches for sample in launch]
 
+    @property
+    def costs(self) -> list[list[float]]:
+        """CPU seconds a unit, of each repeat of each launch."""
+        return [[sample.cost for sample in launch] for launch in self.launches]
+
     def tables(self, kinds: Sequence[Kind]) -> list[NDArray[np.float64]]:
         """`[repeats, 1 + kinds]` for each launch: the cost, and what the calibration kernels of these kinds took."""
         columns = [KINDS.index(kind) for kind in kinds]
@@ -79,6 +84,7 @@ class ScenarioResult(Struct, frozen=True, kw_only=True):
     swept: str = ""  # the setting
     fits: dict[str, Fit] = {}  # of the time of a call, and of memory
     missing: dict[str, str] = {}  # cases that could not be measured, and what they lack
+    failed: dict[str, str] = {}  # cases that went wrong, and how
 
 
 class Results(Struct, frozen=True, kw_only=True):
@@ -91,6 +97,11 @@ class Results(Struct, frozen=True, kw_only=True):
     teem: str = __version__
     begun: str = ""
     load: tuple[float, float] | None = None  # processes that wanted to run, mean of a minute: at the begin and the end
+
+    @property
+    def failed(self) -> list[str]:
+        """Every case that went wrong, with its scenario."""
+        return [f"{name}: {case}" for name, one in self.scenarios.items() for case in one.failed]
 
 
 def now() -> str:

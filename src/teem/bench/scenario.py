@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -51,6 +52,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     budget: Annotated[float, Meta(gt=0)] = 0.1  # how much slower than the baseline is still good, as a part
     settings: Settings = {}
     quick: Settings = {}  # on top of the settings with --quick
+    counted: Settings | None = None  # on top of the settings where instructions are counted; none: they are not
     cases: tuple[Case, ...] = ()
     sweep: Sweep | None = None
     doubled: Annotated[float, Meta(ge=0, le=1)] = 0.0  # part of the calls done twice and counted once: a planted fault
@@ -148,6 +150,15 @@ def tasks(scenario: Scenario, *, quick: bool) -> dict[str, Task]:
     """What is measured for a scenario, by case; one without cases is a case of its own name."""
     base = scenario.settings | (scenario.quick if quick else {})
     return {case.name: _task(scenario, case, base) for case in _cases(scenario, quick=quick)}
+
+
+def counted_tasks(scenario: Scenario) -> dict[str, Task]:
+    """What is counted of a scenario, by case: a call of each, or as many as show a planted fault."""
+    if scenario.counted is None:
+        return {}
+    base, calls = scenario.settings | scenario.counted, ceil(1 / scenario.doubled) if scenario.doubled else 1
+    of_calls = msgspec.structs.replace(scenario, calls=calls)
+    return {case.name: _task(of_calls, case, base) for case in _cases(scenario, quick=True)}
 
 
 def _cases(scenario: Scenario, *, quick: bool) -> Iterable[Case]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from teem.bench.counts import Counts
 from teem.bench.regress import Verdict
 from teem.bench.results import CaseResult, Fit, Results, ScenarioResult
 from teem.bench.scenario import Suite
@@ -37,6 +39,8 @@ def _scenario(one: ScenarioResult) -> Iterable[RenderableType]:
         yield Text(f"  {name} grows as {one.swept} to the power of {_fit(fit)}")
     for case, why in one.missing.items():
         yield Text(f"  not measured: {case}: {why}", style="yellow")
+    for case, why in one.failed.items():
+        yield Text(f"  failed: {case}: {why}", style="bold red")
 
 
 def _table(one: ScenarioResult) -> Table:
@@ -94,6 +98,37 @@ def render_verdicts(verdicts: Sequence[Verdict], confirmed: Sequence[Verdict]) -
         if one.word == "slower":
             told, style = ("slower", "bold red") if (one.scenario, one.case) in sure else ("not confirmed", "yellow")
         table.add_row(name, _interval(one.change), f"+{one.budget:.0%}", Text(told, style))
+    return table
+
+
+def render_beside(verdicts: Sequence[Verdict], before: Results, now: Results) -> RenderableType:
+    """What other sources took and what these do, each case's medians and the ratio of the same rounds."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("", "unit", "µs CPU before", "now", "times as dear", ""):
+        table.add_column(name)
+    for one in verdicts:
+        name = one.scenario if one.case == one.scenario else f"{one.scenario}: {one.case}"
+        scenarios = before.scenarios[one.scenario], now.scenarios[one.scenario]
+        costs = [_interval(each.cases[one.case].cpu_us) for each in scenarios]
+        table.add_row(name, scenarios[1].unit, *costs, _interval(one.change), one.word)
+    return table
+
+
+def render_counts(counts: Counts, verdicts: Sequence[Verdict]) -> RenderableType:
+    """Instructions a unit, and what has changed since the baseline."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("", "instructions a unit", "launches differ by", "times the baseline's", "budget", ""):
+        table.add_column(name)
+    judged = {(one.scenario, one.case): one for one in verdicts}
+    for name, cases in counts.instructions.items():
+        for case, values in cases.items():
+            spread = f"{max(values) / min(values) - 1:.2%}" if len(values) > 1 else "?"
+            one = judged.get((name, case))
+            changed = (f"{one.change.value:.3f}", f"+{one.budget:.0%}", one.word) if one else ("", "", "not judged")
+            shown = Text(changed[2], style="bold red" if changed[2] == "slower" else "")
+            table.add_row(
+                name if case == name else f"{name}: {case}", f"{median(values):,.0f}", spread, *changed[:2], shown
+            )
     return table
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 CONFIDENCE = 0.95
 DRAWS = 2000
@@ -33,6 +32,19 @@ def median(samples: ArrayLike, seed: int = 0) -> Interval:
 def ratio(numerators: ArrayLike, denominators: ArrayLike, seed: int = 0) -> Interval:
     """The median of paired ratios: what was measured in one round was measured on the same machine."""
     return median(np.divide(numerators, denominators), seed)
+
+
+def paired_change(before: Sequence[ArrayLike], after: Sequence[ArrayLike], seed: int = 0) -> Interval:
+    """How many times `before` the cost `after` is, where both were measured in the same rounds; a row for every launch.
+
+    It is the median over the launches of their rounds' median ratio; launches are drawn first, then rounds in them.
+    """
+    ratios = [np.divide(new, old) for old, new in zip(before, after, strict=True)]
+    value = float(np.median([np.median(one) for one in ratios]))
+    if min(map(len, ratios)) < 3:
+        return Interval(value)
+    rng = np.random.default_rng(seed)
+    return _interval(value, _over_launches(np.array([_medians(one, rng) for one in ratios]), rng))
 
 
 def _medians(samples: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
@@ -86,7 +98,13 @@ def _luck(launches: Sequence[Table]) -> NDArray[np.float64]:
 
 def _launches(launches: Sequence[Table], rng: np.random.Generator) -> NDArray[np.float64]:
     """Draws of the median over launches of their relative costs."""
-    each = np.array([relative(one[rng.integers(0, len(one), (DRAWS, len(one)))]) for one in launches])
+    return _over_launches(
+        np.array([relative(one[rng.integers(0, len(one), (DRAWS, len(one)))]) for one in launches]), rng
+    )
+
+
+def _over_launches(each: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """`[DRAWS]` medians over launches that are drawn, if there are enough, of `[launches, DRAWS]`."""
     if len(each) < 3:
         return np.asarray(np.median(each, axis=0))
     chosen = rng.integers(0, len(each), (DRAWS, len(each)))
@@ -95,6 +113,8 @@ def _launches(launches: Sequence[Table], rng: np.random.Generator) -> NDArray[np
 
 def exponent(sizes: ArrayLike, costs: ArrayLike) -> Interval:
     """The k of cost = c x size^k: least squares on logarithms, with a t-interval."""
+    from scipy import stats  # takes long to import, and workers never ask
+
     x, y = np.log(np.asarray(sizes, np.float64)), np.log(np.asarray(costs, np.float64))
     fitted = stats.linregress(x, y)
     slope = float(fitted.slope)

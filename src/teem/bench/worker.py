@@ -9,7 +9,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from math import ceil
 from time import perf_counter, process_time
 from typing import TextIO
@@ -20,6 +22,7 @@ from msgspec import Struct
 from teem.bench.calibrate import Calibration
 from teem.bench.results import Sample
 from teem.bench.scenario import Task
+from teem.bench.valgrind import Valgrind
 from teem.bench.works import MissingError, Work, load, prepare
 from teem.errors import TeemError
 from teem.measure.machine import rss_mb
@@ -41,6 +44,12 @@ class Measure(Struct, tag=True):
     key: str
 
 
+class Count(Struct, tag=True):
+    """Make one repeat of the work under this key, with its instructions counted."""
+
+    key: str
+
+
 class Ready(Struct, tag=True):
     """The work is ready; `calls` make a repeat."""
 
@@ -54,6 +63,12 @@ class Measured(Struct, tag=True):
     sample: Sample
 
 
+class Counted(Struct, tag=True):
+    """A repeat was counted, into valgrind's next file."""
+
+    units: float
+
+
 class Failed(Struct, tag=True):
     """It could not be done; `missing` says that something only needs to be installed."""
 
@@ -61,22 +76,24 @@ class Failed(Struct, tag=True):
     missing: bool = False
 
 
-Command = Prepare | Measure
-Answer = Ready | Measured | Failed
+Command = Prepare | Measure | Count
+Answer = Ready | Measured | Counted | Failed
 
 
 class Bench:
     """Works by key, each with the number of calls that make a repeat."""
 
     def __init__(self, calibrate: Calibration | None = None) -> None:
-        self._calibration = calibrate or Calibration()
+        self._given = calibrate
         self._held: dict[str, tuple[Work, Task, int]] = {}
         self._owed: dict[str, float] = {}  # calls that a planted fault has yet to do twice
 
     def answer(self, command: Command) -> Answer:
         """Do what is told; what goes wrong is an answer too."""
         try:
-            return self._prepare(command) if isinstance(command, Prepare) else self._measure(command.key)
+            if isinstance(command, Prepare):
+                return self._prepare(command)
+            return self._measure(command.key) if isinstance(command, Measure) else self._count(command.key)
         except MissingError as error:
             return Failed(str(error), missing=True)
         except TeemError as error:
@@ -98,30 +115,58 @@ class Bench:
         return Ready(calls, None if before is None or after is None else after - before)
 
     def _measure(self, key: str) -> Measured:
-        work, task, calls = self._held[key]
-        gc.disable()
-        try:
+        work = self._held[key][0]
+        with _uncollected():
             calibration = self._calibration.seconds()
-            begun, cpu, units = perf_counter(), process_time() + work.cpu(), 0.0
-            for _ in range(calls):
-                units += work.call()
-                self._owed[key] += task.doubled
-                if self._owed[key] >= 1:
-                    self._owed[key] -= 1
-                    work.call()
+            begun, cpu = perf_counter(), process_time() + work.cpu()
+            units = self._repeat(key)
             wall, spent = perf_counter() - begun, process_time() + work.cpu() - cpu
-        finally:
-            gc.enable()
-        if not units:
-            raise TeemError(f"{calls} calls of {task.work} did nothing")
         python, memory, arithmetic = map(_short, calibration)
         return Measured(Sample(_short(wall), _short(spent), units, (python, memory, arithmetic)))
+
+    def _count(self, key: str) -> Counted:
+        if not self._valgrind.running:
+            raise TeemError("instructions can be counted under valgrind alone")
+        with _uncollected():
+            return Counted(self._valgrind.count(lambda: self._repeat(key)))
+
+    def _repeat(self, key: str) -> float:
+        """The calls that make a repeat, and the units that they did."""
+        work, task, calls = self._held[key]
+        units = 0.0
+        for _ in range(calls):
+            units += work.call()
+            self._owed[key] += task.doubled
+            if self._owed[key] >= 1:
+                self._owed[key] -= 1
+                work.call()
+        if not units:
+            raise TeemError(f"{calls} calls of {task.work} did nothing")
+        return units
+
+    @cached_property
+    def _calibration(self) -> Calibration:
+        return self._given or Calibration()
+
+    @cached_property
+    def _valgrind(self) -> Valgrind:
+        return Valgrind()
 
     def close(self) -> None:
         """Let every work go, and the collector see what was there before."""
         for work, _, _ in self._held.values():
             work.close()
         gc.unfreeze()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector, which would come in any repeat."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _short(value: float) -> float:

@@ -16,6 +16,7 @@ from typing import Any
 
 LATE = 20  # times as long as Python waits with a generation, after which it is collected whatever it takes
 _LEAST_CREDIT_S = 1e-3
+_USUAL = 10  # collections of a generation after which the next is due, where Python names no number
 
 _lock = threading.Lock()  # held while the collector is at work here, or sees everything
 _held = False  # whether somebody collects on a budget
@@ -42,7 +43,8 @@ class Garbage:
     def __enter__(self) -> Garbage:
         global _held
         with _lock:
-            self.is_on = self._share > 0 and gc.isenabled() and not gc.get_freeze_count() and not _held
+            works = gc.isenabled() and gc.get_threshold()[0] > 0
+            self.is_on = self._share > 0 and works and not gc.get_freeze_count() and not _held
             if self.is_on:
                 _held = self.was_on = True
                 gc.disable()
@@ -63,7 +65,7 @@ class Garbage:
         if not self.is_on:
             return
         self._credit = min(self._credit + self._share * seconds, max(_LEAST_CREDIT_S, 2 * max(self._took)))
-        counts, limits = gc.get_count(), gc.get_threshold()
+        counts, limits = gc.get_count(), [limit or _USUAL for limit in gc.get_threshold()]
         for generation in (2, 1, 0):
             count, limit = counts[generation], limits[generation]
             if count > LATE * limit or (count > limit and self._took[generation] <= self._credit):

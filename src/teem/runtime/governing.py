@@ -15,6 +15,7 @@ from teem.config.settings import Config
 from teem.errors import UsageError
 from teem.learning.schedule import pace_of
 from teem.measure.governor import Controls, Governor
+from teem.record.collect import flat_settings
 from teem.record.folder import DATABASE
 from teem.record.schema import connect_to_read, expect_run_database
 from teem.runtime.cohorts import members
@@ -184,8 +185,6 @@ def recorded(run: Path) -> dict[int, Change]:
 
 def expect_replayable(config: Config) -> None:
     """UsageError unless the run that is to be made again is one of the same settings."""
-    from teem.record.collect import flat_settings
-
     if not config.governor.replay:
         return
     path = Path(config.governor.replay) / DATABASE

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from teem.errors import UsageError
@@ -71,6 +72,7 @@ class Memory:
         if self._limit:
             self.room = min(self._limit, self.room or self._limit)
         self._rows = 0  # beyond which nobody has lived so far, and nothing was lent
+        self.ahead_s = 0.0  # spent by the thread
         self._asked = 0  # slots whose rows are lent, or about to be
         self._ahead: Channel[tuple[int, int]] = Channel("memory", self._lend, most=64)
         self.plan: Plan | None = None  # None until `begin`
@@ -82,11 +84,17 @@ class Memory:
         self._find(run, run.collector)
         self._asked = self._population.size if self._population.grows else 0
         self._lend([(0, self._asked)])
-        start, most = self.lent(), dict.fromkeys(PARTS, 0.0)
-        for part, one in self._stretches:
-            most[part] += one.bytes / 1e6
+        start, most = self.lent(), self._most()
         rest = max(0.0, (rss_mb() or 0.0) - sum(start.values()))
         self.plan = Plan(start | {REST: rest}, most | {REST: rest}, self.room)
+
+    def _most(self) -> dict[str, float]:
+        """Megabytes that the arrays of each part ask for; of several cohorts the dearest, since each has all slots."""
+        each: dict[str, dict[str, float]] = {part: {} for part in PARTS}
+        for part, one in self._stretches:
+            whose = _cohort(one.path)
+            each[part][whose] = each[part].get(whose, 0.0) + one.bytes / 1e6
+        return {part: sizes.pop("", 0.0) + max(sizes.values(), default=0.0) for part, sizes in each.items()}
 
     def lent(self) -> dict[str, float]:
         """Megabytes that the arrays of each part take now."""
@@ -116,24 +124,29 @@ class Memory:
         """Look where all arrays are."""
         found = [*arrays_of(run.world, "world"), *arrays_of(run.policies, "policies"), *arrays_of(record, "record")]
         capacity = self._population.capacity
-        self._columns = columns(found, capacity) if self._population.grows else []
+        alike = len(run.policies.cohorts) == 1  # else nobody knows whose a slot will be, and each has room for all
+        by_slot = [each for each in found if alike or not _cohort(each[0])] if self._population.grows else []
+        self._columns = columns(by_slot, capacity)
         self._stretches = [(_part(one.path), one) for one in stretches(found, capacity)]
 
     def _lend(self, rows: Sequence[tuple[int, int]]) -> None:
         """Some slots after the other, since the first of them are the first to be lived in."""
+        begun = perf_counter()
         for first, stop in rows:
             for slot in range(first, stop, LEAST_STEP):
                 for column in self._columns:
                     for begin, end in column.pieces(slot, min(slot + LEAST_STEP, stop)):
                         if not lend(begin, end):
                             break  # this system lends what is written to, and nothing before
+        self.ahead_s += perf_counter() - begun
 
     def _expect_room(self) -> None:
         """Raise UsageError when the slots that are there at the start alone are too much."""
-        size = self._population.size if self._population.grows else 0
+        size, lent_ahead = self._population.size, {column.path for column in self._columns}
         more = dict.fromkeys(PARTS, 0.0)  # megabytes that the rows of these slots take beside what is lent already
         for part, one in self._stretches:
-            more[part] += max(0, size * one.row_bytes - one.lent(size)) / 1e6
+            if one.path in lent_ahead:
+                more[part] += max(0, size * one.row_bytes - one.lent(size)) / 1e6
         total = sum(more.values()) + (rss_mb() or 0.0)
         if self.room is not None and total > self.room:
             largest = max(more, key=lambda part: more[part])
@@ -149,6 +162,12 @@ def too_large(error: MemoryError) -> UsageError:
     return UsageError(
         f"the run does not fit into memory ({error}): lower population.capacity, learning.replay.length or world.size"
     )
+
+
+def _cohort(path: str) -> str:
+    """The number of the cohort that an array is of; empty: of none."""
+    names = path.split(".")
+    return names[2] if names[:2] == ["policies", "cohorts"] else ""
 
 
 def _part(path: str) -> str:

@@ -153,8 +153,9 @@ class Panel:
         return [*rows, row("memory", f"{words.number(rss_mb())} MB")]
 
     def _alarms(self) -> list[Line]:
-        """What will run out, a line each."""
-        return [[Segment(warning, ALARM)] for warning in self.run.watch.warnings()[:2]]
+        """What will run out, a line each, and steps that were too long."""
+        warnings = (*self.run.watch.warnings()[:2], *self.run.watchdog.warnings())
+        return [[Segment(warning, ALARM)] for warning in warnings]
 
     def _strip(self, width: int) -> list[Line]:
         """Where a step's time goes: a bar of shares, and their names below it."""

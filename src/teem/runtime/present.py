@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 from rich.console import Console
 from rich.live import Live
 
+from teem.measure.governor import Controls
 from teem.runtime import words
 from teem.runtime.panel import Panel
-from teem.runtime.report import step_ms
+from teem.runtime.report import step_ms, turned
 from teem.runtime.vitals import Vitals
 from teem.worlds.base import Outcome
 
@@ -59,7 +60,7 @@ class Lines:
     def _write(self) -> None:
         self._vitals.sample()
         print(progress(self._run, self._vitals), file=sys.stderr, flush=True)
-        for warning in self._run.watch.warnings():
+        for warning in (*self._run.watch.warnings(), *self._run.watchdog.warnings()):
             print(f"alarm: {warning}", file=sys.stderr, flush=True)
 
 
@@ -150,9 +151,11 @@ def progress(run: Run, vitals: Vitals) -> str:
     steps, step = run.config.steps, step_ms(run.spans)
     of = f"/{steps} ({words.percent(run.step / steps)})" if steps else ""
     left = f", {words.duration(vitals.left_s())} left" if steps else ""
+    controls = run.governing.controls
+    shed = f"; {turned(controls._asdict())}" if controls != Controls() else ""
     return (
         f"step {run.step}{of}{left}; {words.count(len(run.world.population.living))} alive; "
         f"{words.number(vitals.per_s('agent_steps'))} agent-steps/s, "
         f"{words.number(vitals.per_s('updates'))} updates/s; step {words.number(step['p50'])} ms p50, "
-        f"{words.number(step['p95'])} ms p95"
+        f"{words.number(step['p95'])} ms p95{shed}"
     )

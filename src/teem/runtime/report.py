@@ -56,7 +56,7 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
             "rss_mb_peak": rss_mb_peak(),
             "memory": None if run.memory.plan is None else run.memory.plan.as_dict() | {"end_mb": run.memory.lent()},
             "collector": run.garbage.as_dict(),
-            "alarms": [one.as_dict() for one in run.watch.alarms],
+            "alarms": run.watch.all_alarms(),
             "machine": machine(),
         }
     )
@@ -150,7 +150,10 @@ def stalled(told: dict[str, Any] | None) -> Iterator[str]:
     """What the watchdog saw, a line each; nothing where it saw nothing."""
     if told is None:
         return
-    yield f"{words.count(told['long_steps'])} steps were too long: what they did stands in {told['stacks']}"
+    if told["long_steps"]:
+        yield f"{words.count(told['long_steps'])} steps were too long: what they did stands in {told['stacks']}"
+    if told["failed"]:
+        yield f"it watched no longer: {told['failed']}"
     if told["stopped"]:
         yield f"it stopped the run: {told['stopped']}"
 

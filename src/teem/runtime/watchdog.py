@@ -1,8 +1,8 @@
 """The watchdog: a thread that sees a step that doesn't end, writes down what it does, and has the run shed or stop.
 
 It touches nothing before a step lasts too long. What takes long by nature is no such step: kernels that are compiled,
-modules that are imported, a checkpoint that is taken, learners that are waited for, a process that is stopped or waits
-for a processor.
+modules that are imported, a checkpoint that is taken, learners that are waited for, a debugger, a process that is
+stopped or waits for a processor.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,18 +34,20 @@ DUMPS_MOST = 32  # a process
 KNOWN = 5  # steps after which it is known what they usually take
 COMPILING = ("numba.core", "numba.np", "llvmlite", "torch._dynamo.convert_frame", "torch._inductor.async_compile")
 IMPORTING = ("importlib._bootstrap",)
+DEBUGGING = ("bdb", "pdb", "pydevd", "_pydevd")
 WAITING = ("teem.runtime.processes.actor", "_until")  # for learners, with a patience of its own
 
 
 class Watchdog:
-    """Watches the steps of a run: `begin` and `end` each; `close` it when the run is over."""
+    """Watches the steps of a run, each of which is made within it; `close` it when the run is over."""
 
     def __init__(self, run: Run) -> None:
         settings = run.config.watchdog
         shed = settings.shed and not run.config.governor.replay  # what a replay sheds is recorded already
         self.stall = Stall(Limits(settings.frame, settings.frames, settings.stop, shed))
         self.dumps = 0
-        self.playing = False  # the run plays itself: its process may be ended
+        self.fault = ""  # why it watches no longer
+        self._plays = False  # the run plays itself: its process may be ended
         self._run = run
         self._begun = 0  # steps, by this process
         self._step = 0  # of these, the one in progress; 0: none
@@ -52,16 +57,25 @@ class Watchdog:
         self._of = 0  # the thread that makes the steps, as the system knows it
         self._looked, self._waited, self._worked = 0.0, 0.0, 0.0
 
-    def begin(self) -> None:
-        """A step begins."""
+    def __enter__(self) -> None:
         self._begun += 1
         self._step = self._begun
         if self._thread is None and self._tick:
             self._start()
 
-    def end(self) -> None:
-        """It has ended."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._step = 0
+
+    @contextmanager
+    def playing(self) -> Iterator[None]:
+        """As long as the run plays itself, a step that never ends may end the process."""
+        self._plays = True
+        try:
+            yield
+        finally:
+            self._plays = False
 
     def close(self) -> None:
         """Watch no longer."""
@@ -69,11 +83,21 @@ class Watchdog:
         if self._thread is not None:
             self._thread.join()
 
+    def warnings(self) -> list[str]:
+        """What to say while the run goes on, a line each."""
+        long = self.stall.long
+        return [f"{long} steps took too long: what they did stands in {FILE}"] if long else []
+
     def report(self) -> dict[str, Any] | None:
         """What was seen, for the report; None where nothing was."""
-        if not self.stall.long:
+        if not self.stall.long and not self.fault:
             return None
-        return {"long_steps": self.stall.long, "stacks": FILE, "stopped": self.stall.why or None}
+        return {
+            "long_steps": self.stall.long,
+            "stacks": FILE,
+            "stopped": self.stall.why or None,
+            "failed": self.fault or None,
+        }
 
     def _start(self) -> None:
         self._of = threading.get_native_id()
@@ -94,7 +118,7 @@ class Watchdog:
         if verdict == Verdict.NOTHING:
             return
         self._write_stacks(verdict)
-        if verdict == Verdict.ENDLESS and self.playing:
+        if verdict == Verdict.ENDLESS and self._plays:
             self._end_process()
 
     def _measure(self) -> float:
@@ -148,15 +172,19 @@ def _watch(watched: weakref.ref[Watchdog], over: threading.Event, tick: float) -
         watchdog = watched()
         if watchdog is None:
             return
-        watchdog.look()
+        try:
+            watchdog.look()
+        except Exception as error:  # such as a full disk: the run goes on, unwatched, and its report says so
+            watchdog.fault = f"{type(error).__name__}: {error}"
+            return
         del watchdog
 
 
 def _is_excused(frame: Any) -> bool:
-    """Whether a thread compiles, imports, or waits for learners."""
+    """Whether a thread compiles, imports, is being debugged, or waits for learners."""
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
-        if module.startswith((*COMPILING, *IMPORTING)) or (module, frame.f_code.co_name) == WAITING:
+        if module.startswith((*COMPILING, *IMPORTING, *DEBUGGING)) or (module, frame.f_code.co_name) == WAITING:
             return True
         frame = frame.f_back
     return False

@@ -17,7 +17,11 @@ from teem.config.load import load_config
 from teem.errors import TeemError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from teem.config.settings import Config
     from teem.runtime.loop import Run
+    from teem.threads import Threads
     from teem.worlds.base import World
 
 UNSAVED = {"checkpoint.every": 0, "checkpoint.at_end": False}
@@ -72,24 +76,32 @@ def _cpu_of(pid: int) -> float:
 
 
 def part(settings: Settings) -> Work:
-    """One part of a warmed run's step, called `piece` times: `observe`, `act`, `remember`, or `learn`.
+    """One part of a warmed world's step, called `piece` times: `observe`, `act`, `remember`, or `learn`.
 
     The unit is an agent; of `learn`, an update.
     """
-    [name] = take(settings, part="act")
-    begun, folder = _begin(settings)
-    policies, world, piece = begun.policies, begun.world, settings["piece"]
-    observation = world.observe()
+    from teem.learning.build import build_policies
+
+    name, warm, piece = take(settings, part="act", warm=50, piece=10)
+    made, config, threads, close = _world(settings)
+    policies = build_policies(config, made, threads)
+    for _ in range(warm):
+        observation = made.observe()
+        outcome = made.step(policies.act(observation))
+        policies.remember(observation, outcome)
+        policies.inherit(outcome.births)
+        policies.learn()
+    observation = made.observe()
     agents = len(observation.living)
-    outcome = world.step(policies.act(observation)) if name == "remember" else None
+    met = made.step(policies.act(observation)) if name == "remember" else None
 
     def learn() -> float:
-        world.step_count += 1  # others' turn, and other transitions drawn
+        made.step_count += 1  # others' turn, and other transitions drawn
         return policies.learn()
 
     def remember() -> float:
-        assert outcome is not None
-        policies.remember(observation, outcome)
+        assert met is not None
+        policies.remember(observation, met)
         return agents
 
     def act() -> float:
@@ -97,32 +109,19 @@ def part(settings: Settings) -> Work:
         return agents
 
     def observe() -> float:
-        return len(world.observe().living)
+        return len(made.observe().living)
 
     parts = {"observe": observe, "act": act, "remember": remember, "learn": learn}
     if name not in parts:
         raise TeemError(f"{name} is no part of a step that can be measured alone: give one of {', '.join(parts)}")
     one = parts[name]
-
-    def close() -> None:
-        begun.finish("steps")
-        begun.folder.close()
-        folder.cleanup()
-
     return Work(lambda: sum(one() for _ in range(piece)), close)
 
 
 def world(settings: Settings) -> Work:
     """A world alone with random actions, drawn before: `piece` times observe and step. The unit is an agent-step."""
-    from teem.measure.spans import Spans
-    from teem.threads import Threads
-    from teem.worlds.catalogue import make_world
-
-    name, warm, piece = take(settings, world="farm", warm=20, piece=10)
-    config = load_config(name, {**ONE_THREAD, **QUIET, **settings})
-    threads = Threads(config.runtime.threads or 1)
-    folder = tempfile.TemporaryDirectory(prefix="teem-bench-")  # of a map that is kept in a file
-    made = make_world(config, threads, Spans(), Path(folder.name))
+    warm, piece = take(settings, warm=20, piece=10)
+    made, _, _, close = _world(settings)
     actions = _random_actions(made)
     steps = 0
 
@@ -135,12 +134,26 @@ def world(settings: Settings) -> Work:
 
     for _ in range(warm):
         step()
+    return Work(lambda: sum(step() for _ in range(piece)), close)
+
+
+def _world(settings: Settings) -> tuple[World, Config, Threads, Callable[[], None]]:
+    """A world without a run, what it was made of, and how to let it go."""
+    from teem.measure.spans import Spans
+    from teem.threads import Threads
+    from teem.worlds.catalogue import make_world
+
+    [name] = take(settings, world="farm")
+    config = load_config(name, {**ONE_THREAD, **QUIET, **settings})
+    threads = Threads(config.runtime.threads or 1)
+    folder = tempfile.TemporaryDirectory(prefix="teem-bench-")  # of a map that is kept in a file
+    made = make_world(config, threads, Spans(), Path(folder.name))
 
     def close() -> None:
         threads.close()
         folder.cleanup()
 
-    return Work(lambda: sum(step() for _ in range(piece)), close)
+    return made, config, threads, close
 
 
 def _random_actions(made: World) -> Any:
