@@ -7,9 +7,9 @@
 the same world and the same machine: what else it does concerns them alike. Medians of steps are compared, with an
 interval by resampling rounds, and beside them the quicker quarter of each one's steps, in which little else ran.
 
-`cores` measures what the model needs: a step's time outside shared ranges, each kernel's inside them, and what handing
-over takes; then it adds up what a step would take with more cores: `serial + sum of each kernel's best execution`,
-where one shared by p threads takes `kernel / p + hand-over x (p - 1) + wake-up + parts x the GIL's part`.
+`cores` measures what the model needs, by medians: a step's time outside shared ranges, each kernel's inside them, and
+what handing over takes. Then it adds up what a step would take with more cores: `serial + each kernel's best way`,
+where one shared by p threads takes `kernel / p + a helper x (p - 1) + a range + a part's share of the GIL x parts`.
 """
 
 from __future__ import annotations
@@ -172,17 +172,15 @@ def step_of(world: str, agents: int) -> Step:
         watched = [run.pools.ai, run.pools.physics]
         for threads in watched:
             threads.share = timing(threads.share, spent)  # type: ignore[method-assign]
-        steps = max(12, piece_of(agents))
+        steps, serial = max(24, piece_of(agents)), []
         for each in spent.values():
             each.clear()
-        whole = []
         for _ in range(steps):
-            begun = perf_counter_ns()
+            before, begun = sum(map(sum, spent.values())), perf_counter_ns()
             run.advance()
-            whole.append(perf_counter_ns() - begun)
-        kernels = {name: (len(each) / steps, float(np.mean(each))) for name, each in spent.items() if each}
-        inside = sum(calls * each for calls, each in kernels.values())
-        return Step(max(0.0, float(np.mean(whole)) - inside), kernels)
+            serial.append(perf_counter_ns() - begun - (sum(map(sum, spent.values())) - before))
+        kernels = {name: (len(each) / steps, median(each)) for name, each in spent.items() if each}
+        return Step(median(serial), kernels)
 
 
 def timing(share: Callable[..., None], spent: dict[str, list[int]]) -> Callable[..., None]:

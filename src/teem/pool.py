@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 from time import perf_counter, sleep
-from typing import Any
 
 AWAKE_S = 2e-4  # that who waits for a helper stays awake: waking up takes half as long
 WINDOW_S = 1.0  # that utilisation is of, at least
@@ -290,7 +289,7 @@ class Pool:
         task.end()
 
 
-def wait_awake(task: Task) -> Any:
+def wait_awake(task: Task) -> None:
     """Return, or raise, when the task is over: it will be in a moment."""
     until = perf_counter() + AWAKE_S
     while not task.settled and perf_counter() < until:
