@@ -13,6 +13,7 @@ run: .venv/.installed
 
 # Two processes are a little quicker than one on two cores; ARGS="-n 0" runs in one, -m slow the long studies.
 test: .venv/.installed-dev
+	$(BIN)/python tests/compile_kernels.py
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: .venv/.installed-dev

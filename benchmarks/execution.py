@@ -4,9 +4,8 @@
     python benchmarks/execution.py cores             # measured with one and two threads, modelled to 48
 
 `modes` plays one run of each size and switches its execution every few steps, in an order by chance, so that all see
-the same world and the same machine. What a machine shared with others does concerns them alike. Medians of steps are
-compared, with an interval by resampling rounds, and beside them the quicker quarter of each one's steps, in which
-little else ran on the machine.
+the same world and the same machine: what else it does concerns them alike. Medians of steps are compared, with an
+interval by resampling rounds, and beside them the quicker quarter of each one's steps, in which little else ran.
 
 `cores` measures what the model needs: a step's time outside shared ranges, each kernel's inside them, and what handing
 over takes; then it adds up what a step would take with more cores: `serial + sum of each kernel's best execution`,

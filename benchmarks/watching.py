@@ -1,6 +1,6 @@
 """What it costs to measure a run, and whether real runs raise alarms.
 
-python benchmarks/watching.py cost [--agents 1000] [--pairs 10]    with and without spans and metrics, in turn
+python benchmarks/watching.py cost [--agents 1000] [--pairs 10] [--still]    with and without spans and metrics
 python benchmarks/watching.py clean [--runs 5] [--steps 3000]      runs in which nothing is wrong
 python benchmarks/watching.py leaks [--steps 3000]                 a culprit planted in each
 """
@@ -26,6 +26,7 @@ from teem.runtime.loop import Run
 
 BLOCK = 150  # steps
 WARM_UP = 400
+POINTS = 127
 _NOTHING = contextlib.nullcontext()
 
 
@@ -39,7 +40,7 @@ def unmeasured(run: Run) -> Iterator[None]:
     """No spans and no samples."""
     kept = Spans.__call__, Spans.add, Spans.close_step, run.watch._next
     Spans.__call__ = lambda self, name: _NOTHING  # type: ignore[method-assign]
-    Spans.add = lambda self, name, nanoseconds: None  # type: ignore[method-assign]
+    Spans.add = lambda self, *told: None  # type: ignore[method-assign]
     Spans.close_step = lambda self: None  # type: ignore[method-assign]
     run.watch._next = float("inf")
     try:
@@ -48,10 +49,13 @@ def unmeasured(run: Run) -> Iterator[None]:
         Spans.__call__, Spans.add, Spans.close_step, run.watch._next = kept  # type: ignore[method-assign]
 
 
-def cost(agents: int, pairs: int) -> None:
-    """CPU time of all threads with and without, in turn, in the same run."""
+def cost(agents: int, pairs: int, still: bool) -> None:
+    """CPU time of all threads with and without, in turn, in the same run; nobody learns if it is `still`."""
     with tempfile.TemporaryDirectory() as folder:
-        run = begin(folder, population__founders=agents, population__extinction="reseed", runtime__threads=1, steps=0)
+        run = begin(
+            folder, population__founders=agents, population__extinction="reseed", runtime__threads=1, steps=0,
+            learning__enabled=not still,
+        )  # fmt: skip
         for _ in range(WARM_UP):
             run.advance()
         ratios = []
@@ -60,13 +64,17 @@ def cost(agents: int, pairs: int) -> None:
             with unmeasured(run):
                 off = _block(run)
             ratios.append(on / off)
+        for _ in range(POINTS):  # so that a look has a history to look at
+            run.advance()
+            run.watch._take([run.watch._sample(time.perf_counter())])
         samples = [_cpu(lambda: run.watch._sample(time.perf_counter())) for _ in range(20)]
         taken = [_cpu(lambda: run.watch._take([run.watch._sample(time.perf_counter())])) for _ in range(20)]
         looks = [_cpu(run.watch._look) for _ in range(5)]
         spans = _cpu(lambda: [_span(run) for _ in range(1000)]) / 1000
         step = off / BLOCK
         run.finish("steps")
-    every = run.config.metrics.every
+    every, ahead = run.config.metrics.every, run.config.forecast.every
+    share = spans / step + (np.median(samples) + np.median(taken)) / every + np.median(looks) / ahead
     median, low, high = np.median(ratios), *np.percentile(ratios, (25, 75))
     print(f"on / off, CPU a step: {median:.4f} (quartiles {low:.4f} to {high:.4f}, {pairs} pairs of {BLOCK} steps)")
     print(f"a step {1e3 * step:.2f} ms CPU; its spans {1e3 * spans:.3f} ms: {100 * spans / step:.2f}%")
@@ -75,8 +83,8 @@ def cost(agents: int, pairs: int) -> None:
         f"every {every:g} s: {100 * (np.median(samples) + np.median(taken)) / every:.2f}%"
     )
     print(
-        f"a look ahead {1e3 * np.median(looks):.1f} ms in the thread, every {run.config.forecast.every:g} s: "
-        f"{100 * np.median(looks) / run.config.forecast.every:.2f}%"
+        f"a look ahead {1e3 * np.median(looks):.1f} ms in the thread, every {ahead:g} s: "
+        f"{100 * np.median(looks) / ahead:.2f}%; in all {100 * share:.2f}%"
     )
 
 
@@ -174,11 +182,12 @@ def main() -> None:
     parser.add_argument("what", nargs="?", default="cost", choices=("cost", "clean", "leaks"))
     parser.add_argument("--agents", type=int, default=1000)
     parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--still", action="store_true", help="nobody learns")
     parser.add_argument("--runs", type=int, default=6)
     parser.add_argument("--steps", type=int, default=3000)
     given = parser.parse_args()
     if given.what == "cost":
-        cost(given.agents, given.pairs)
+        cost(given.agents, given.pairs, given.still)
     elif given.what == "clean":
         clean(given.runs, given.steps)
     else:

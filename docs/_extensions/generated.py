@@ -97,10 +97,11 @@ def metrics() -> Iterator[str]:
     """Every metric of a run."""
     from teem.measure.process import PROCESS
     from teem.runtime.measured import APART, HOUSEHOLD, METRICS
+    from teem.runtime.processes.measured import LEARNING
     from teem.runtime.watch import OWN
 
     yield from _header("metric", "", "what it is")
-    for metric in (*METRICS, *APART, *HOUSEHOLD, *PROCESS, *OWN):
+    for metric in {one.name: one for one in (*LEARNING, *METRICS, *APART, *HOUSEHOLD, *PROCESS, *OWN)}.values():
         label = f", by {metric.label}" if metric.label else ""
         yield _row(f"`{metric.name}`", metric.kind, metric.meaning + label)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from statistics import median
+from statistics import median, median_low
 from typing import Any, Literal, get_args
 
 Mode = Literal["sequential", "threaded", "batched"]
@@ -21,8 +21,9 @@ ROUNDS = 5  # in which each mode is measured once, in turn
 BEATEN = 1.5  # times as long as the best, after two rounds: it is measured no more
 MARGIN = 0.03  # that another mode must be faster by, to be changed to
 SHORT_NS = 25_000.0  # a call that alone takes less is never handed over: waking a thread takes as long
-COST = 0.005  # the part of all calls' time that measuring may cost
-FEWEST, MOST = 128, 1 << 14  # calls between two trials, as long as they cost little
+COST = 0.02  # the part of all calls' time that measuring may cost
+FEWEST, MOST = 64, 1 << 14  # calls between two trials, as long as they cost little
+STALE_NS = 5e9  # nor are they further apart than so, for what else a machine does changes
 LONGEST = 1 << 18  # calls between two trials, whatever they cost
 CHOICES_MOST = 512  # kernels and sizes
 
@@ -31,7 +32,8 @@ class Choice:
     """The mode of one kernel for ranges of about one size.
 
     In a trial the modes are measured call by call, in turn, so that what else the machine does concerns them alike; in
-    between, nothing is measured. A trial comes the more seldom the more it costs, and the longer nothing changes.
+    between, nothing is measured. A trial comes the more seldom the more it costs, and the longer nothing changes; but
+    what is measured grows old, and where trials cost little enough there is one every few seconds.
     """
 
     __slots__ = ("_left_in", "_period", "_taken", "left", "mode", "ns")
@@ -55,17 +57,17 @@ class Choice:
         rounds = len(taken[mode])
         if mode == "sequential" and rounds == 2 and min(taken[mode]) * total < SHORT_NS:
             self._left_in = ("sequential",)
-            self._decide()
+            self._decide(total)
         elif mode == self._left_in[-1]:
             if rounds == 2:
                 least = {one: min(taken[one]) for one in MODES}
                 limit = BEATEN * min(least.values())
                 self._left_in = tuple(one for one in MODES if least[one] <= limit)
             if rounds == ROUNDS:
-                self._decide()
+                self._decide(total)
 
-    def _decide(self) -> None:
-        """End a trial."""
+    def _decide(self, total: int) -> None:
+        """End a trial of calls of about so many items."""
         taken, before = self._taken, self.mode
         self.ns = {mode: median(taken[mode]) for mode in self._left_in}
         best = min(self.ns, key=self.ns.__getitem__)
@@ -73,9 +75,11 @@ class Choice:
         if before not in self.ns or (faster and min(taken[best]) < min(taken[before])):  # undisturbed, too
             self.mode = best
         usual = self.ns[self.mode]
-        cost = sum(sum(each) / usual - len(each) for mode, each in taken.items() if mode != self.mode)  # in calls
+        # in calls, by medians: one that was held up says nothing of what measuring costs
+        cost = sum(len(each) * (median_low(each) / usual - 1) for each in taken.values() if each)
         self._period = FEWEST if self.mode != before else min(MOST, 2 * self._period)
-        self.left = max(self._period, min(LONGEST, int(cost / COST)))
+        soon = min(self._period, int(STALE_NS / (usual * total)))
+        self.left = max(1, soon, min(LONGEST, int(cost / COST)))
         self._taken, self._left_in = {mode: [] for mode in MODES}, MODES
 
 

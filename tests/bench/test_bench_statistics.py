@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teem.bench.statistics import Table, change, exponent, last_exponent, median, ratio, relative
+from teem.bench.statistics import Table, change, exponent, last_exponent, median, paired_change, ratio, relative
 
 
 def test_the_median_of_known_samples_and_no_interval_of_two() -> None:
@@ -89,3 +89,20 @@ def test_a_change_counts_the_luck_of_launches() -> None:
     assert far.low is not None and far.low > 1.1
     assert change(before[2:3], [launched(1.04, draws)]).low > 1.01  # type: ignore[operator]  # luck that nobody told of
     assert change([launched(1.04, draws)], before).high > 1.0  # type: ignore[operator]  # and the other way round
+
+
+@pytest.mark.parametrize("truth", [1.0, 1.2])
+def test_a_paired_change_is_blind_to_slow_rounds_and_counts_the_luck_of_launches(truth: float) -> None:
+    """Three launches of twelve rounds, some of which the machine makes three times slower for both."""
+    draws = np.random.default_rng(6)
+    held = 0
+    for seed in range(50):
+        slow = draws.choice([1.0, 3.0], (3, 12))
+        luck = draws.lognormal(0, 0.03, (3, 1))
+        before, after = slow * draws.lognormal(0, 0.01, (3, 12)), truth * luck * slow
+        one = paired_change(list(before), list(after), seed)
+        assert one.low is not None and one.high is not None
+        assert one.value == pytest.approx(truth, rel=0.1)
+        held += one.low <= truth <= one.high
+    assert held >= 35
+    assert paired_change([[1.0, 1.0]], [[2.0, 2.0]]).low is None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from line_world import LineWorld, config_of, live
 
-from teem.config.settings import Config
+from teem.config.settings import Config, ReplaySettings
 from teem.learning.build import build_policies
 from teem.learning.policies import Policies
 from teem.state import State
@@ -42,6 +43,21 @@ def settle() -> Callable[..., tuple[LineWorld, Policies]]:
     ) -> tuple[LineWorld, Policies]:
         line = LineWorld(**(world or {}))
         return line, build_policies(config_of(seed, **learning), line, Threads(threads))
+
+    return made
+
+
+@pytest.fixture
+def grown(settle: Callable[..., tuple[LineWorld, Policies]]) -> Callable[..., tuple[Any, np.ndarray, np.ndarray]]:
+    """Makes a cohort of eight that remembers something and has not been updated yet, with its rows and ids."""
+
+    def made(**learning: object) -> tuple[Any, np.ndarray, np.ndarray]:
+        replay = ReplaySettings(length=64, warmup=24, prioritised=True, alpha=0.9, beta=0.7)
+        world, policies = settle(**{"replay": replay, "interval": 1000, "tau": 0.1, "grad_clip": 0.0, **learning})
+        live(world, policies, 40)
+        cohort: Any = policies.cohorts[0]
+        cohort.replay.reward += 0.2 * np.sin(np.arange(64))  # so that everybody has something to learn
+        return cohort, world.population.living.copy(), world.population.id.copy()
 
     return made
 

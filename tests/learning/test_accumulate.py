@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from teem.config.load import load_config
-from teem.config.settings import PpoSettings, ReplaySettings
+from teem.config.settings import PpoSettings
 from teem.errors import UsageError
 from teem.learning import torch_networks
 from teem.learning.networks import DuelingMLP
@@ -19,16 +19,6 @@ from teem.learning.schedule import pace_of, updates_due
 from teem.learning.torch_networks import Slope, mean_slope
 
 PARTS, BATCH, UPDATES = 3, 8, 3
-REPLAY = ReplaySettings(length=64, warmup=24, prioritised=True, alpha=0.9, beta=0.7)
-
-
-def grown(settle, live, **learning: Any) -> tuple[Any, np.ndarray, np.ndarray]:
-    """A cohort that remembers something and has not been updated yet, with its rows and ids."""
-    world, policies = settle(**{"replay": REPLAY, "interval": 1000, "grad_clip": 0.0, "tau": 0.1, **learning})
-    live(world, policies, 40)
-    cohort = policies.cohorts[0]
-    cohort.replay.reward += 0.2 * np.sin(np.arange(64))  # so that everybody has something to learn
-    return cohort, world.population.living.copy(), world.population.id.copy()
 
 
 def updated(cohort: Any, rows: np.ndarray, ids: np.ndarray) -> dict[str, np.ndarray]:
@@ -55,24 +45,22 @@ def expect_close(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> No
 
 @pytest.mark.parametrize("sharing", ["own", "shared", "encoder"])
 @pytest.mark.parametrize("algorithm", ["dqn", "iqn", "qrdqn"])
-def test_an_update_of_several_batches_is_one_of_all_their_transitions(
-    settle, live, algorithm: str, sharing: str
-) -> None:
+def test_an_update_of_several_batches_is_one_of_all_their_transitions(grown, algorithm: str, sharing: str) -> None:
     chosen = {"algorithm": algorithm, "sharing": sharing, "backend": "torch"}
-    whole = updated(*grown(settle, live, **chosen, batch=PARTS * BATCH))
-    parts = updated(*grown(settle, live, **chosen, batch=BATCH, accumulate=PARTS))
+    whole = updated(*grown(**chosen, batch=PARTS * BATCH))
+    parts = updated(*grown(**chosen, batch=BATCH, accumulate=PARTS))
     expect_close(whole, parts)
 
 
 @pytest.mark.parametrize("algorithm", ["dqn", "iqn", "qrdqn"])
-def test_kernels_take_the_batches_at_once_as_torch_takes_them_in_turn(settle, live, algorithm: str) -> None:
+def test_kernels_take_the_batches_at_once_as_torch_takes_them_in_turn(grown, algorithm: str) -> None:
     chosen = {"algorithm": algorithm, "batch": BATCH, "accumulate": PARTS, "grad_clip": 0.05}
-    expect_close(*(updated(*grown(settle, live, **chosen, backend=backend)) for backend in ("kernel", "torch")))
+    expect_close(*(updated(*grown(**chosen, backend=backend)) for backend in ("kernel", "torch")))
 
 
-def test_it_is_what_is_usually_written(settle, live) -> None:
+def test_it_is_what_is_usually_written(grown) -> None:
     """Backward after each batch, its loss divided by how many there are; then clip, step and soften once."""
-    cohort, rows, ids = grown(settle, live, backend="torch", batch=BATCH, accumulate=PARTS, grad_clip=0.05)
+    cohort, rows, ids = grown(backend="torch", batch=BATCH, accumulate=PARTS, grad_clip=0.05)
     stack, memory, settings = cohort.networks.own, cohort.replay, cohort.settings
     views = stack.views(stack.weights)
     for row in range(3):
@@ -152,12 +140,12 @@ ADAM = torch_networks.adam
         ("adam", softened_twice, 0.05),
     ],
 )
-def test_a_planted_fault_is_seen(settle, live, monkeypatch, name: str, fault: Any, clip: float) -> None:
+def test_a_planted_fault_is_seen(grown, monkeypatch, name: str, fault: Any, clip: float) -> None:
     chosen = {"backend": "torch", "grad_clip": clip}
-    right = updated(*grown(settle, live, **chosen, batch=PARTS * BATCH))
+    right = updated(*grown(**chosen, batch=PARTS * BATCH))
     monkeypatch.setattr(torch_networks, name, fault)
     with pytest.raises(AssertionError):
-        expect_close(right, updated(*grown(settle, live, **chosen, batch=BATCH, accumulate=PARTS)))
+        expect_close(right, updated(*grown(**chosen, batch=BATCH, accumulate=PARTS)))
 
 
 @pytest.mark.parametrize("sharing", ["own", "shared"])

@@ -13,7 +13,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from teem.config.settings import PpoSettings, ReplaySettings
+from teem.config.settings import PpoSettings
 from teem.errors import GroupError, TeemError
 from teem.learning import torch_networks
 from teem.learning.algorithms.ppo import PPO
@@ -21,7 +21,7 @@ from teem.learning.group import Alone, part_of
 from teem.learning.torch_group import LOOPBACK, TorchGroup
 
 SIZE, UPDATES = 2, 4
-CHOSEN = {"sharing": "shared", "backend": "torch", "interval": 1000, "batch": 8, "tau": 0.1, "grad_clip": 0.05}
+CHOSEN = {"sharing": "shared", "backend": "torch", "batch": 8, "grad_clip": 0.05}
 
 
 @pytest.fixture
@@ -39,16 +39,6 @@ def everybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
             return list(threads.map(one, range(SIZE)))
 
     return call
-
-
-def cohort_of(settle, live, **learning: Any) -> tuple[Any, np.ndarray, np.ndarray]:
-    """A cohort of eight that remembers something and has not been updated yet; rows and ids."""
-    replay = ReplaySettings(length=64, warmup=16, prioritised=True)
-    world, policies = settle(**{**CHOSEN, "replay": replay, **learning})
-    live(world, policies, 40)
-    cohort = policies.cohorts[0]
-    cohort.replay.reward += 0.2 * np.sin(np.arange(64))  # so that everybody has something to learn
-    return cohort, world.population.living.copy(), world.population.id.copy()
 
 
 def updated(cohort: Any, rows: np.ndarray, ids: np.ndarray) -> dict[str, np.ndarray]:
@@ -81,9 +71,9 @@ SHARES = {
 }
 
 
-def learn_apart(settle, live, everybody, shares: Any, poison: int = -1, **learning: Any) -> Any:
+def learn_apart(grown, everybody, shares: Any, poison: int = -1, **learning: Any) -> Any:
     """One cohort's updates by all, and two cohorts' in a group, each by its share; `poison`: whose memory is NaN."""
-    sides = [cohort_of(settle, live, **learning) for _ in range(1 + SIZE)]
+    sides = [grown(**{**CHOSEN, **learning}) for _ in range(1 + SIZE)]
     for cohort, _, _ in sides:
         if poison >= 0:
             cohort.replay.reward[poison] = np.nan
@@ -112,10 +102,10 @@ def learn_apart(settle, live, everybody, shares: Any, poison: int = -1, **learni
     ],
 )
 def test_two_learners_are_one_of_all_their_members(
-    settle, live, everybody, monkeypatch, learning: dict[str, Any], shares: str, poison: int
+    grown, everybody, monkeypatch, learning: dict[str, Any], shares: str, poison: int
 ) -> None:
     monkeypatch.setattr(torch_networks, "COMPARED_EVERY", 2)
-    whole, parts, joined = learn_apart(settle, live, everybody, SHARES[shares], poison, **learning)
+    whole, parts, joined = learn_apart(grown, everybody, SHARES[shares], poison, **learning)
     for name in ("moment1", "moment2", "weights", "target", "updates"):
         assert parts[0][name].tobytes() == parts[1][name].tobytes(), name
     expect_close(whole, joined)
@@ -141,19 +131,19 @@ ADD_UP = TorchGroup.add_up
 
 
 @pytest.mark.parametrize("fault", [twice, with_a_mean_of_means])
-def test_a_planted_fault_is_seen(settle, live, everybody, monkeypatch, fault: Any) -> None:
+def test_a_planted_fault_is_seen(grown, everybody, monkeypatch, fault: Any) -> None:
     monkeypatch.setattr(TorchGroup, "add_up", fault)
-    whole, _, joined = learn_apart(settle, live, everybody, SHARES["unevenly"], grad_clip=0.0)
+    whole, _, joined = learn_apart(grown, everybody, SHARES["unevenly"], grad_clip=0.0)
     with pytest.raises(AssertionError):
         expect_close(whole, joined)
 
 
-def test_weights_that_drift_apart_are_told(settle, live, everybody, monkeypatch) -> None:
+def test_weights_that_drift_apart_are_told(grown, everybody, monkeypatch) -> None:
     """Planted: one of them forgets a bit of a moment."""
     monkeypatch.setattr(torch_networks, "COMPARED_EVERY", 1)
 
     def part(group: TorchGroup) -> str:
-        cohort, rows, ids = cohort_of(settle, live)
+        cohort, rows, ids = grown(**CHOSEN)
         cohort.networks.group = group
         updated(cohort, rows[group.rank :: 2], ids[group.rank :: 2])
         if group.rank:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from functools import partial
 
 import numpy as np
@@ -12,7 +14,7 @@ import torch
 from teem.config.settings import PpoSettings
 from teem.learning import torch_networks
 from teem.learning.torch_networks import TorchNetworks
-from teem.learning.torch_stack import Pace, Rows, TorchStack, adam, keep
+from teem.learning.torch_stack import Pace, Rows, TorchStack, adam, keep, stacked_gradient
 
 
 @pytest.mark.parametrize("learning", [{"backend": "torch"}, {"sharing": "encoder"}, {"algorithm": "ppo"}])
@@ -92,3 +94,42 @@ def test_adam_takes_no_row_whose_gradient_or_weights_are_not_finite(config_of) -
     kept = keep(sound, new, old)
     assert (kept.moment1[1:] == 1).all()
     assert (kept.weights[0] != 1).all()
+
+
+def far_from(own_and_common, targets, batch):
+    """A loss of some of the parameters: `unused` has no slope."""
+    x, goal = batch
+    away = (torch.tanh(x @ own_and_common["first"]) @ own_and_common["second"] - goal * targets["second"].sum()) ** 2
+    return away.mean(), (away,)
+
+
+@pytest.mark.parametrize("shared", [(), ("second",), ("first", "second", "unused")])
+def test_gradients_have_the_same_bits_where_torch_traces_them(
+    monkeypatch: pytest.MonkeyPatch, shared: tuple[str, ...]
+) -> None:
+    draw = torch.Generator().manual_seed(3)
+    shapes = {"first": (5, 16), "second": (16,), "unused": (2,)}
+    own = {name: torch.randn(8, *shape, generator=draw) for name, shape in shapes.items() if name not in shared}
+    common = {name: torch.randn(shape, generator=draw) for name, shape in shapes.items() if name in shared}
+    batch = torch.randn(8, 20, 5, generator=draw), torch.randn(8, 20, generator=draw)
+    found = []
+    for traced in (False, True):
+        monkeypatch.setattr(torch.compiler, "is_compiling", lambda traced=traced: traced)
+        slopes, (losses, (away,)) = stacked_gradient(far_from)(own, common, own, common, batch)
+        assert [list(each) for each in slopes] == [list(own), list(common)]
+        assert not losses.requires_grad and not away.requires_grad
+        found.append([*slopes[0].values(), *slopes[1].values(), losses, away])
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+    assert not (slopes[0] | slopes[1])["unused"].any()
+
+
+def test_learning_does_not_import_torchs_compiler() -> None:
+    """It takes two seconds."""
+    learn = (
+        "import sys, torch; from teem.learning.torch_stack import stacked_gradient\n"
+        "ones = {'a': torch.ones(2, 3)}\n"
+        "stacked_gradient(lambda a, target, x: ((a['a'] * x).sum(), ()))(ones, {}, ones, {}, torch.ones(2, 3))\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", learn], check=True)

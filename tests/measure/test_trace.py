@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from teem.measure.spans import Spans
-from teem.measure.trace import Trace
+from teem.measure.trace import Trace, joined
 
 
 def events(spans: Spans, path: Path) -> list[dict[str, Any]]:
@@ -69,3 +69,20 @@ def test_what_is_forgotten_counts_no_more() -> None:
     spans.add("a", 3_000_000)
     spans.close_step()
     assert list(spans.recent_ms("a")) == [3.0]
+
+
+def test_traces_of_several_processes_are_joined_on_one_clock(tmp_path: Path) -> None:
+    for name, begun in (("first", 5_000), ("second", 7_000)):
+        spans = Spans(trace=Trace(10))
+        spans.add("early", 100, begun=1_000)
+        spans.add("late", 300, begun=begun)
+        spans.leave_trace(tmp_path)
+        (tmp_path / "trace.json").rename(tmp_path / f"{name}.json")
+    parts = {name: tmp_path / f"{name}.json" for name in ("first", "second")}
+    spans_of = joined(parts, tmp_path / "both.json", since=4_000)
+    assert {name: [(one["name"], one["ts"]) for one in told] for name, told in spans_of.items()} == {
+        "first": [("late", pytest.approx(1.0))],
+        "second": [("late", pytest.approx(3.0))],
+    }
+    told = json.loads((tmp_path / "both.json").read_text("utf-8"))
+    assert [one["args"]["name"] for one in told["traceEvents"] if one["name"] == "process_name"] == ["first", "second"]

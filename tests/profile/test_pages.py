@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from teem.config.load import load_config
-from teem.profile import line, macro, system
+from teem.profile import line, sampler, system
 from teem.profile.components import bench, decisions, observation, record, resources, space, timing
 from teem.profile.report import Cost, Report, Table
 
@@ -32,7 +32,7 @@ def test_own_samples_are_of_the_innermost_line_and_by_thread() -> None:
             {"name": "pool", "samples": [[1]]},
         ],
     }
-    threads, own = macro.own_samples(told)
+    threads, own = sampler.own_samples(told)
     assert threads == {"main": 3, "pool": 1}
     assert dict(own) == {"g (/a/g.py:2)": 3, "f (/a/f.py:1)": 1}
 

@@ -68,7 +68,7 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             policies=SimpleNamespace(gauges=gauges),
             recorder=SimpleNamespace(rows=100, dropped=0, waited_s=0.0),
             pools=Pools(1),
-            watch=SimpleNamespace(alarms=(), warnings=list),
+            watch=SimpleNamespace(all_alarms=list, warnings=list),
             governing=SimpleNamespace(target_ms=None, controls=Controls(), report=lambda: None),
             watchdog=SimpleNamespace(report=lambda: None, warnings=list),
             memory=SimpleNamespace(plan=None),

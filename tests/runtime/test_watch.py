@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -161,3 +163,25 @@ def test_the_page_is_there_while_a_run_is_played(tmp_path: Path) -> None:
         session.play(run, interrupts, headless=True)
     assert "teem_agent_steps_total " in seen[0]
     Endpoint(free.port, lambda: ()).close()  # it is free again
+
+
+STARTED = """
+import sys
+from pathlib import Path
+from teem.config.load import load_config
+from teem.runtime import session
+config = load_config("farm", {"population.founders": 20, "runtime.threads": 1, "record.enabled": False, "steps": 30})
+run = session.begin(config, "farm", Path(sys.argv[1]))
+for _ in range(30):
+    run.advance()
+    run.watch._look()
+print([name for name in ("scipy.stats", "scipy.signal", "scipy.spatial", "ruptures") if name in sys.modules])
+"""
+
+
+def test_a_run_begins_without_what_only_a_forecast_needs(tmp_path: Path) -> None:
+    """A look at what has too few points to tell imports nothing either."""
+    done = subprocess.run(
+        [sys.executable, "-c", STARTED, str(tmp_path / "run")], capture_output=True, text=True, timeout=240, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -290,6 +290,9 @@ class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     sinks: Annotated[
         tuple[str, ...], Meta(description="where else samples go: tensorboard, mlflow (each an extra of its own)")
     ] = ()
+    trace: Annotated[
+        bool, Meta(description="leave the last spans of each process as trace.json in its folder, for ui.perfetto.dev")
+    ] = False
 
 
 class ForecastSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.rng import Stream, bits, to_unit
 
 GOES_ON = np.uint8(0)
@@ -31,7 +32,7 @@ def starts(added, closed, length, n_step):  # type: ignore[no-untyped-def]
     return first, max(0, last - first + 1)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def draw_uniform(end, first, count, seed, step, agent, start):  # type: ignore[no-untyped-def]
     """Draw `start[batch]`, entries of equal chance that aren't CUT; False when there is none to draw."""
     length = end.shape[0]
@@ -61,7 +62,7 @@ def _below(word, count):  # type: ignore[no-untyped-def]
     return np.int64((np.uint64(word) * np.uint64(count)) >> np.uint64(32))
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def draw_prioritised(end, priority, first, count, beta, seed, step, agent, mass, start, weight):  # type: ignore[no-untyped-def]
     """Draw `start[batch]` in proportion to priority, one from each equal part of the total, and weigh them.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.normals import draw_normals
 from teem.rng import Stream, bits, to_unit
 
@@ -16,7 +17,7 @@ _FRACTION = int(Stream.FRACTION)
 Floats = NDArray[np.float32]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def draw_fractions(seed, step, agent, out):  # type: ignore[no-untyped-def]
     """Fill the flat `out` with fractions uniform in [0, 1), four a block of bits."""
     for first in range(0, out.shape[0], 4):
@@ -25,7 +26,7 @@ def draw_fractions(seed, step, agent, out):  # type: ignore[no-untyped-def]
             out[first + part] = to_unit(words[part])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def draw_noise(seed, stream, step, agent, out):  # type: ignore[no-untyped-def]
     """Fill the flat `out` with sgn(x) sqrt|x| of standard normals x: factorised noise (Fortunato 2018, section 3)."""
     draw_normals(seed, stream, step, agent, out)

@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from teem.fetch import fetch
+from teem.inner import INNER
 from teem.learning.draw import CUT, GOES_ON, TERMINATED, draw_prioritised, draw_uniform, starts, window
 
 Floats = NDArray[np.float32]
@@ -41,7 +42,7 @@ class Drawn(NamedTuple):
     weight: Floats  # [batch] importance
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def room_to_draw(batch):  # type: ignore[no-untyped-def]
     """An empty batch."""
     return Drawn(
@@ -71,7 +72,7 @@ def round_rows(values, rows, out):  # type: ignore[no-untyped-def]
         round_row(values[rows[i]], out[i])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def widen_row(values, out):  # type: ignore[no-untyped-def]
     """Widen bfloat16 bits into the bits of float32, `out` uint32."""
     for j in range(values.shape[0]):
@@ -117,7 +118,7 @@ def add_entries(rows, observation, rounded, mask, action, reward, terminated, tr
         ring.added[row] = entry + 1
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _fetch_next(row, ring):  # type: ignore[no-untyped-def]
     """Send for the place where the row's next entry goes."""
     length, size = ring.observation.shape[1:]
@@ -130,7 +131,7 @@ def _fetch_next(row, ring):  # type: ignore[no-untyped-def]
     fetch(ring.end, place)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _copy_row(values, out):  # type: ignore[no-untyped-def]
     """A loop becomes vector moves, an assignment of slices does not."""
     for j in range(values.shape[0]):
@@ -173,7 +174,7 @@ def find_drawable(rows, added, closed, end, n_step, out):  # type: ignore[no-unt
                 break
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def draw_row(row, agent, seed, step, n_step, gamma, beta, ring, mass, drawn):  # type: ignore[no-untyped-def]
     """Draw one row's batch into `drawn`; False when there is nothing to draw. `mass[length]` is scratch."""
     length = ring.end.shape[1]

@@ -131,7 +131,23 @@ def stacked_gradient(
         losses, extra = each(own, common, own_target, common_target, batch)
         return losses.sum(), (losses, extra)
 
-    return grad(total, argnums=(0, 1), has_aux=True)
+    traced = grad(total, argnums=(0, 1), has_aux=True)  # torch compiles this, but not what autograd does by itself
+
+    def gradient(
+        own: Parameters, common: Parameters, *given: Any
+    ) -> tuple[tuple[Parameters, Parameters], tuple[Tensor, Extra]]:
+        if torch.compiler.is_compiling():
+            found: tuple[tuple[Parameters, Parameters], tuple[Tensor, Extra]] = traced(own, common, *given)
+            return found
+        own, common = ({name: one.detach().requires_grad_() for name, one in some.items()} for some in (own, common))
+        with torch.enable_grad():
+            loss, (losses, extra) = total(own, common, *given)
+        slopes = torch.autograd.grad(loss, (*own.values(), *common.values()), materialize_grads=True)
+        slopes_own, slopes_common = slopes[: len(own)], slopes[len(own) :]
+        slope = dict(zip(own, slopes_own, strict=True)), dict(zip(common, slopes_common, strict=True))
+        return slope, (losses.detach(), tuple(one.detach() for one in extra))
+
+    return gradient
 
 
 def adam(rows: Rows, gradient: Tensor, pace: Pace, sound: Tensor, settings: LearningSettings) -> tuple[Rows, Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from teem.measure.history import History
-from teem.measure.trends import LEAST, Trend, line_through, trend_of
+from teem.measure.trends import LEAST, Trend, has_risen, line_through, trend_of
 
 Floats = NDArray[np.float64]
 
@@ -22,7 +22,10 @@ MORE_THREADS = 2.0
 MORE_OBJECTS = 50_000.0
 OBJECT_BYTES = 64.0  # of memory that a piece of Python's takes at least, on average
 OBJECTS_PART = 0.2  # of the memory that is taken, to call it objects
+CROWDED = 1.5  # times as long that frames take, from which on it is chance which of the spans had no core
+MOST_HELD_UP = 0.95  # of a frame, that waiting for a core is taken for
 SPAN, OUTSIDE = "span.", "outside"
+FRAME, CORE_WAIT = "frame", "core_wait"  # milliseconds from one step to the next, and those of them without a core
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +41,31 @@ class Culprit:
 
 
 def slowness(history: History) -> Floats:
-    """How much slower than usual all of a frame was alike, at each point: the median over the outermost spans.
+    """How much slower than usual all of a frame was alike, at each point.
 
-    Neighbours on the machine do that, and more agents; a single span that slows does not.
+    Neighbours on the machine do that in two ways: they have the core, which the system tells, and they have the
+    caches, which the median over the outermost spans does. A single span that slows does neither.
     """
-    table = history.table(_outermost(history))
+    names = _outermost(history)
+    held_up = _held_up(history)
+    table = history.table(names) / held_up
     with np.errstate(invalid="ignore"):
         usual = np.nanmedian(np.where(np.isfinite(table), table, 0.0), axis=1) if len(table) else np.empty(0)
     told = usual > SMALL * usual.sum()
     if told.sum() < FEWEST:
-        return np.ones(len(history))
+        return held_up
     ratios = np.where(np.isfinite(table[told]), table[told], 0.0) / usual[told, None]
-    return np.asarray(np.maximum(np.median(ratios, axis=0), 1e-3))
+    alike = np.where(held_up < CROWDED, np.maximum(np.median(ratios, axis=0), 1e-3), 1.0)
+    return np.asarray(held_up * alike)
+
+
+def _held_up(history: History) -> Floats:
+    """How many times as long frames took because there was no core; 1 where the system doesn't tell."""
+    if not {FRAME, CORE_WAIT} <= set(history.names):
+        return np.ones(len(history))
+    frame, waited = history.table([FRAME, CORE_WAIT])
+    share = np.clip(np.nan_to_num(waited / np.maximum(frame, 1e-9)), 0.0, MOST_HELD_UP)
+    return np.asarray(1 / (1 - share))
 
 
 def steady_frames(history: History) -> Floats:
@@ -60,14 +76,18 @@ def steady_frames(history: History) -> Floats:
 def who_slows(history: History) -> tuple[Trend, Culprit] | None:
     """What takes longer and longer by itself, and the line of the frames that follows from it; None: nothing does.
 
-    All is freed of what slows everything alike first, so that a busy machine slows nothing.
+    All is freed of what slows everything alike first, so that a busy machine slows nothing. Where that is much, what
+    takes longer must make frames longer, or it was chance who waited for a core.
     """
     if len(history) < LEAST:
         return None
-    slower, now = slowness(history), float(np.median(steady_frames(history)[-LATELY:]))
+    slower, frames = slowness(history), steady_frames(history)
+    now = float(np.median(frames[-LATELY:]))
     names = [name for name in history.names if name.startswith(SPAN) or name == OUTSIDE]
     curves = dict(zip(names, history.table(names) / slower, strict=True))
-    lines = {name: line for name, curve in curves.items() if (line := _riser(history.clock, curve, LEAST_SHARE * now))}
+    found = {name: _riser(history.clock, curve, LEAST_SHARE * now) for name, curve in curves.items()}
+    is_crowded = float(np.median(_held_up(history))) >= CROWDED
+    lines = {name: line for name, line in found.items() if line and (not is_crowded or has_risen(frames, line.growth))}
     if not lines:
         return None
     worst = max(lines, key=lambda name: lines[name].growth)
@@ -87,7 +107,7 @@ def _riser(clock: Floats, curve: Floats, least: float) -> Trend | None:
     """The trend of a curve that has risen by as much at least; None of others, most of which are told at a glance."""
     known = np.isfinite(curve)
     clock, curve = clock[known], curve[known]
-    if len(curve) < LEAST or np.median(curve[-len(curve) // 3 :]) - np.median(curve[: len(curve) // 3]) < least / 4:
+    if not has_risen(curve, least):
         return None
     line = trend_of(clock, curve)
     return line if line and line.rises and line.growth >= least else None

@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from teem.measure.culprits import LATELY, Culprit, what_slows_all, who_grows, who_slows
-from teem.measure.history import History
-from teem.measure.trends import Trend, trend_of
+from teem.measure.culprits import FRAME, LATELY, Culprit, what_slows_all, who_grows, who_slows
+from teem.measure.history import Floats, History
+from teem.measure.trends import LEAST, Trend, has_risen, trend_of
 
 REACH = 20.0  # a limit is foretold at most so many times as far ahead as the trend was seen
 LEAST_SHARE = 0.05  # of what it began with, that something has grown by before it is called growing
 CONFIRMED = 2  # looks that must agree, more than didn't
 MOST_AGREED = 4  # that are remembered, so that an alarm ends soon after its cause
-FRAME = "frame"  # milliseconds from one step to the next
+MEMORY, ALLOCATED = "memory", "allocated"  # megabytes that are resident, and that native code has asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,30 @@ class Forecaster:
 
 def _growth(name: str, history: History) -> tuple[Trend, Culprit] | None:
     """How something grows, and why; None where it doesn't, beyond doubt and by enough to speak of."""
-    trend = trend_of(*history.curve(name))
-    return (trend, who_grows(name, history, trend)) if trend and _counts(trend) else None
+    trends = [_riser(*history.curve(name)), *([_unseen(history)] if name == MEMORY else [])]
+    trend = max((one for one in trends if one), key=lambda one: one.slope, default=None)
+    return (trend, who_grows(name, history, trend)) if trend else None
+
+
+def _unseen(history: History) -> Trend | None:
+    """How memory will grow by what is allocated; by itself it may go up in steps too large to be called a trend.
+
+    What is allocated anew each time, such as a table, lies where something else was freed, or in a place of its own.
+    """
+    clock, allocated = history.curve(ALLOCATED)
+    resident = history.curve(MEMORY)[1]
+    if len(resident) < LEAST or len(allocated) < LEAST:
+        return None
+    level = float(np.median(resident[-LATELY:]))
+    return _riser(clock, allocated - np.median(allocated[-LATELY:]) + level)
+
+
+def _riser(clock: Floats, values: Floats) -> Trend | None:
+    """The trend of a curve that rises beyond doubt and by enough to speak of; most curves don't, at a glance."""
+    if not has_risen(values, LEAST_SHARE * float(np.median(values[-LATELY:]) if len(values) else 0.0)):
+        return None
+    trend = trend_of(clock, values)
+    return trend if trend and trend.rises and trend.share >= LEAST_SHARE else None
 
 
 def _slowdown(history: History) -> tuple[Trend, Culprit] | None:
@@ -116,12 +138,8 @@ def _slowdown(history: History) -> tuple[Trend, Culprit] | None:
     found = who_slows(history)
     if found is not None:
         return found
-    trend = trend_of(*history.curve(FRAME))
-    return (trend, what_slows_all(history, trend)) if trend and _counts(trend) else None
-
-
-def _counts(trend: Trend) -> bool:
-    return trend.rises and trend.share >= LEAST_SHARE
+    trend = _riser(*history.curve(FRAME))
+    return (trend, what_slows_all(history, trend)) if trend else None
 
 
 def _pace_ms(history: History) -> float:
@@ -143,7 +161,8 @@ def in_words(
     when = f"in about {duration(seconds['likely'])}" if told["now"] < told["limit"] else "already"
     latest = duration(seconds["latest"])
     between = f" ({duration(seconds['earliest'])} to {latest})" if told["now"] < told["limit"] else ""
+    whose = f"{told['process']}: " if "process" in told else ""
     return (
-        f"{told['name']} grows by {number(told['per_1000_steps'])} {unit} in 1000 steps, is {number(told['now'])} "
-        f"{unit} and comes to {number(told['limit'])} {unit} {when}{between}: {told['cause']}"
+        f"{whose}{told['name']} grows by {number(told['per_1000_steps'])} {unit} in 1000 steps, is "
+        f"{number(told['now'])} {unit} and comes to {number(told['limit'])} {unit} {when}{between}: {told['cause']}"
     )

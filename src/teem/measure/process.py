@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from teem.measure.machine import rss_mb, rss_mb_peak
+from teem.measure.malloc import allocated_mb
 from teem.measure.metrics import Metric, Value, counter, gauge
 
 
@@ -34,6 +35,15 @@ def _entries(folder: str) -> int | None:
     try:
         return len(os.listdir(folder))  # noqa: PTH208 - a fifth of what pathlib takes
     except OSError:
+        return None
+
+
+def core_wait_s() -> float | None:
+    """Seconds that this thread could have run and had no core; None where the system doesn't say."""
+    try:
+        with open("/proc/thread-self/schedstat", encoding="ascii") as told:  # noqa: PTH123 - a third of what pathlib takes
+            return int(told.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
         return None
 
 
@@ -64,6 +74,7 @@ def _collected(subject: object) -> Value:
 PROCESS: tuple[Metric, ...] = (
     gauge("memory_megabytes", "resident memory of the process", lambda _: rss_mb()),
     gauge("memory_peak_megabytes", "the most of it so far", lambda _: rss_mb_peak()),
+    gauge("allocated_megabytes", "memory that arrays and other native code have asked for", lambda _: allocated_mb()),
     counter("cpu_seconds", "processor time of all threads of the process", lambda _: time.process_time()),
     gauge("threads", "threads of the process", lambda _: threads()),
     gauge("open_files", "files, pipes and sockets that the process holds open", lambda _: files()),

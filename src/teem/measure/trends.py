@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
-from scipy.signal import medfilt
+
+# SciPy and ruptures take a second to import and are needed late, if at all: each function imports what it uses.
 
 Floats = NDArray[np.float64]
 
@@ -58,6 +58,12 @@ class Trend:
         return likely, early, late
 
 
+def has_risen(values: Floats, least: float) -> bool:
+    """Whether a curve may have risen by as much, at a glance: enough to look closely only at what may have."""
+    third = len(values) // 3
+    return len(values) >= LEAST and bool(np.median(values[-third:]) - np.median(values[:third]) >= least / 4)
+
+
 def trend_of(clock: Floats, values: Floats) -> Trend | None:
     """The trend since the last change; None where there are too few points to tell."""
     if len(values) < LEAST:
@@ -72,6 +78,8 @@ def line_through(clock: Floats, values: Floats) -> Trend | None:
     """The trend of one piece, which is taken as it is; None where it has too few points."""
     if len(values) < LEAST:
         return None
+    from scipy import stats
+
     x, y = blocks(clock, values)
     slope, _, low, high = (float(number) for number in stats.theilslopes(y, x, CONFIDENCE))
     level = float(np.median(y - slope * x)) + slope * float(clock[-1])
@@ -89,6 +97,8 @@ def blocks(clock: Floats, values: Floats) -> tuple[Floats, Floats]:
 
 def _is_even(x: Floats, y: Floats) -> bool:
     """Whether each half rises, and neither much more than the other."""
+    from scipy import stats
+
     half = len(y) // 2
     slopes = [float(stats.theilslopes(y[part], x[part])[0]) for part in (slice(None, half), slice(half, None))]
     return min(slopes) > 0 and max(slopes) < _EVEN * min(slopes)
@@ -97,6 +107,7 @@ def _is_even(x: Floats, y: Floats) -> bool:
 def last_change(clock: Floats, values: Floats) -> int:
     """The point at which the curve's last piece begins; 0 where it is all of one piece."""
     from ruptures import Binseg
+    from scipy.signal import medfilt
 
     smooth = medfilt(values, 5)
     smooth[[0, -1]] = np.median(values[:5]), np.median(values[-5:])
@@ -115,5 +126,7 @@ def noise_of(values: Floats) -> float:
 
     It is at least a fiftieth of the range, so that a staircase of small steps is taken for the line that it is.
     """
+    from scipy import stats
+
     found = float(stats.median_abs_deviation(np.diff(values, 2), scale="normal")) / 6**0.5
     return max(found, (float(values.max()) - float(values.min())) / 50)

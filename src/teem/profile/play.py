@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -59,10 +60,13 @@ class Played(msgspec.Struct, frozen=True):
     found: dict[str, Any]  # by the instrument
 
 
-def main() -> None:
-    """Play what the job says."""
+Hear = Callable[[str], None]
+"""Waits to be told a word."""
+
+
+def performed(play: Callable[[Job, TextIO, Hear], None], says: TextIO) -> int:
+    """Play what the job on the command line says, in this process, which is made for it; its exit code."""
     job = msgspec.json.decode(sys.argv[1], type=Job)
-    says = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     sys.path.insert(0, str(Path.cwd()))  # where a user's own modules lie, as for `teem run`
     from teem.errors import TeemError
@@ -71,13 +75,15 @@ def main() -> None:
     die_with(job.parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to hear, which ends this
     try:
-        _play(job, says)
+        play(job, says, hear)
     except TeemError as error:
-        _say(says, failed=str(error))
-        sys.exit(error.exit_code)
+        say(says, failed=str(error))
+        return error.exit_code
+    return 0
 
 
-def _play(job: Job, says: TextIO) -> None:
+def play(job: Job, says: TextIO, hear: Hear) -> None:
+    """Play it in this process, under its instrument."""
     from teem.profile.instruments import INSTRUMENTS
 
     instrument = INSTRUMENTS[job.instrument](job)
@@ -87,8 +93,8 @@ def _play(job: Job, says: TextIO) -> None:
         run.advance()
     gc.collect()
     run.spans.forget()
-    _say(says, ready=run.step)
-    _hear("go")
+    say(says, ready=run.step)
+    hear("go")
     before = (run.step, run.totals.agent_steps, _collections(), run.recorder.waited_s if run.recorder else 0.0)
     instrument.start(run)
     wall, cpu = time.perf_counter(), time.process_time()
@@ -97,12 +103,12 @@ def _play(job: Job, says: TextIO) -> None:
         instrument.tick()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     instrument.stop()
-    _say(says, over=True)
-    _hear("tell")
+    say(says, over=True)
+    hear("tell")
     played = _told(run, instrument, before, wall, cpu)
     run.finish("steps")
     run.folder.close()
-    _say(says, played=msgspec.to_builtins(played))
+    say(says, played=msgspec.to_builtins(played))
 
 
 def _begin(job: Job) -> Run:
@@ -167,16 +173,17 @@ def _collections() -> int:
     return sum(generation["collections"] for generation in gc.get_stats())
 
 
-def _say(says: TextIO, **message: Any) -> None:
+def say(says: TextIO, **message: Any) -> None:
+    """Say something to who started this process."""
     says.write(msgspec.json.encode(message).decode() + "\n")
     says.flush()
 
 
-def _hear(word: str) -> None:
-    """Wait to be told; who is told nothing more ends."""
+def hear(word: str) -> None:
+    """Wait to be told a word; who is told nothing more ends."""
     if sys.stdin.readline().strip() != word:
         sys.exit(1)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(performed(play, os.fdopen(os.dup(1), "w", encoding="utf-8")))

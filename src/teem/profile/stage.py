@@ -6,21 +6,24 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from teem.errors import TeemError
 from teem.profile.play import Job, Played
+from teem.profile.play_apart import PlayedApart
 from teem.profile.subject import Subject
 from teem.worlds.turns import turns_of
 
 Say = Callable[[str], None]
 Watch = Callable[[int], AbstractContextManager[Any]]
 """Called with the process that plays, and entered while it makes its steps."""
+
+Told = TypeVar("Told", Played, PlayedApart)
 
 WARM = 100  # decisions of everybody in a fresh world, so that all have begun to learn
 WARM_AGAIN = 10  # in a saved one
@@ -41,7 +44,7 @@ class Stage:
         self._plain: Played | None = None
 
     def __enter__(self) -> Stage:
-        self._config, self._saved = self.subject.keep(self.scratch)
+        self._config, self._config_apart, self._saved = self.subject.keep(self.scratch)
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -57,11 +60,31 @@ class Stage:
     def play(self, instrument: str, what: str, *, watch: Watch | None = None, name: str = "") -> Played:
         """Play the steps once under an instrument, or `watch` them from outside; TeemError if the play fails."""
         self.say(f"{self.steps} steps {what}")
+        played = _perform("teem.profile.play", self._job(self._config, instrument), Played, watch or _nobody)
+        self.digests[name or instrument] = played.digest
+        shutil.rmtree(self._folder, ignore_errors=True)
+        return played
+
+    @contextmanager
+    def play_apart(self, what: str, watch: Watch | None = None) -> Iterator[PlayedApart]:
+        """Play the steps once in the run's own processes; what they leave is there as long as the block lasts."""
+        self.say(f"{self.steps} steps {what}")
+        assert self._config_apart is not None
+        try:
+            yield _perform("teem.profile.play_apart", self._job(self._config_apart, ""), PlayedApart, watch or _nobody)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _folder(self) -> Path:
+        """The run's folder of the play that was begun last."""
+        return self.scratch / f"run-{self._count}"
+
+    def _job(self, config: Path, instrument: str) -> Job:
         self._count += 1
-        folder = self.scratch / f"run-{self._count}"
-        job = Job(
-            config=str(self._config),
-            folder=str(folder),
+        return Job(
+            config=str(config),
+            folder=str(self._folder),
             saved=str(self._saved or ""),
             warm=(WARM_AGAIN if self._saved else WARM) * turns_of(self.subject.config).every,
             steps=self.steps,
@@ -70,18 +93,18 @@ class Stage:
             functions=self.functions,
             parent=os.getpid(),
         )
-        played = _perform(job, watch or (lambda process: nullcontext()))
-        self.digests[name or instrument] = played.digest
-        shutil.rmtree(folder, ignore_errors=True)
-        return played
 
 
-def _perform(job: Job, watch: Watch) -> Played:
+def _nobody(process: int) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def _perform(module: str, job: Job, kind: type[Told], watch: Watch) -> Told:
     """Start a play, tell it when to go and when to tell, and return what it told."""
     package = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "teem.profile.play", msgspec.json.encode(job).decode()],
+        [sys.executable, "-P", "-m", module, msgspec.json.encode(job).decode()],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -93,7 +116,7 @@ def _perform(job: Job, watch: Watch) -> Played:
             _tell(process, "go")
             _hear(process, "over")
         _tell(process, "tell")
-        played = msgspec.convert(_hear(process, "played"), Played)
+        played = msgspec.convert(_hear(process, "played"), kind)
         process.wait()
         return played
     finally:

@@ -23,20 +23,23 @@ class Subject:
 
     name: str
     config: Config
+    apart: Config | None = None  # as it is played by several processes, if it is
     saved: Path | None = None  # a checkpoint's folder
     step: int = 0  # of the checkpoint
     notes: tuple[str, ...] = ()  # in what it differs from what was asked for
 
-    def keep(self, folder: Path) -> tuple[Path, Path | None]:
+    def keep(self, folder: Path) -> tuple[Path, Path | None, Path | None]:
         """Write settings and checkpoint into a folder of our own; returns where they lie."""
         folder.mkdir(parents=True)
-        config = folder / "config.toml"
+        config, apart = folder / "config.toml", folder / "apart.toml" if self.apart else None
         config.write_text(dump_config(self.config), encoding="utf-8")
+        if self.apart and apart:
+            apart.write_text(dump_config(self.apart), encoding="utf-8")
         if self.saved is None:
-            return config, None
+            return config, apart, None
         saved = folder / CHECKPOINTS  # a copy: the run may go on meanwhile, and remove it
         shutil.copytree(self.saved, saved / self.saved.name)
-        return config, saved
+        return config, apart, saved
 
 
 def find_subject(source: str, agents: int | None) -> Subject:
@@ -50,6 +53,8 @@ def find_subject(source: str, agents: int | None) -> Subject:
     steps = checkpoint.steps_of(path / CHECKPOINTS)
     if not steps:
         note = f"{source} holds no checkpoint of its own: profiled from its settings, with fresh founders"
+    elif subject.apart and subject.apart.runtime.actors > 1:
+        note = "it has several actors: profiled from its settings with fresh founders, not from its checkpoints"
     elif agents is not None:
         note = "--agents was given: profiled from the run's settings with fresh founders, not from its checkpoint"
     else:
@@ -77,13 +82,15 @@ def _of_settings(name: str, file: Path, agents: int | None) -> Subject:
             if 0 < getattr(population, name) < agents:
                 overrides[f"population.{name}"] = 0  # as many as founders, all at once
     asked = load_config(file, overrides)
-    notes = []
-    if asked.runtime.mode != "lockstep":
-        notes.append(f"runtime.mode is {asked.runtime.mode}: profiled in lockstep, as one process and its writer")
-    config = msgspec.structs.replace(
-        asked,
-        steps=0,
-        checkpoint=msgspec.structs.replace(asked.checkpoint, every=0, at_end=False),
-        runtime=msgspec.structs.replace(asked.runtime, mode="lockstep"),
+    unsaved = msgspec.structs.replace(
+        asked, steps=0, checkpoint=msgspec.structs.replace(asked.checkpoint, every=0, at_end=False)
     )
-    return Subject(name, config, notes=tuple(notes))
+    config = msgspec.structs.replace(unsaved, runtime=msgspec.structs.replace(asked.runtime, mode="lockstep"))
+    mode = asked.runtime.mode
+    if mode == "lockstep":
+        return Subject(name, config)
+    if mode == "ray" and asked.ray.role == "islands":
+        return Subject(name, config, notes=("runtime.mode is ray: profiled in lockstep, as one island and its writer",))
+    metrics = msgspec.structs.replace(asked.metrics, trace=True, port=0, sinks=())
+    note = f"runtime.mode is {mode}: macro and system are of its processes as they are, other phases of it in lockstep"
+    return Subject(name, config, msgspec.structs.replace(unsaved, metrics=metrics), notes=(note,))

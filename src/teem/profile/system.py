@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 from teem.profile.play import Played
 from teem.profile.report import Cost, Report, Table
-from teem.profile.stage import Stage
+from teem.profile.stage import Stage, Watch
 from teem.profile.tools import missing
 from teem.profile.waits import scheduled
 from teem.runtime import words
@@ -31,6 +32,30 @@ def profile_system(stage: Stage) -> Report:
         with _watching(process, watched):
             yield
 
+    if stage.subject.apart:
+        costs = _watched_apart(stage, watch, watched, report)
+    else:
+        costs = _watched_here(stage, watch, watched, report)
+    report.costs = sorted(costs, key=lambda cost: -cost.share)
+    return report
+
+
+def _watched_apart(stage: Stage, watch: Watch, watched: dict[str, Any], report: Report) -> list[Cost]:
+    """The processes of a run as they are; which thread waits for what is not told of them."""
+    with stage.play_apart("in its processes, watched from outside", watch) as played:
+        report.figures = {"wall_s": watched["seconds"], "steps": played.steps, **watched}
+    report.remarks.append(
+        "What threads wait for within these processes is not told: yappi looks only at the process that it is in. "
+        "Their spans, with `wait`, are in macro."
+    )
+    if lack := missing("psutil"):
+        report.missing.append(lack)
+        return []
+    return _processes(watched, watched["seconds"], report)
+
+
+def _watched_here(stage: Stage, watch: Watch, watched: dict[str, Any], report: Report) -> list[Cost]:
+    """A run of one process and its writer's, from outside and from inside."""
     played = stage.play("nothing", "watched from outside", watch=watch, name="watched")
     wall = watched["seconds"]
     report.figures = {"wall_s": wall, "cpu_s": played.cpu_s, **watched}
@@ -49,10 +74,8 @@ def profile_system(stage: Stage) -> Report:
     if lack := missing("yappi"):
         report.missing.append(lack)
         report.tables.append(_tasks(watched))
-    else:
-        costs += _threads(stage, report)
-    report.costs = sorted(costs, key=lambda cost: -cost.share)
-    return report
+        return costs
+    return costs + _threads(stage, report)
 
 
 def _s(seconds: float) -> str:
@@ -125,10 +148,24 @@ def _look(one: Any) -> dict[str, Any]:
         }
 
 
+CALLED = {
+    "teem.profile.play": "the run",
+    "teem.profile.play_apart": "its supervisor",
+    "teem.record.writer": "its writer",
+}
+"""What each module that is run is of a run."""
+
+
 def _called(command: list[str]) -> str:
-    """What a process is, by its module."""
-    module = command[command.index("-m") + 1] if "-m" in command else " ".join(command)[:40]
-    return {"teem.profile.play": "the run", "teem.record.writer": "its writer"}.get(module, module)
+    """What a process is, by its module; of a run's workers, by their orders."""
+    told = command[command.index("-m") + 1 :] if "-m" in command else []
+    if not told or not told[0].startswith("teem."):
+        return " ".join(command)[:40]
+    module, *orders = told
+    if module == "teem.runtime.processes.worker":
+        order = json.loads(orders[0])
+        return f"{order['role']} {order['index']}"
+    return CALLED.get(module, module)
 
 
 def _processes(watched: dict[str, Any], wall: float, report: Report) -> list[Cost]:

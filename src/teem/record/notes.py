@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.population.slots import Population
 from teem.worlds.base import Deaths
 
@@ -100,7 +101,7 @@ def _note(  # type: ignore[no-untyped-def]
     return counts.max()
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _note_births(step, born, id_, kind, parent, generation, genome, births, genomes, row):  # type: ignore[no-untyped-def]
     """Append a row a birth; returns how many there are."""
     for slot in born:
@@ -114,7 +115,7 @@ def _note_births(step, born, id_, kind, parent, generation, genome, births, geno
     return row
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _note_deaths(step, dead, cause, deaths, row):  # type: ignore[no-untyped-def]
     """Append a row a death; returns how many there are."""
     for i in range(dead.shape[0]):
@@ -125,7 +126,7 @@ def _note_deaths(step, dead, cause, deaths, row):  # type: ignore[no-untyped-def
     return row
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _note_illness(step, id_, health, energy, old_id, old_health, failing, incidents, losses, row):  # type: ignore[no-untyped-def]
     """Append a row an incident and bring what is remembered up to date; returns how many there are."""
     for i in range(id_.shape[0]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,27 @@ from teem.learning.cohort import Gauges
 from teem.learning.schedule import decisions_to_be_trained
 
 if TYPE_CHECKING:
+    from teem.config.settings import Config
+    from teem.learning.policies import Policies
     from teem.runtime.loop import Run
+    from teem.worlds.base import World
 
 Rows = NDArray[np.int32]
 
 
-def members(run: Run) -> Iterator[tuple[int, CohortSettings, Rows]]:
+class Peopled(Protocol):
+    """What has agents with policies: a run, or what a learner knows of one."""
+
+    config: Config
+    policies: Policies
+
+    @property
+    def world(self) -> World:
+        """Where they live."""
+        ...
+
+
+def members(run: Peopled) -> Iterator[tuple[int, CohortSettings, Rows]]:
     """Each cohort by its number, with its settings and the slots of its living."""
     living, cohorts = run.world.population.living, cohorts_of(run.config.learning)
     for index, settings in enumerate(cohorts):

@@ -6,11 +6,20 @@ import os
 import signal
 import sys
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOPPED_NOW = 130
 _SHOW_CURSOR = b"\x1b[?25h\n"
+
+
+class Stop(Protocol):
+    """Who may ask a run to save and stop; looked at again and again."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether it is to."""
+        ...
 
 
 class Interrupts:

@@ -19,14 +19,17 @@ from teem.learning.build import build_policies
 from teem.learning.policies import Policies
 from teem.measure.garbage import Garbage
 from teem.measure.spans import Spans
+from teem.measure.trace import Trace
 from teem.record import checkpoint
 from teem.record.checkpoint import Checkpoint, Checkpointer
 from teem.record.client import Recorder
 from teem.record.collect import Collector
 from teem.record.folder import RunFolder
 from teem.record.schema import rewind
+from teem.runtime.asked import Asked
 from teem.runtime.cohorts import least_trained, standings
 from teem.runtime.governing import Governing
+from teem.runtime.measured import CONTAINERS, metrics_of
 from teem.runtime.memory import Memory
 from teem.runtime.pools import Pools
 from teem.runtime.watch import Watch
@@ -62,7 +65,7 @@ class Run:
     ) -> None:
         self.config = config
         self.folder = folder
-        self.spans = Spans()
+        self.spans = Spans(trace=Trace() if config.metrics.trace else None)
         self.totals = Totals()
         self.pools = Pools(config.runtime.threads or os.cpu_count() or 1, config.runtime.execution)
         self.world = make_world(config, self.pools.physics, self.spans, folder.path, progress)
@@ -87,7 +90,7 @@ class Run:
         if self.collector:
             self.collector.start(resumed=resumed is not None)
         self.memory.begin(self)
-        self.watch = Watch(self)
+        self.watch = Watch(self, metrics_of(self), CONTAINERS, pool=self.pools["statistics"], asked=Asked(self).look)
 
     @classmethod
     def create(cls, config: Config, folder: RunFolder, progress: Progress = silent) -> Run:
@@ -197,6 +200,7 @@ class Run:
             self.collector.hand_over()
             self.recorder.close()
         self.watch.close()
+        self.spans.leave_trace(self.folder.path)
         self.watchdog.close()
         self.memory.close()
         for name, fault in self.pools.close().items():

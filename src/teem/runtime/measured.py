@@ -15,8 +15,9 @@ from teem.learning.algorithms.dqn import DQN
 from teem.learning.algorithms.ppo import PPO
 from teem.learning.learner import Learner
 from teem.measure.metrics import Container, Metric, Value, at, container, counter, gauge
+from teem.measure.process import core_wait_s
 from teem.record.client import BUNCH_FRAMES
-from teem.runtime.cohorts import least_trained, members
+from teem.runtime.cohorts import Peopled, least_trained, members
 
 if TYPE_CHECKING:
     from teem.runtime.loop import Run
@@ -28,7 +29,8 @@ def _alive(run: Run) -> Value:
     return {cohort.name: len(rows) for _, cohort, rows in members(run)}
 
 
-def _batches(run: Run) -> Value:
+def batches(run: Peopled) -> dict[str, int]:
+    """Batches that each cohort has learnt from."""
     names = [cohort.name for _, cohort, _ in members(run)]
     cohorts = zip(names, run.policies.cohorts, strict=True)
     return {name: cohort.batches for name, cohort in cohorts if isinstance(cohort, Learner)}
@@ -55,6 +57,11 @@ def _steps_left(run: Run) -> Value:
 
 def _being_saved(run: Run) -> Value:
     return int(run.checkpointer.under_way)
+
+
+CORE_WAIT = counter(
+    "core_wait_seconds", "time that the thread that steps could have run and had no core", lambda _: core_wait_s()
+)
 
 
 def _pools(name: str) -> Callable[[Run], Value]:
@@ -84,11 +91,12 @@ METRICS: tuple[Metric, ...] = (
     gauge("steps_left", "steps until the run is done; not there when it goes on until stopped", _steps_left),
     counter("agent_steps", "steps of all agents together", "totals.agent_steps", "Totals.agent_steps"),
     counter("step_seconds", "time spent in steps", "totals.seconds", "Totals.seconds"),
+    CORE_WAIT,
     counter("updates", "network updates", "totals.updates", "Totals.updates"),
     counter(
         "batches",
         "batches learnt from, an agent's each",
-        _batches,
+        batches,
         "DQN.batches PPO.batches QuantileQ.batches",
         "cohort",
     ),
@@ -177,11 +185,16 @@ APART: tuple[Metric, ...] = (
 """Of a run whose policies are learnt elsewhere, besides."""
 
 
+def metrics_of(run: Run) -> tuple[Metric, ...]:
+    """What is measured of a run, read between two steps."""
+    return (*METRICS, *(APART if hasattr(run.policies, "lag") else ()))
+
+
 def _living(run: Run) -> Pair:
     return len(run.world.population.living), run.world.population.capacity
 
 
-def _replays(run: Run) -> Pair | None:
+def replays(run: Peopled) -> Pair | None:
     """Decisions that the living remember."""
     living, rings = run.world.population.living, [one.replay for one in run.policies.cohorts if isinstance(one, DQN)]
     if not rings:
@@ -190,7 +203,8 @@ def _replays(run: Run) -> Pair | None:
     return held, sum(ring.rows * ring.length for ring in rings)
 
 
-def _rollouts(run: Run) -> Pair | None:
+def rollouts(run: Peopled) -> Pair | None:
+    """Decisions that the living have collected."""
     living, found = run.world.population.living, [one.rollouts for one in run.policies.cohorts if isinstance(one, PPO)]
     if not found:
         return None
@@ -226,8 +240,8 @@ def _notes(run: Run) -> Pair | None:
 
 CONTAINERS: tuple[Container, ...] = (
     container("slots", "the living", _living, "Population._free_count Population._freed_count"),
-    container("replay", "decisions that the living remember", _replays),
-    container("rollouts", "decisions collected for the next update of PPO", _rollouts),
+    container("replay", "decisions that the living remember", replays),
+    container("rollouts", "decisions collected for the next update of PPO", rollouts),
     container(
         "legacies",
         "the famous dead whose weights are kept",
@@ -252,7 +266,7 @@ CONTAINERS: tuple[Container, ...] = (
         "spans",
         "names of spans",
         lambda run: (len(run.spans.names), run.spans.most),
-        "Spans.names Spans._now Spans._totals",
+        "Spans.names Spans._blocks Spans._ring",
     ),
 )
 

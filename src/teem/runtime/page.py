@@ -14,11 +14,13 @@ from teem.measure.metrics import CONTAINERS as OF_CONTAINERS
 from teem.measure.metrics import Metric, Registry
 from teem.measure.process import PROCESS
 from teem.measure.sinks import expect_sinks
+from teem.runtime.beside import FILE, LEARNERS
 from teem.runtime.islands.archipelago import ISLANDS
 from teem.runtime.loop import Run
 from teem.runtime.measured import APART, HOUSEHOLD, HOUSEHOLD_CONTAINERS, METRICS
+from teem.runtime.processes.measured import LEARNING
 from teem.runtime.processes.supervise import OTHERS
-from teem.runtime.watch import FILE, OWN
+from teem.runtime.watch import OWN
 
 if TYPE_CHECKING:
     from teem.config.settings import Config
@@ -60,7 +62,7 @@ def page_of(run: Any) -> Families:
             return []
         told = latest.as_dict()
         return families(run.watch.described, [Told(told["values"], told["spans"], _alarms(told), "")])
-    described = (*METRICS, *APART, *PROCESS, *OWN, *OF_CONTAINERS, *HOUSEHOLD)
+    described = (*METRICS, *APART, *LEARNING, *PROCESS, *OWN, *OF_CONTAINERS, *HOUSEHOLD)
     return families(_once(described), [*_parts(run.folder.path), Told(household(run).read(), {}, [], "main")])
 
 
@@ -78,11 +80,12 @@ def keep(run: Any) -> None:
 
 def _parts(folder: Path) -> Iterator[Told]:
     """What each of those who play a run has measured last; part 0 writes into the run's own folder."""
-    for place in (f"{ISLANDS}/*/",) if (folder / ISLANDS).exists() else ("", f"{OTHERS}/*/"):
+    for place in (f"{ISLANDS}/*/",) if (folder / ISLANDS).exists() else ("", f"{OTHERS}/*/", f"{LEARNERS}/*/"):
         for file in sorted(folder.glob(place + FILE)):
             with suppress(OSError, ValueError, KeyError):  # it may be gone, or not be there yet
                 told = json.loads(file.read_text("utf-8"))
                 part = "0" if file.parent == folder else file.parent.name
+                part = f"learner {part}" if file.parent.parent.name == LEARNERS else part
                 yield Told(told["values"], told["spans"], _alarms(told), part)
 
 

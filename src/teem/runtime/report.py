@@ -56,7 +56,7 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
             "rss_mb_peak": rss_mb_peak(),
             "memory": None if run.memory.plan is None else run.memory.plan.as_dict() | {"end_mb": run.memory.lent()},
             "collector": run.garbage.as_dict(),
-            "alarms": [one.as_dict() for one in run.watch.alarms],
+            "alarms": run.watch.all_alarms(),
             "machine": machine(),
         }
     )

@@ -1,7 +1,7 @@
-"""The watch over a run: a sample now and then, and what a pool makes of it, so that no step waits.
+"""The watch over a run, or over what a process does for one: a sample now and then, which no step waits for.
 
-Between two steps the run's own counts are read, some microseconds every few seconds. The pool's thread adds what the
-process takes, keeps the history, looks ahead, writes metrics.json and sends samples on.
+Between two steps its own counts are read, some microseconds every few seconds. A pool, or a thread, adds
+what the process takes, keeps the history, looks ahead, writes metrics.json and sends samples on.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -22,18 +22,21 @@ from teem.measure.forecast import Forecast, Forecaster, Target, in_words
 from teem.measure.heap import Heap
 from teem.measure.history import History
 from teem.measure.metrics import CONTAINERS as OF_CONTAINERS
-from teem.measure.metrics import Metric, Registry, Value, Values, container, counter, gauge, rates
+from teem.measure.metrics import Container, Metric, Registry, Value, Values, container, counter, gauge, rates
 from teem.measure.process import PROCESS, files_most, memory_most_mb
 from teem.measure.sinks import Outlet, numbers_of
 from teem.measure.trends import LEAST
 from teem.runtime import words
-from teem.runtime.asked import Asked
-from teem.runtime.measured import APART, CONTAINERS, METRICS
+from teem.runtime.beside import FILE, alarms_beside
+from teem.runtime.measured import CORE_WAIT
 
 if TYPE_CHECKING:
-    from teem.runtime.loop import Run
+    from teem.config.settings import Config
+    from teem.measure.spans import Spans
+    from teem.pool import Pool
+    from teem.record.folder import RunFolder
 
-FILE = "metrics.json"
+WAIT = "wait"  # the span in which a process waits for others: no part of what it takes itself
 FILLED = "filled_megabytes"
 CLOSE_S = 5.0  # how long the last samples may take to be dealt with
 THREADS_MOST = 1024  # that anybody should need
@@ -71,23 +74,65 @@ class Snapshot:
         }
 
 
+class Lent(Protocol):
+    """What knows how much of arrays the system has lent."""
+
+    @property
+    def megabytes(self) -> float:
+        """As much as now."""
+        ...
+
+
+class Watched(Protocol):
+    """What is watched: it makes steps, times them, and has a folder."""
+
+    config: Config
+    folder: RunFolder
+    spans: Spans
+
+    @property
+    def step(self) -> int:
+        """Steps so far."""
+        ...
+
+    @property
+    def memory(self) -> Lent:
+        """Its arrays."""
+        ...
+
+
 class Watch:
-    """Samples a run and keeps what came of it in `latest`; `on_step` after every step, `close` at the end."""
+    """Samples a run and keeps what came of it in `latest`; `on_step` after every step, `close` at the end.
+
+    Learners' processes that leave what they measured beside it are heard for what will be too much of theirs.
+    """
 
     latest: Snapshot | None  # None before the first sample
 
-    def __init__(self, run: Run) -> None:
+    def __init__(
+        self,
+        run: Watched,
+        metrics: Sequence[Metric],
+        containers: Sequence[Container] = (),
+        process: str = "",
+        pool: Pool | None = None,
+        asked: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`process` is what it is called in the log, where several write there; `asked` looks for what is asked of it.
+
+        Samples are dealt with by the pool, or by a thread of its own.
+        """
         settings = run.config.metrics
         self.latest = None
         self.history = History()
         self._run, self._every = run, settings.every
-        apart = APART if hasattr(run.policies, "lag") else ()
-        self.metrics: tuple[Metric, ...] = (*METRICS, *apart)
-        self.registry = Registry(run, self.metrics, CONTAINERS)
-        self._channel: Channel[Sample] = Channel("watch", self._take, pool=run.pools["statistics"])
+        self.metrics, self._process = metrics, {"process": process} if process else {}
+        self.registry = Registry(run, metrics, containers)
+        self._beside: list[dict[str, Any]] = []  # alarms of learners' processes, as they told them last
+        self._channel: Channel[Sample] = Channel("watch", self._take, pool=pool)
         self._own = Registry(self, (*PROCESS, *OWN), (*HELD,))
         self._outlets = [Outlet(name, run.folder.path) for name in settings.sinks]
-        self._asked = Asked(run)
+        self._asked = asked
         self._before: Sample | None = None
         self._rates: dict[str, float] = {}
         self._next = time.perf_counter() + settings.every if settings.enabled else float("inf")
@@ -110,9 +155,13 @@ class Watch:
         """What will run out before long."""
         return self._forecaster.alarms
 
+    def all_alarms(self) -> list[dict[str, Any]]:
+        """The alarms, and those of learners' processes, which say so under `process`."""
+        return [*(one.as_dict() for one in self.alarms), *self._beside]
+
     def warnings(self) -> list[str]:
-        """The alarms, a line each."""
-        return [in_words(one, words.number, words.duration) for one in self.alarms]
+        """All alarms, a line each."""
+        return [in_words(one, words.number, words.duration) for one in self.all_alarms()]
 
     def on_step(self) -> None:
         """Take a sample if it is time; almost always it isn't."""
@@ -126,6 +175,7 @@ class Watch:
         if self._next == float("inf"):
             return
         self._channel.close(CLOSE_S)
+        self._look_at = float("inf")  # there is nothing more to look ahead to
         try:
             self._take([self._sample(time.perf_counter())])
         except Exception as error:  # such as a full disk: the run is over, and its report is to be written
@@ -136,9 +186,11 @@ class Watch:
         channels: list[Channel[Any]] = [self._channel, *(outlet.channel for outlet in self._outlets)]
         for channel in channels:
             if channel.fault is not None:
-                self._run.folder.log("measuring failed", what=channel.name, fault=channel.fault, times=channel.failed)
+                self._run.folder.log(
+                    "measuring failed", what=channel.name, fault=channel.fault, times=channel.failed, **self._process
+                )
         for name, fault in self.registry.failed.items():
-            self._run.folder.log("measuring failed", what=name, fault=fault)
+            self._run.folder.log("measuring failed", what=name, fault=fault, **self._process)
 
     def _sample(self, now: float) -> Sample:
         run = self._run
@@ -151,13 +203,15 @@ class Watch:
         for sample in samples:
             own = self._own.read()
             self._remember(sample, own)
-        self._asked.look()
+        self._asked()
         now = time.perf_counter()
         if now >= self._look_at:
             self._look_at = now + self._look_every
             self._look()
         values, forecasts = _joined(sample.values, own), self._forecaster.found
-        self.latest = Snapshot(sample.step, values, self._rates, self._spans(), forecasts)
+        if self._run.config.runtime.mode != "lockstep":
+            self._beside = alarms_beside(self._run.folder.path)
+        self.latest = Snapshot(sample.step, values, self._rates, self._run.spans.summary(), forecasts)
         self._write(self.latest)
         for outlet in self._outlets:
             outlet.channel.put((sample.step, numbers_of(self.latest.as_dict())))
@@ -168,24 +222,24 @@ class Watch:
         if before is None or sample.step <= before.step:
             return
         seconds, steps = sample.time - before.time, sample.step - before.step
-        frame = 1000 * seconds / steps
         spans = {name: (total - before.spans_ns.get(name, 0)) / 1e6 / steps for name, total in sample.spans_ns.items()}
+        frame = max(0.0, 1000 * seconds / steps - spans.pop(WAIT, 0.0))
         curves = {SPAN + name: each for name, each in spans.items() if name != "step"}
         curves |= {"frame": frame, OUTSIDE: max(0.0, frame - spans.get("step", 0.0))}
+        held_up = _number(sample.values[CORE_WAIT.name]) - _number(before.values[CORE_WAIT.name])
+        curves["core_wait"] = 1000 * max(0.0, held_up) / steps if held_up == held_up else held_up
         curves |= {name: _number(own.get(name)) for name in ("threads", "open_files", "python_blocks")}
         curves["memory"] = _number(own.get("memory_megabytes")) - _number(own.get(FILLED))
+        curves["allocated"] = _number(own.get("allocated_megabytes"))
         curves["disk"] = self._disk_mb()
-        curves["alive"] = float(len(self._run.world.population.living))
+        if isinstance(alive := sample.values["alive"], Mapping):
+            curves["alive"] = sum((_number(count) for count in alive.values()), 0.0)
         self.history.add(float(sample.step), curves)
         self._rates = rates(before.values, sample.values, seconds, self.metrics)
 
     def _look(self) -> None:
         for alarm in self._forecaster.look(self.history):
-            self._run.folder.log("alarm", **alarm.as_dict())
-
-    def _spans(self) -> dict[str, dict[str, float]]:
-        spans = self._run.spans
-        return {name: {**spans.percentiles(name), "total_s": spans.total_s(name)} for name in tuple(spans.names)}
+            self._run.folder.log("alarm", **alarm.as_dict(), **self._process)
 
     def _write(self, snapshot: Snapshot) -> None:
         """Replace metrics.json at once, without waiting for the disk."""
@@ -236,10 +290,13 @@ OWN: tuple[Metric, ...] = (
         "samples_dropped",
         "samples for which there was no room",
         lambda watch: watch._channel.dropped,
-        "Channel.dropped",
+        "measure.channel:Channel.dropped",
     ),
     counter(
-        "samples_failed", "samples that could not be dealt with", lambda watch: watch._channel.failed, "Channel.failed"
+        "samples_failed",
+        "samples that could not be dealt with",
+        lambda watch: watch._channel.failed,
+        "measure.channel:Channel.failed",
     ),
     counter(
         "metrics_failed", "metrics that could not be read", lambda watch: len(watch.registry.failed), "Registry.failed"
@@ -253,7 +310,7 @@ HELD = (
         "samples",
         "samples under way to the thread that watches",
         lambda watch: (len(watch._channel), watch._channel.most),
-        "Channel._items",
+        "measure.channel:Channel._items",
     ),
     container(
         "history", "points of the history", lambda watch: (len(watch.history), watch.history.most), "History._row"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.space.cells import around, cell_of, columns_for, parts, span, stretch
 from teem.space.distance import distance2
 from teem.space.points import Floats, Ints, Points
@@ -73,7 +74,7 @@ def _carry(moved, place, px, py, plane, home, cells):  # type: ignore[no-untyped
     return True
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _shift(e, i, old, new, cells):  # type: ignore[no-untyped-def]
     """Open a gap for place i in cell `new` by moving the entries between by one; return where it is."""
     start, ex, ey, eplace, eslot = cells
@@ -131,7 +132,7 @@ def _write(begin, end, qx, qy, radius, plane, cells, living, lists, out):  # typ
         write_in_order(found, count, living, out[lists[i] : lists[i + 1]])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _best(x, y, within, leave, plane, cells, best, squares):  # type: ignore[no-untyped-def]
     """Keep the best points within a radius of (x, y), slot `leave` aside; return how many, of how many."""
     _, period, columns, _ = plane

@@ -8,7 +8,6 @@ import numpy as np
 
 from teem.space.grid import Grid
 from teem.space.hash import Hash
-from teem.space.kdtree import KDTree
 from teem.space.points import Floats, Ints, Neighbours
 from teem.space.quadtree import Quadtree
 from teem.threads import Threads
@@ -71,5 +70,7 @@ def build_index(
     if name == "quadtree":
         return Quadtree(size, torus, capacity, threads)
     if name == "kdtree":
+        from teem.space.kdtree import KDTree  # SciPy's: a quarter of a second that nobody else need wait for
+
         return KDTree(size, torus, capacity)
     raise ValueError(f"index is {name!r}: choose grid, kdtree, quadtree or hash")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.space.distance import distance2
 
 LANES = 16
@@ -46,7 +47,7 @@ def collect_range(begin, end, qx, qy, ex, ey, eplace, period, radius2, near, fou
     return count
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def write_in_order(found, count, living, out):  # type: ignore[no-untyped-def]
     """Write the slots of `found[:count]`, distinct places, into `out` by rising place."""
     if count > RANKED:
@@ -62,7 +63,7 @@ def write_in_order(found, count, living, out):  # type: ignore[no-untyped-def]
         out[np.uint64(rank)] = living[np.uint64(place)]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def keep_best(place, square, best, squares, count):  # type: ignore[no-untyped-def]
     """Insert a candidate into the best so far, by (distance, place); return how many there are."""
     last = count
@@ -79,7 +80,7 @@ def keep_best(place, square, best, squares, count):  # type: ignore[no-untyped-d
     return min(count + 1, best.shape[0])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def keep_all(found, seen, x, y, px, py, period, living, leave, best, squares):  # type: ignore[no-untyped-def]
     """Keep the best of the places `found[:seen]`, slot `leave` aside; return how many."""
     count = 0
@@ -90,7 +91,7 @@ def keep_all(found, seen, x, y, px, py, period, living, leave, best, squares):  
     return count
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def write_nearest(best, squares, count, living, slot, distance):  # type: ignore[no-untyped-def]
     """Turn places into slots and squares into distances; what was not found is -1 and infinite."""
     for j in range(slot.shape[0]):

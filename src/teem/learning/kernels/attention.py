@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.learning.kernels.attention_backward import backward
 from teem.learning.kernels.attention_forward import forward, value_of
 from teem.learning.kernels.attention_places import fill, lay_out, stride, tokens_of
@@ -62,7 +63,7 @@ def update_agents(  # type: ignore[no-untyped-def]
             write_priority(row, drawn.before, error, np.float32(rule.alpha), ring)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _load(observation, places, shape, at, h, used, token):  # type: ignore[no-untyped-def]
     """Widen the states at these places of a row's ring, and lay out their tokens."""
     words = h.view(np.uint32)
@@ -72,7 +73,7 @@ def _load(observation, places, shape, at, h, used, token):  # type: ignore[no-un
     lay_out(shape, at, h, used, token, places.shape[0])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _find_best(bins, at, h, columns, best):  # type: ignore[no-untyped-def]
     """The bin of the largest advantage for each branch of each next state."""
     across = stride(columns)
@@ -83,7 +84,7 @@ def _find_best(bins, at, h, columns, best):  # type: ignore[no-untyped-def]
                 best[j] = b
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _set_goals(bins, at, h, branches, best, drawn, goal):  # type: ignore[no-untyped-def]
     """The reward, and the mean of what the target expects of the branches that are there."""
     batch = goal.shape[0]
@@ -153,7 +154,7 @@ def act_agents(begin, stop, rows, shape, at, block, weights, observation, out, s
                 _write_shares(shares[first + s], s, samples, at, h, 1 + used[1], tokens_of(used), token)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _write_values(out, s, samples, bins, at, h, branches, token):  # type: ignore[no-untyped-def]
     """out[branch, bin] = the values of the sample's branches, 0 for those it hasn't got."""
     across = stride(branches * samples)
@@ -166,7 +167,7 @@ def _write_values(out, s, samples, bins, at, h, branches, token):  # type: ignor
                 out[token[1 + j] - 1, b] = value_of(at, h, across, bins, j * samples + s, s, b)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _write_shares(out, s, samples, at, h, queries, tokens, token):  # type: ignore[no-untyped-def]
     """out[head, query, token] = the sample's shares; an absent asking token's stay as they are."""
     heads = out.shape[0]

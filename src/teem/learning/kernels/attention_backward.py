@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.learning.kernels.attention_lanes import multiply_lanes, turn
 from teem.learning.kernels.attention_places import Places, fill, stride, tokens_of
 from teem.learning.kernels.dense import multiply, stop_where_flat
@@ -54,7 +55,7 @@ def _back(start, weights, place, slope, below, inputs, outputs, columns):  # typ
     multiply(start, Matrix(address(weights, place), outputs, 1), slope, below, inputs, columns, outputs)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _back_from_branches(weights, shape, at, h, d, used, turned, gradient, samples):  # type: ignore[no-untyped-def]
     """From the advantages through the trunk: the slopes at the branches' tokens and, summed, at the context's."""
     acting, zeros = used[1] * samples, address(h, at.zeros)
@@ -88,7 +89,7 @@ def _back_from_branches(weights, shape, at, h, d, used, turned, gradient, sample
     multiply_lanes(nothing, ones, branches, above, outputs, used[1], samples)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _back_from_context(weights, shape, at, h, d, used, turned, gradient, samples):  # type: ignore[no-untyped-def]
     """From the value and from what the context added to the branches, back to the agent's own token."""
     narrow, apart, zeros = stride(samples), stride((1 + used[1]) * samples), address(h, at.zeros)
@@ -117,7 +118,7 @@ def _back_from_context(weights, shape, at, h, d, used, turned, gradient, samples
         slope = below
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _back_from_attention(weights, shape, at, h, d, used, turned, gradient, samples):  # type: ignore[no-untyped-def]
     """From what the asking tokens have become, back to what every token was embedded as."""
     asked, tokens, queries = shape.heads * shape.head, tokens_of(used), 1 + used[1]
@@ -140,7 +141,7 @@ def _back_from_attention(weights, shape, at, h, d, used, turned, gradient, sampl
     _back(nothing, weights, shape.key_value, others, rest, width, 2 * asked, columns - asking)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _back_from_shares(shape, at, h, d, tokens, queries, samples):  # type: ignore[no-untyped-def]
     """The slopes at the shares and at the values, from those at what was gathered."""
     across, apart, heads_apart = stride(tokens * samples), stride(queries * samples), queries * samples
@@ -160,7 +161,7 @@ def _back_from_shares(shape, at, h, d, tokens, queries, samples):  # type: ignor
             multiply_lanes(nothing, share, gathered, value, shape.head, queries, samples)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _unshare(head, at, h, d, tokens, across):  # type: ignore[no-untyped-def]
     """Softmax backwards: from the shares' slopes to the scores'."""
     scale = np.float32(1.0 / np.sqrt(head))
@@ -174,19 +175,19 @@ def _unshare(head, at, h, d, tokens, across):  # type: ignore[no-untyped-def]
         _lower(h[begin:end], d[begin:end], mean, scale)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _add_product(share, slope, mean):  # type: ignore[no-untyped-def]
     for j in range(mean.shape[0]):
         mean[j] += share[j] * slope[j]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _lower(share, slope, mean, scale):  # type: ignore[no-untyped-def]
     for j in range(mean.shape[0]):
         slope[j] = share[j] * (slope[j] - mean[j]) * scale
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _back_from_scores(shape, at, h, d, tokens, queries, samples):  # type: ignore[no-untyped-def]
     """The slopes at the queries and at the keys, from those at the scores."""
     across, apart, heads_apart = stride(tokens * samples), stride(queries * samples), queries * samples
@@ -205,7 +206,7 @@ def _back_from_scores(shape, at, h, d, tokens, queries, samples):  # type: ignor
             multiply_lanes(nothing, score, asking, key, shape.head, queries, samples)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _back_to_features(shape, at, h, d, used, turned, gradient, samples):  # type: ignore[no-untyped-def]
     """The gradient of the embeddings."""
     across, zeros = stride(tokens_of(used) * samples), address(h, at.zeros)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.learning.kernels.attention_lanes import exp, multiply_lanes
 from teem.learning.kernels.attention_places import fill, stride, tokens_of
 from teem.learning.kernels.dense import multiply, rectify
@@ -52,7 +53,7 @@ def weigh(weights, place, inputs, outputs, given, out, columns, at, h):  # type:
         multiply(nothing, Matrix(address(weights, place), 1, outputs), given, out, outputs, columns, inputs)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def attend(weights, shape, at, h, used, samples):  # type: ignore[no-untyped-def]
     """y = x + what each asking token gathers from all tokens that are present."""
     asked, tokens, queries = shape.heads * shape.head, tokens_of(used), 1 + used[1]
@@ -71,7 +72,7 @@ def attend(weights, shape, at, h, used, samples):  # type: ignore[no-untyped-def
     fill(h[ones : ones + asking], _ONE)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _score(shape, at, h, tokens, queries, samples):  # type: ignore[no-untyped-def]
     """How well each query matches each key."""
     across, apart, heads_apart = stride(tokens * samples), stride(queries * samples), queries * samples
@@ -108,14 +109,14 @@ def _take(score, largest):  # type: ignore[no-untyped-def]
         largest[j] = score[j]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _take_larger(score, largest):  # type: ignore[no-untyped-def]
     for j in range(largest.shape[0]):
         so_far = largest[j] + _ZERO  # see rectify
         largest[j] = so_far if so_far > score[j] else score[j]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _raise(score, largest, scale, total):  # type: ignore[no-untyped-def]
     """score = e^((score - largest) * scale), and total grows by it."""
     for j in range(largest.shape[0]):
@@ -180,7 +181,7 @@ def answer(weights, shape, at, h, used, samples):  # type: ignore[no-untyped-def
     weigh(weights, shape.advantage, outputs + 1, shape.bins, given, advantage, acting, at, h)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _close(h, place, rows, across, columns):  # type: ignore[no-untyped-def]
     """ReLU on a layer's output, and the row of ones under it."""
     end = place + rows * across
@@ -188,7 +189,7 @@ def _close(h, place, rows, across, columns):  # type: ignore[no-untyped-def]
     fill(h[end : end + columns], _ONE)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def value_of(at, h, across, bins, column, sample, chosen):  # type: ignore[no-untyped-def]
     """q of one bin of the branch and sample in a column: the value, and its advantage over the mean."""
     mean = _ZERO

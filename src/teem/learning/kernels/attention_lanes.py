@@ -17,6 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from teem.float_bits import bits_of, float_of
+from teem.inner import INNER
 from teem.learning.kernels.tile import FLOAT, INDEX, INT32, LANES, VECTOR, Operand, first_lanes, fma, put_all
 
 _ROWS = 8  # sums kept in registers at once
@@ -65,7 +66,7 @@ _one = _lane_products(1, masked=False)
 _one_rest = _lane_products(1, masked=True)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def multiply_lanes(start, a, b, out, rows, depth, lanes):  # type: ignore[no-untyped-def]
     """out[r, s] = start[r, s] + sum over k of a[k, s] * b[r, k, s] for each of `lanes` samples s.
 

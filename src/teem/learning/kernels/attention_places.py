@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.learning.kernels.attention_lanes import multiply_lanes, turn
 from teem.learning.kernels.tile import LANES, Matrix, address
 
@@ -174,7 +175,7 @@ def fill(h, value):  # type: ignore[no-untyped-def]
         h[j] = value
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def tokens_of(used):  # type: ignore[no-untyped-def]
     """How many tokens the batch has."""
     tokens = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.learning.kernels.tile import (
     GROUP,
     LANES,
@@ -29,7 +30,7 @@ _ZERO = np.float32(0)
 _DEEP = 256  # of the depth walked at once: a panel of b is 16 columns, and stays in the first cache
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def multiply(start, a, b, out, rows, columns, depth):  # type: ignore[no-untyped-def]
     """out[rows, columns] = start[rows, columns] + a[rows, depth] @ b[depth, columns], each a Matrix.
 
@@ -63,7 +64,7 @@ def low_rows(rows):  # type: ignore[no-untyped-def]
     return 0
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _multiply_tall(start, a, b, out, rows, columns, depth):  # type: ignore[no-untyped-def]
     """TALL rows at a time, then LOW; the last tall tile may overlap the one before, and writes the same numbers."""
     tall = rows - low_rows(rows)
@@ -89,7 +90,7 @@ def _multiply_tall(start, a, b, out, rows, columns, depth):  # type: ignore[no-u
         column += width
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _multiply_flat(start, a, b, out, rows, columns, depth):  # type: ignore[no-untyped-def]
     """A row at a time, as many columns at once as there are."""
     for row in range(rows):
@@ -144,7 +145,7 @@ def backward(weights, layers, places, h, height, d, rows, zeros, turned, gradien
             stop_where_flat(d[below : below + size], h[x0 : x0 + size])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def weigh(layers, places, layer, h, height, d, rows, zeros, gradient):  # type: ignore[no-untyped-def]
     """Write the gradient of one layer's weight and bias, see backward."""
     inputs, outputs, w0, b0 = layers[layer]
@@ -165,7 +166,7 @@ def lower(weights, layers, places, layer, d, rows, zeros, turned):  # type: igno
     multiply(Matrix(address(zeros, 0), 0, 1), slope, weight_turned, below, rows, inputs, outputs)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def rectify(h):  # type: ignore[no-untyped-def]
     """ReLU; NaN stays NaN, for the gate to see.
 
@@ -176,14 +177,14 @@ def rectify(h):  # type: ignore[no-untyped-def]
         h[j] = _ZERO if h[j] < _ZERO else h[j] + _ZERO
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def stop_where_flat(d, h):  # type: ignore[no-untyped-def]
     """No slope passes where ReLU gave 0."""
     for j in range(h.shape[0]):
         d[j] = d[j] if h[j] > 0 else np.float32(0)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def sum_rows(d, out):  # type: ignore[no-untyped-def]
     """out[columns] = the sum over the rows of d, flat."""
     columns = out.shape[0]
@@ -203,7 +204,7 @@ def turn(weight, inputs, outputs, out):  # type: ignore[no-untyped-def]
             out[j * inputs + i] = weight[i * outputs + j]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def aligned(count):  # type: ignore[no-untyped-def]
     """Zeros [count or a little more], whole groups that begin at a cache line."""
     whole = (count + GROUP - 1) // GROUP * GROUP

@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.learning.kernels.dense import aligned, forward
 from teem.learning.kernels.passing import backward_some, find_inputs, forward_some, widen_some
 from teem.learning.kernels.update import draw, finite, step_by
@@ -92,7 +93,7 @@ def update_agents(begin, stop, rows, ids, shape, networks, ring, rule, seed, ste
             write_priority(row, drawn.before, scratch.error, np.float32(rule.alpha), ring)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _load_states(row, ring, scratch, drawn):  # type: ignore[no-untyped-def]
     """Widen the states into the upper rows of the first layer's input, the next states into the lower.
 
@@ -125,7 +126,7 @@ def _value(network, networks, row, shape, ring, scratch, drawn, rule, kept):  # 
         _find_best(row, shape, ring, scratch, drawn)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _find_best(row, shape, ring, scratch, drawn):  # type: ignore[no-untyped-def]
     """The legal action of the largest advantage in each next state, for each branch that is there."""
     width, branches = shape.layers[-1, 1], shape.branches
@@ -212,7 +213,7 @@ def _count(mask, branches):  # type: ignore[no-untyped-def]
     return there
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _differentiate(weights, shape, scratch, batch, kept):  # type: ignore[no-untyped-def]
     """The gradient of the loss in every weight."""
     layers, places = shape.layers, shape.places

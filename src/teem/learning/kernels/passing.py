@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.learning.kernels.dense import backward, forward, lower, multiply, rectify, stop_where_flat, sum_rows
 from teem.learning.kernels.sparse import multiply_alike
 from teem.learning.kernels.tile import Matrix, address
@@ -16,7 +17,7 @@ from teem.learning.kernels.tile import Matrix, address
 _MOST = 0.85  # of the inputs that may be left for passing over the others to pay
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def find_inputs(seen, drawn, union, names):  # type: ignore[no-untyped-def]
     """Which inputs aren't 0 in all of the drawn states: their names, or all where too few are 0 for it to pay.
 
@@ -38,7 +39,7 @@ def find_inputs(seen, drawn, union, names):  # type: ignore[no-untyped-def]
     return names
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def widen_some(seen, place, kept, out, begin):  # type: ignore[no-untyped-def]
     """Widen the inputs of seen[place] that are kept into the bits of float32, uint32, from out[begin] on."""
     row, to = np.uint64(place), np.uint64(begin)
@@ -50,7 +51,7 @@ def widen_some(seen, place, kept, out, begin):  # type: ignore[no-untyped-def]
         out[to + np.uint64(k)] = np.uint32(seen[row, np.uint64(kept[k])]) << np.uint32(16)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def forward_some(weights, layers, places, h, height, first, rows, kept):  # type: ignore[no-untyped-def]
     """As dense.forward, from inputs of which `h` holds those that are kept, one row after the other."""
     inputs, outputs, w0, b0 = layers[0]
@@ -66,7 +67,7 @@ def forward_some(weights, layers, places, h, height, first, rows, kept):  # type
         forward(weights, layers[1:], places[1:], h, height, first, rows)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def backward_some(weights, layers, places, h, height, d, rows, zeros, turned, gradient, kept):  # type: ignore[no-untyped-def]
     """As dense.backward, after forward_some; the weights of inputs that are passed over have the gradient 0."""
     inputs, outputs, _, b0 = layers[0]

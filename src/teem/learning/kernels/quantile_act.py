@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from teem.fetch import fetch
+from teem.inner import INNER
 from teem.learning.kernels.dense import aligned, forward, multiply, rectify
 from teem.learning.kernels.quantiles import (
     Room,
@@ -96,7 +97,7 @@ def act_agents(begin, stop, scratch, rows, ids, shape, fractions, weights, noisy
         _duel(scratch.worth, shape, out[row])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _enter_noisy(weights, shape, noise, features, embedded, fractions, mixed, h, room):  # type: ignore[no-untyped-def]
     """f's hidden layer with noise on one agent's products: only weights of features that aren't 0 are read and mixed.
 
@@ -136,7 +137,7 @@ def _look(weights, shape, observation, seen, names):  # type: ignore[no-untyped-
     return features
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _add_times(weights, factor, out):  # type: ignore[no-untyped-def]
     for j in range(out.shape[0]):
         out[j] += weights[j] * factor

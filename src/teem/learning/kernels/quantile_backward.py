@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.learning.kernels.dense import aligned, backward, lower, multiply, stop_where_flat, sum_rows, turn, weigh
 from teem.learning.kernels.quantiles import features_at, name_live
 from teem.learning.kernels.sparse import add_into, multiply_listed, multiply_named, turn_list
@@ -38,7 +39,7 @@ def side_of(shape, count):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def features_of(shape, scratch, batch, first):  # type: ignore[no-untyped-def]
     """psi's features of the states from row `first` on, [batch x width]."""
     at = features_at(shape, 2 * batch, first)
@@ -52,7 +53,7 @@ def noise_of(scratch, which):  # type: ignore[no-untyped-def]
     return scratch.noise[which * size : (which + 1) * size]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def differentiate(weights, shape, asked, scratch, batch, sparse):  # type: ignore[no-untyped-def]
     """The gradient of the loss in every weight."""
     noisy = shape.sigma.shape[0] > 0
@@ -66,7 +67,7 @@ def differentiate(weights, shape, asked, scratch, batch, sparse):  # type: ignor
     _through_psi(weights, shape, scratch, batch, sparse)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _through_f(f_weights, layers, shape, scratch, batch, count, gradient):  # type: ignore[no-untyped-def]
     """f's gradient and the embedding's, and the slope at psi's features."""
     features, width, many = features_of(shape, scratch, batch, 0), shape.psi[-1, 1], batch * count
@@ -87,7 +88,7 @@ def _through_f(f_weights, layers, shape, scratch, batch, count, gradient):  # ty
         _through_embedding(shape, scratch, many)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _through_head(f_weights, layers, places, h, height, d, rows, zeros, turned, last, gradient):  # type: ignore[no-untyped-def]
     """The head's gradient, and the slope at the hidden layer's sums."""
     weigh(layers, places, last, h, height, d, rows, zeros, gradient)
@@ -96,7 +97,7 @@ def _through_head(f_weights, layers, places, h, height, d, rows, zeros, turned, 
     stop_where_flat(d[below : below + size], h[below : below + size])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _through_products(f_weights, layer, shape, scratch, batch, count, d_features, gradient):  # type: ignore[no-untyped-def]
     """The hidden layer's gradient, and from its slope the embedding's and the slope at the features.
 
@@ -136,7 +137,7 @@ def whole_lanes(count):  # type: ignore[no-untyped-def]
     return (count + LANES - 1) // LANES * LANES
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _stand(own, embedded, names, count, lanes, side):  # type: ignore[no-untyped-def]
     """Write one state's embedded fractions [count, width] and its products with them, feature by feature."""
     width = own.shape[0]
@@ -149,7 +150,7 @@ def _stand(own, embedded, names, count, lanes, side):  # type: ignore[no-untyped
             products[k] = here[k] * own[j]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _turn(d, count, outputs, lanes, out):  # type: ignore[no-untyped-def]
     """out[outputs, lanes] = d [count, outputs], turned; what stands beside it stays 0."""
     for j in range(outputs):
@@ -157,7 +158,7 @@ def _turn(d, count, outputs, lanes, out):  # type: ignore[no-untyped-def]
             out[j * lanes + k] = d[k * outputs + j]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _part_live(own, names, lanes, side, d_own):  # type: ignore[no-untyped-def]
     """Of the slope at one state's products make that at its features and, in place, that at the embedding's sums."""
     sums = np.empty(lanes, np.float32)
@@ -185,7 +186,7 @@ def _sum(lanes):  # type: ignore[no-untyped-def]
     return lanes[0]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _through_psi(weights, shape, scratch, batch, sparse):  # type: ignore[no-untyped-def]
     """psi's gradient from the slope at its features; of sparse inputs only the lists are read."""
     inputs, outputs, w0, b0 = shape.psi[0]
@@ -210,7 +211,7 @@ def _through_psi(weights, shape, scratch, batch, sparse):  # type: ignore[no-unt
     multiply_listed(nothing, scratch.turned_list, 1, inputs, 0, slope, weight_slope, inputs, outputs)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _unmix(shape, noise, d_mixed, gradient):  # type: ignore[no-untyped-def]
     """Of the gradient in f's weights with noise make that in their means and deviations."""
     at = 0
@@ -246,7 +247,7 @@ def _part(features, embedded, d, rows, count, width, d_features):  # type: ignor
                 here[j] = here[j] * seen[j] if factor[j] > 0 else np.float32(0)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _through_embedding(shape, scratch, many):  # type: ignore[no-untyped-def]
     """The embedding's gradient."""
     count, width, w0, b0 = shape.embed

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.learning.kernels.dense import aligned, forward
 from teem.learning.kernels.quantile_backward import (
     NOISES,
@@ -146,7 +147,7 @@ def update_agents(begin, stop, scratch, rows, ids, shape, asked, networks, ring,
             write_priority(row, drawn.before, scratch.error, np.float32(rule.alpha), ring)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _load(row, agent, shape, ring, scratch, drawn, seed, step):  # type: ignore[no-untyped-def]
     """Draw tau and noise, and read the states and below them the next states: as psi's input, or as a list.
 
@@ -216,7 +217,7 @@ def _judge(weights, row, shape, asked, ring, scratch, drawn, double, sparse):  #
             scratch.best[i * shape.branches + branch] = best
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _aim(target, shape, asked, scratch, drawn, sparse):  # type: ignore[no-untyped-def]
     """Write what each next state's best action returns by the target network, and so the goals."""
     batch = drawn.after.shape[0]
@@ -290,7 +291,7 @@ def _compare(row, shape, asked, ring, scratch, drawn):  # type: ignore[no-untype
     return total / np.float32(batch)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(error_model="numpy", **INNER)
 def _regress(z, goal, tau, kappa):  # type: ignore[no-untyped-def]
     """One quantile's loss, the mean over the goals [n]; its slope in z; and the goals' mean distance from z."""
     losses, slopes, distances = np.float32(0), np.float32(0), np.float32(0)

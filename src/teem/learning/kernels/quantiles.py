@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.learning.kernels.dense import forward, multiply, rectify
 from teem.learning.kernels.sparse import blocks_of, multiply_alike, multiply_listed
 from teem.learning.kernels.tile import LANES, Matrix, address
@@ -39,7 +40,7 @@ class Shape(NamedTuple):
     actions: int
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def mix(weights, shape, noise, first, out):  # type: ignore[no-untyped-def]
     """Write f's weights from layer `first` on, with this noise, into `out`, laid out as `shape.mixed` says."""
     at = 0
@@ -64,7 +65,7 @@ def mix(weights, shape, noise, first, out):  # type: ignore[no-untyped-def]
         at += inputs + outputs
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def mix_live(weights, shape, noise, names, live, out):  # type: ignore[no-untyped-def]
     """Write the named rows of f's hidden layer with this noise into `out`, one after the other, then its bias."""
     inputs, outputs, w0, b0 = shape.f[0]
@@ -78,7 +79,7 @@ def mix_live(weights, shape, noise, names, live, out):  # type: ignore[no-untype
     _mix_row(bias, deviation, np.float32(1), across, out[live * outputs : (live + 1) * outputs])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _mix_row(mean, deviation, along, across, out):  # type: ignore[no-untyped-def]
     """out = mean + deviation x noise, where the noise is along x across."""
     for j in range(out.shape[0]):
@@ -119,7 +120,7 @@ def embed(weights, shape, tau, cosines, out):  # type: ignore[no-untyped-def]
     embed_cosines(weights, shape, tau.shape[0], cosines, out)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def embed_cosines(weights, shape, fractions, cosines, out):  # type: ignore[no-untyped-def]
     """Write phi of as many fractions, whose `cosines` [fractions, cosines] are known, into `out`."""
     count, width, w0, b0 = shape.embed
@@ -129,7 +130,7 @@ def embed_cosines(weights, shape, fractions, cosines, out):  # type: ignore[no-u
     rectify(out[: fractions * width])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def fill_cosines(tau, count, out):  # type: ignore[no-untyped-def]
     """out[k, i] = cos(i pi tau[k]), for `count` i, by cos((i + 1) x) = 2 cos x cos(i x) - cos((i - 1) x).
 
@@ -149,7 +150,7 @@ def fill_cosines(tau, count, out):  # type: ignore[no-untyped-def]
             before2, here2 = here2, double2 * here2 - before2
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def combine(features, embedded, rows, count, width, shared, out):  # type: ignore[no-untyped-def]
     """out[row, k] = features[row] x embedded[row, k], or x embedded[k] where all rows share their fractions."""
     for row in range(rows):
@@ -161,7 +162,7 @@ def combine(features, embedded, rows, count, width, shared, out):  # type: ignor
                 here[j] = seen[j] * there[j]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def go_in(f_weights, layers, shape, features, embedded, rows, count, shared, h, room):  # type: ignore[no-untyped-def]
     """Run f up to the head's inputs, on features x embedded as `combine` has it; `h` is f's, see dense.forward.
 
@@ -181,7 +182,7 @@ def go_in(f_weights, layers, shape, features, embedded, rows, count, shared, h, 
         rectify(h[shape.f_places[1] * many : shape.f_places[2] * many])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _enter(f_weights, layers, shape, features, embedded, rows, count, shared, h, room):  # type: ignore[no-untyped-def]
     """f's first layer on the products; where ReLU stopped a feature they are 0, and left out."""
     inputs, outputs, w0, b0 = layers[0]
@@ -204,7 +205,7 @@ def pack(features, embedded, names, out):  # type: ignore[no-untyped-def]
         out[j] = features[names[j]] * embedded[names[j]]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def name_live(features, names):  # type: ignore[no-untyped-def]
     """Write which features aren't 0; how many."""
     live = 0
@@ -231,7 +232,7 @@ def finish(f_weights, layers, shape, h, rows, count, out):  # type: ignore[no-un
     )
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _average(h, rows, count, width):  # type: ignore[no-untyped-def]
     """h[row] = the mean of h[row x count : (row + 1) x count], row after row, in place."""
     part = np.float32(1) / np.float32(count)

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.learning.kernels.dense import low_rows
 from teem.learning.kernels.tile import (
     LANES,
@@ -110,7 +111,7 @@ def turn_list(given, height, rows, columns, out):  # type: ignore[no-untyped-def
     out.begins[0] = 0
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def multiply_listed(start, a, blocks, height, first, b, out, rows, columns):  # type: ignore[no-untyped-def]
     """out[rows, columns] = start + a @ b, `a` the rows from `first` on of a list `height` rows high.
 
@@ -139,7 +140,7 @@ def multiply_listed(start, a, blocks, height, first, b, out, rows, columns):  # 
         column += width
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def multiply_alike(start, a, names, b, out, rows, columns, depth):  # type: ignore[no-untyped-def]
     """out[rows, columns] = start + a[rows, depth] @ b[names], where all rows have their zeros in the same columns.
 
@@ -168,7 +169,7 @@ def multiply_alike(start, a, names, b, out, rows, columns, depth):  # type: igno
                 flat_rest_listed(start, a, b, out, row, column, depth, left, listed)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def add_into(a, b, names, out, rows, columns, depth):  # type: ignore[no-untyped-def]
     """out[names] += a[rows, depth] @ b[depth, columns]; no name twice."""
     listed, whole = address_of_name(names, 0), rows // TALL * TALL
@@ -185,7 +186,7 @@ def add_into(a, b, names, out, rows, columns, depth):  # type: ignore[no-untyped
         _add_row(here, b, there, columns, depth)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _add_row(a, b, out, columns, depth):  # type: ignore[no-untyped-def]
     column = 0
     while column < columns:
@@ -199,7 +200,7 @@ def _add_row(a, b, out, columns, depth):  # type: ignore[no-untyped-def]
         column += 4 * LANES if left >= 4 * LANES else min(left, LANES)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def multiply_named(start, a, names, b, out, rows, columns, depth):  # type: ignore[no-untyped-def]
     """out[rows, columns] = start + a[names] @ b[depth, columns]; columns are whole vectors of 16."""
     listed = address_of_name(names, 0)

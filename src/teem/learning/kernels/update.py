@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from teem.fetch import fetch
+from teem.inner import INNER
 from teem.learning.kernels.adam import adam
 from teem.learning.kernels.tile import LANES, sum_of_squares
 from teem.learning.ring import draw_row
@@ -57,7 +58,7 @@ def draw(i, stop, rows, ids, ring, mass, drawn, rule, seed, step):  # type: igno
     return found
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _fetch_entries(row, ring, drawn):  # type: ignore[no-untyped-def]
     """Send for the drawn entries."""
     _, length, inputs = ring.observation.shape
@@ -71,7 +72,7 @@ def _fetch_entries(row, ring, drawn):  # type: ignore[no-untyped-def]
             fetch(ring.observation, after * inputs + j)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _fetch_row(column, row, line):  # type: ignore[no-untyped-def]
     """Send for a row of a ring's column, `line` numbers a cache line."""
     length = column.shape[1]
@@ -87,7 +88,7 @@ def finite(networks, network):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def step_by(gradient, network, networks, rule):  # type: ignore[no-untyped-def]
     """Step a network by its clipped gradient; touches nothing and returns False unless it is finite."""
     square = sum_of_squares(gradient)

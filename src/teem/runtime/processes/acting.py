@@ -65,4 +65,6 @@ def gathered(
     first, *rest = reports
     told = ("steps", "agent_steps", "agents", "learning", "cohorts", mode)
     others = [{name: other[name] for name in told} for other in rest]
-    return {**first, "wall_seconds": wall_seconds, mode: {**first[mode], **facts, "others": others}}
+    alarms = [{**one, "process": f"actor {actor}"} for actor, other in enumerate(rest, 1) for one in other["alarms"]]
+    told_of_all = {"wall_seconds": wall_seconds, "alarms": [*first["alarms"], *alarms]}
+    return {**first, **told_of_all, mode: {**first[mode], **facts, "others": others}}

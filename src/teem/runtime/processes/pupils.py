@@ -16,6 +16,8 @@ from teem.learning.group import Group
 from teem.learning.learner import Learner, decisions_of
 from teem.learning.policies import Policies
 from teem.learning.sharing import THE_ROW
+from teem.measure.arrays import Stretch, arrays_of, stretches
+from teem.measure.spans import Spans
 from teem.record import archive
 from teem.runtime.processes.facts import Facts, Mirror
 from teem.runtime.processes.links import Boxes
@@ -24,7 +26,7 @@ from teem.runtime.transport.mailbox import FAULTS, LOSS, NOTES, OWNER, UPDATES, 
 from teem.runtime.transport.ring import Frame
 from teem.state import State
 from teem.threads import Threads
-from teem.worlds.base import Births
+from teem.worlds.base import Births, World
 
 
 class Pupils:
@@ -41,18 +43,39 @@ class Pupils:
         share: int = 0,
         of: int = 1,
         group: Group | None = None,
+        spans: Spans | None = None,
     ) -> None:
         self.updates = 0  # made so far
-        self._config, self._threads = config, threads
+        self.published = 0  # networks so far
+        self.config, self._threads = config, threads
+        self._spans = spans or Spans()
         self._boxes = boxes  # of each cohort; None: it has no networks
         self._share, self._of = share, of
         self._group = group  # with whom networks that all share are learnt; None: alone
         self._mirror: Mirror | None = None
+        self._rows = 0  # beyond which nobody has lived so far
+        self._stretches: list[Stretch] = []  # of the arrays of its policies
 
     @property
     def known(self) -> bool:
         """Whether it has been told who lives."""
         return self._mirror is not None
+
+    @property
+    def world(self) -> World:
+        """The world of those who live, as far as it is known."""
+        return self._expect_mirror().as_world()
+
+    def mine(self, slots: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Those whom this learner learns for."""
+        return slots[self._reading.mine(slots)]
+
+    @property
+    def megabytes(self) -> float:
+        """What the system has lent of the arrays so far; it grows as they are filled, and is no leak."""
+        rows = int(self.world.population.living.max(initial=-1)) + 1
+        self._rows = max(self._rows, rows)
+        return sum(one.lent(self._rows) for one in self._stretches) / 1e6
 
     # ---- beginning
 
@@ -62,7 +85,7 @@ class Pupils:
         mirror = self._mirror = Mirror.of(msgspec.convert(constants["facts"], Facts))
         mirror.population.settle(columns["living"], columns["id"])
         mirror.step_count = constants["step"]
-        config, capacity = self._config, mirror.facts.capacity
+        config, capacity = self.config, mirror.facts.capacity
         cohorts = build_cohorts(config, mirror.as_world(), self._threads)
         for settings, cohort in zip(cohorts_of(config.learning), cohorts, strict=True):
             if self._group and settings.sharing == "shared" and learns(settings):
@@ -73,6 +96,8 @@ class Pupils:
         world, fame = mirror.as_world(), config.population.fame
         self.policies = Policies(world, cohorts, self._threads, fame, cohort_of, membership_of(config))
         self._reading = Reading(mirror, self._share, self._of)
+        self._rows = 0
+        self._stretches = stretches(arrays_of(self.policies, "policies"), capacity)
         self._published_updates = np.full(capacity, -1, np.int64)
         self._published_id = np.full(capacity, -1, np.int64)
         self._published_common: dict[Mailbox, int] = {}  # steps of the optimiser that the published weights had
@@ -101,20 +126,24 @@ class Pupils:
 
     def follow(self, frame: Frame) -> tuple[int, list[int]]:
         """Learn from a step, exactly as the loop does; how many updates were made, and of how many batches a cohort."""
-        mirror, policies = self._expect_mirror(), self.policies
+        mirror, policies, spans = self._expect_mirror(), self.policies, self._spans
         self._expect_cohorts(frame)
-        observation, outcome = self._reading.read(frame, [decisions_of(cohort) for cohort in policies.cohorts])
+        with spans("read"):
+            observation, outcome = self._reading.read(frame, [decisions_of(cohort) for cohort in policies.cohorts])
         before = mirror.population.id.copy() if len(outcome.honours) else mirror.population.id
         if "births.id" in frame.columns:
             mirror.population.turn_over(outcome.deaths.slot, outcome.births.slot, frame.columns["births.id"])
         mirror.step_count = outcome.step + 1
-        policies.remember(observation, outcome)
-        for entry, slot in outcome.honours:
-            self._fetch(np.array([slot], np.int32), before)
-            policies.honour(int(entry), int(slot))
-        self._inherit(outcome.births)
-        taken = self._batches()
-        made = policies.learn()
+        with spans("remember"):
+            policies.remember(observation, outcome)
+        with spans("inherit"):
+            for entry, slot in outcome.honours:
+                self._fetch(np.array([slot], np.int32), before)
+                policies.honour(int(entry), int(slot))
+            self._inherit(outcome.births)
+        with spans("learn"):
+            taken = self._batches()
+            made = policies.learn()
         self.updates += made
         return made, [now - before for now, before in zip(self._batches(), taken, strict=True)]
 
@@ -127,7 +156,7 @@ class Pupils:
         strayed = np.flatnonzero(here != there)
         if len(strayed):
             first = int(strayed[0])
-            names = [one.name for one in cohorts_of(self._config.learning)]
+            names = [one.name for one in cohorts_of(self.config.learning)]
             raise ValueError(
                 f"agent {frame.columns['id'][first]} acted as one of the cohort {names[there[first]]}, "
                 f"but belongs to {names[here[first]]} here"
@@ -164,9 +193,11 @@ class Pupils:
 
     def publish(self) -> int:
         """Publish the networks that changed; how many."""
-        living = self._expect_mirror().population.living
-        mine = living[self._reading.mine(living)]
-        return sum(self._publish(cohort, boxes, members) for cohort, boxes, members in self._networks(mine))
+        mine = self.mine(self._expect_mirror().population.living)
+        with self._spans("publish"):
+            made = sum(self._publish(cohort, boxes, members) for cohort, boxes, members in self._networks(mine))
+        self.published += made
+        return made
 
     def _publish(self, cohort: Learner, boxes: Boxes, members: NDArray[np.int32]) -> int:
         gauges, networks = cohort.gauges, cohort.networks

@@ -20,7 +20,7 @@ from teem.learning.build import uses_kernels
 from teem.record import checkpoint
 from teem.record.disk import write_text
 from teem.record.folder import CHECKPOINTS, CONFIG, DATABASE, HANDOVER_S, REPORT, RunFolder
-from teem.runtime.interrupt import Interrupts
+from teem.runtime.interrupt import Stop
 from teem.runtime.processes.acting import gathered
 from teem.runtime.processes.child import LOOK_S, Child
 from teem.runtime.processes.facts import room_of
@@ -76,7 +76,12 @@ class Supervisor:
         folder.log("resumed", version=__version__, mode="async")
         return cls(config, folder, resume=True)
 
-    def play(self, interrupts: Interrupts, *, headless: bool = False) -> dict[str, Any]:
+    @property
+    def steps(self) -> int:
+        """Steps that every actor has made in this process's time."""
+        return min(self._control.sent(actor) for actor in range(len(self._folders)))
+
+    def play(self, interrupts: Stop, *, headless: bool = False) -> dict[str, Any]:
         """Play to the end or until interrupted, and return the report; TeemError when it can't go on."""
         begun = time.perf_counter()
         self._headless = headless

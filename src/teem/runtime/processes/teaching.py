@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING
 
 from teem.config.settings import Config
 from teem.errors import GroupError
+from teem.measure.spans import Spans
+from teem.measure.trace import Trace
 from teem.runtime.processes.control import Control, batches_of
 from teem.runtime.processes.links import Links
+from teem.runtime.processes.measured import HELD, LEARNING, Lent
 from teem.runtime.processes.pupils import Pupils
 from teem.runtime.processes.stream import ROLL, SAVE, STEP
 from teem.runtime.transport.ring import Frame
+from teem.runtime.watch import WAIT, Watch
 from teem.threads import Threads
 
 if TYPE_CHECKING:
     from teem.learning.torch_group import TorchGroup
+    from teem.record.folder import RunFolder
 
 WAKE_S = 0.5  # how long it sleeps at most before it looks around
 
@@ -24,10 +29,25 @@ WAKE_S = 0.5  # how long it sleeps at most before it looks around
 class Teaching:
     """One learner's part in a run: the pupils of every actor, served in turn."""
 
+    folder: RunFolder  # where what it does is kept, if it is measured
+    watch: Watch | None
+
     def __init__(
-        self, configs: list[Config], links: Links, learner: int, threads: Threads, group: TorchGroup | None = None
+        self,
+        configs: list[Config],
+        links: Links,
+        learner: int,
+        threads: Threads,
+        group: TorchGroup | None = None,
+        folder: RunFolder | None = None,
     ) -> None:
-        """With a `group`, all of it learn one network together: they take the same steps in the same order."""
+        """With a `group`, all of it learn one network together: they take the same steps in the same order.
+
+        With a `folder`, what it does is measured, and kept there.
+        """
+        self.config = configs[0]
+        self.step = 0  # steps learnt from, of all actors
+        self.spans = Spans(trace=Trace() if self.config.metrics.trace else None)
         self.idle_s = 0.0
         self._group, self._compared = group, 0
         self._links, self._learner = links, learner
@@ -37,9 +57,14 @@ class Teaching:
         self._most = max(1, configs[0].runtime.policy_lag_max // 2)  # steps between two publications
         of = links.wiring.learners
         self.pupils = [
-            Pupils(config, threads, boxes, learner, of, group)
+            Pupils(config, threads, boxes, learner, of, group, self.spans)
             for config, boxes in zip(configs, links.boxes, strict=True)
         ]
+        self.watch = None
+        self.memory = Lent(self)
+        if folder is not None:
+            self.folder = folder
+            self.watch = Watch(self, LEARNING, HELD, f"learner {learner}")
 
     def serve(self) -> None:
         """Learn until told to end; GroupError when another one of the group is lost before."""
@@ -51,11 +76,20 @@ class Teaching:
                     return
                 raise
             self._control.get_on(self._me)
+            if self.watch:
+                self.watch.on_step()
             if not any(took):
                 begun = time.monotonic()
-                self._links.learner_bells[self._learner].wait(WAKE_S)
+                with self.spans(WAIT):
+                    self._links.learner_bells[self._learner].wait(WAKE_S)
                 self.idle_s += time.monotonic() - begun if all(one.known for one in self.pupils) else 0.0
                 self._control.set_idle(self._learner, self.idle_s)
+
+    def close(self) -> None:
+        """Leave what was measured."""
+        if self.watch:
+            self.watch.close()
+            self.spans.leave_trace(self.folder.path)
 
     def take(self, actor: int) -> bool:
         """Learn from the steps that have come from an actor, a few at once, and publish; whether any had."""
@@ -64,11 +98,14 @@ class Teaching:
             came = True
             if frame.kind == STEP:
                 if self.pupils[actor].known:
-                    made, batches = self.pupils[actor].follow(frame)
+                    with self.spans("step"):
+                        made, batches = self.pupils[actor].follow(frame)
                     self._control.raise_count("updates", actor, self._learner, made)
                     for cohort, count in enumerate(batches):
                         self._control.raise_count(batches_of(cohort), actor, self._learner, count)
                     taken += 1
+                    self.step += 1
+                    self.spans.close_step()
                 else:
                     self._control.raise_count("lost", actor, self._learner, 1)
                     self._control.raise_count("learnt", actor, self._learner, 1)
@@ -82,7 +119,8 @@ class Teaching:
     def _publish(self, actor: int, taken: int) -> None:
         """First the weights, then how far they have got: so nobody takes older ones for these."""
         if self.pupils[actor].known:
-            self.pupils[actor].publish()
+            with self.spans("step"):
+                self.pupils[actor].publish()
         if self._group:
             self._control.compare(self._learner, self._group.compared - self._compared)
             self._compared = self._group.compared

@@ -24,6 +24,7 @@ from teem.config.settings import Config
 from teem.errors import TeemError
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
+from teem.runtime.beside import learner_folder
 from teem.runtime.loop import Run
 from teem.runtime.present import LayingOut, View, choose_view
 from teem.runtime.processes.acting import act
@@ -114,7 +115,10 @@ def _learn(orders: Orders, links: Links) -> None:
 
         device = pick_device(configs[0].learning.device, orders.threads)
         group = join(Path(orders.meeting), orders.index, orders.wiring.learners, device, configs[0].runtime.patience)
-    Teaching(configs, links, orders.index, threads, group).serve()
+    folder = learner_folder(Path(orders.folders[0]), orders.index, orders.lock)
+    teaching = Teaching(configs, links, orders.index, threads, group, folder)
+    teaching.serve()
+    teaching.close()
     threads.close()
 
 

@@ -13,7 +13,7 @@ from teem.record import checkpoint
 from teem.record.folder import CHECKPOINTS, RunFolder
 from teem.runtime import words
 from teem.runtime.cluster import PAUSE_S, STORE_BYTES, Cluster, FailedError, LostError
-from teem.runtime.interrupt import Interrupts
+from teem.runtime.interrupt import Stop
 from teem.runtime.processes.acting import gathered
 from teem.runtime.processes.facts import room_of
 from teem.runtime.processes.supervise import OTHERS, RESTARTS_S, actor_folder, write_configs
@@ -97,7 +97,12 @@ class Fleet:
         folder.log("resumed", version=__version__, mode="ray", role="actors")
         return cls(config, folder, resume=True)
 
-    def play(self, interrupts: Interrupts, *, headless: bool = False) -> dict[str, Any]:
+    @property
+    def steps(self) -> int:
+        """Steps that every actor is known to have made."""
+        return min(actor.signs.step if actor.signs else 0 for actor in self._actors)
+
+    def play(self, interrupts: Stop, *, headless: bool = False) -> dict[str, Any]:
         """Play to the end or until interrupted, and return the report; TeemError when it can't go on."""
         begun = time.perf_counter()
         members = (*self._learners, *self._actors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 from teem.config.settings import Config
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
+from teem.runtime.beside import learner_folder
 from teem.runtime.loop import Run
 from teem.runtime.processes.acting import act
 from teem.runtime.processes.facts import Room
@@ -149,9 +151,13 @@ class Learner:
         """Learn until told to end."""
         warmed(self._configs[0])
         threads = Threads(self._orders.threads)
-        teaching = Teaching(self._configs, self._links, self._orders.index, threads)
+        run = Path(self._orders.folders[0])
+        folder = learner_folder(run, self._orders.index, os.open(run, os.O_RDONLY))
+        teaching = Teaching(self._configs, self._links, self._orders.index, threads, folder=folder)
         self._begun = True
         teaching.serve()
+        teaching.close()
+        folder.close()
         threads.close()
 
     def join(self, actor: int, life: int) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.runtime.transport.atomics import fence, load_acquire, store_release
 from teem.runtime.transport.shared import Columns, Segment
 
@@ -115,7 +116,7 @@ def _copy(source, target, size):  # type: ignore[no-untyped-def]
         target[j] = source[j]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _free_slot(cells, slots):  # type: ignore[no-untyped-def]
     """A slot that is neither the newest nor claimed."""
     newest = cells[0] & ((1 << _SHIFT) - 1)
@@ -142,7 +143,7 @@ def _publish(rows, sources, weights, notes, newest, slots, slot_notes):  # type:
         store_release(cells, 0, ((cells[0] >> _SHIFT) + 1) << _SHIFT | slot)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _claim(cells, reader):  # type: ignore[no-untyped-def]
     """The newest, which nobody will write to until this reader claims another."""
     while True:

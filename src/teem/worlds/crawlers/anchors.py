@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from numba import njit
 
+from teem.inner import INNER
 from teem.lanes import ROW, load, store, where
 from teem.worlds.crawlers.blocks import (
     ANCHOR_X,
@@ -50,12 +51,12 @@ class Inertia(NamedTuple):
     ss: float
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _inertia_of(node):  # type: ignore[no-untyped-def]
     return Inertia(load(node, 0), load(node, 1), load(node, 2), load(node, 3), load(node, 4), load(node, 5))
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _keep_inertia(node, a):  # type: ignore[no-untyped-def]
     store(node, 0, a.xx)
     store(node, 1, a.xy)
@@ -65,7 +66,7 @@ def _keep_inertia(node, a):  # type: ignore[no-untyped-def]
     store(node, 5, a.ss)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _inverse(a, exists):  # type: ignore[no-untyped-def]
     """The inverse of an inertia; zeros of a part that doesn't exist."""
     xx, xy, xs = a.yy * a.ss - a.ys * a.ys, a.xs * a.ys - a.xy * a.ss, a.xy * a.ys - a.xs * a.yy
@@ -74,14 +75,14 @@ def _inverse(a, exists):  # type: ignore[no-untyped-def]
     return Inertia(scale * xx, scale * xy, scale * xs, scale * yy, scale * ys, scale * ss)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _times(a, x, y, spin):  # type: ignore[no-untyped-def]
     return Motion(
         a.xx * x + a.xy * y + a.xs * spin, a.xy * x + a.yy * y + a.ys * spin, a.xs * x + a.ys * y + a.ss * spin
     )
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _load_onto(carrier, ax, ay, xx, xy, yy):  # type: ignore[no-untyped-def]
     """Let a carrier feel what hangs on it, by the bond at an arm from its middle."""
     a = _inertia_of(carrier)
@@ -89,7 +90,7 @@ def _load_onto(carrier, ax, ay, xx, xy, yy):  # type: ignore[no-untyped-def]
     _keep_inertia(carrier, Inertia(a.xx + xx, a.xy + xy, a.xs + xs, a.yy + yy, a.ys + ys, a.ss + ax * ys - ay * xs))
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def weigh(parts, joints, walk, items, tree):  # type: ignore[no-untyped-def]
     """Fill in the tree for the parts' present pose: what each weighs with all that hangs on it."""
     for item in range(items):
@@ -126,13 +127,13 @@ def weigh(parts, joints, walk, items, tree):  # type: ignore[no-untyped-def]
         _load_onto(tree + carrier * _TREE, ax, ay, xx, xy, yy)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _bond(node, x, y):  # type: ignore[no-untyped-def]
     xx, xy, yy = load(node, BOND), load(node, BOND + 1), load(node, BOND + 2)
     return xx * x + xy * y, xy * x + yy * y
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _owe(node, owed):  # type: ignore[no-untyped-def]
     store(node, OWED_X, owed.x)
     store(node, OWED_Y, owed.y)
@@ -144,7 +145,7 @@ def _owed(node):  # type: ignore[no-untyped-def]
     return Motion(load(node, OWED_X), load(node, OWED_Y), load(node, OWED_SPIN))
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _inwards(parts, walk, items, tree, rate):  # type: ignore[no-untyped-def]
     """From the tips to the chassis: how fast the ends part, and what carriers owe their parts for it."""
     for k in range(items - 1):
@@ -166,7 +167,7 @@ def _inwards(parts, walk, items, tree, rate):  # type: ignore[no-untyped-def]
         _owe(below, Motion(debt.x + x, debt.y + y, debt.spin + ax * y - ay * x))
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def solve_anchors(parts, joints, walk, items, tree, rate):  # type: ignore[no-untyped-def]
     """Bring the two ends of every joint to one velocity, and closing their gap at `rate` a second."""
     for item in range(items):

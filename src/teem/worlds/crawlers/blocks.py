@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.lanes import LANES, rows
 from teem.worlds.crawlers.ground import SPACING
 from teem.worlds.crawlers.plan import CHASSIS, FIRST_WHEEL, JOINTS, LIMBS, PARENT, PARTS, SEGMENTS, WHEELS
@@ -111,7 +112,7 @@ def _bits(number):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _shape_of(mass):  # type: ignore[no-untyped-def]
     """The shape of a block that suits a body with these parts, whichever they are."""
     limbs = segments = wheels = 0
@@ -144,7 +145,7 @@ def _open(block, shape, blocks):  # type: ignore[no-untyped-def]
     blocks.items[block] = items
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def find_lane(mass, blocks):  # type: ignore[no-untyped-def]
     """A lane for a body with these masses, [PARTS]: (block, lane), or (-1, -1) when all blocks are taken.
 
@@ -172,7 +173,7 @@ def find_lane(mass, blocks):  # type: ignore[no-untyped-def]
     return -1, -1
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def clear_lane(block, lane, blocks):  # type: ignore[no-untyped-def]
     """Zero all that a lane holds; a block that is left empty becomes free."""
     items = blocks.items[block]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.lanes import (
     absolute,
     any_lane,
@@ -62,13 +63,13 @@ class Point(NamedTuple):
     radius: float
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def land_of(height, friction, first, last, origin):  # type: ignore[no-untyped-def]
     """The ground as creatures see it from their origins; `first` is the number of the first sample there is."""
     return Land(height, friction, load_whole(origin, 0) - first, last)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def sample_of(land, cell):  # type: ignore[no-untyped-def]
     """The number of a sample; beyond the world's ends it is the last one there is."""
     number = land.base + cell
@@ -81,7 +82,7 @@ def _height(land, cell):  # type: ignore[no-untyped-def]
     return gather(land.height, sample_of(land, cell))
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _cell(x):  # type: ignore[no-untyped-def]
     """The sample left of x, as a float."""
     return floor(maximum(minimum(x * _CELLS, _FURTHEST), -_FURTHEST))
@@ -112,7 +113,7 @@ def below(land, x, y, radius):  # type: ignore[no-untyped-def]
     return Bump(gap, nx, ny, cell), left, right
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _nearer(a, b, counts):  # type: ignore[no-untyped-def]
     """The nearer of two, if the second counts."""
     better = counts & (b.gap < a.gap)
@@ -150,14 +151,14 @@ class Flank(NamedTuple):
     point: Point
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _upon(x, y, rise, fall):  # type: ignore[no-untyped-def]
     """Whether a flank with that normal may lie on a corner of the ground: it leans on neither of its slopes."""
     most = UPON * _STEP
     return (x * _STEP + y * rise > -most) & (x * _STEP + y * fall < most)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _on_flank(pose, half, radius, is_box, dx, dy, rise, fall, cell):  # type: ignore[no-untyped-def]
     """A ground corner at (dx, dy) from a part's middle against the flank it faces: where, how near, and whether.
 
@@ -181,7 +182,7 @@ def _on_flank(pose, half, radius, is_box, dx, dy, rise, fall, cell):  # type: ig
     return Flank(bump, Point(where(end, 0.0, along), where(end, across, 0.0), where(end, half, radius))), on_side | end
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _deeper(a, b, counts):  # type: ignore[no-untyped-def]
     """The deeper of two, if the second counts."""
     better = counts & (b.bump.gap < a.bump.gap)
@@ -193,7 +194,7 @@ def _deeper(a, b, counts):  # type: ignore[no-untyped-def]
     return Flank(_nearer(a.bump, b.bump, counts), point)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def flanks(land, pose, half, radius, is_box):  # type: ignore[no-untyped-def]
     """The deepest ground corner in the flanks' rear half and in their front half."""
     none = 0.0 * pose.x

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.worlds.crawlers.ground import SAMPLES, SPACING, Ground
 from teem.worlds.crawlers.place import bodies_of, pose
 from teem.worlds.crawlers.plan import CHASSIS, FIRST_WHEEL, PARTS, Plan
@@ -37,7 +38,7 @@ def _clearance(bodies, tile, x, y, angle, ground, out):  # type: ignore[no-untyp
         out[row] = least
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _part_clearance(part, here, half, radius, base, height):  # type: ignore[no-untyped-def]
     """Of one part: its discs (corners are discs of radius 0), and the straight edges between them."""
     px, py, cos, sin = here
@@ -73,7 +74,7 @@ def _height(sample, base, height):  # type: ignore[no-untyped-def]
     return np.float64(height[min(max(sample + base, 0), height.shape[0] - 1)])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _disc_clearance(x, y, radius, base, height):  # type: ignore[no-untyped-def]
     """Over each stretch the gap is least where the disc's outline is as steep as the ground."""
     least = np.inf
@@ -89,7 +90,7 @@ def _disc_clearance(x, y, radius, base, height):  # type: ignore[no-untyped-def]
     return least
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _edge_clearance(x0, y0, x1, y1, base, height):  # type: ignore[no-untyped-def]
     """Over the ground's corners below a straight edge; infinite where there is none."""
     if x1 < x0:

@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from teem.config.crawlers import CrawlersSettings
+from teem.inner import INNER
 from teem.threads import Threads
 from teem.worlds.crawlers.blocks import SPIN, VX, VY
 from teem.worlds.crawlers.encounters import Crowd, bound, bounds_of, find_meetings, meetings_of
@@ -137,14 +138,14 @@ def solve(start, stop, groups, order, crowd, meetings, ground, dt, impulse):  # 
             _write_impulses(bodies[body], crowd, motion[body], impulse)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _read_motion(i, crowd, motion):  # type: ignore[no-untyped-def]
     for k in range(PARTS):
         pose = crowd.pose[i, k]
         motion[3 * k], motion[3 * k + 1], motion[3 * k + 2] = pose[VX], pose[VY], pose[SPIN]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _write_impulses(i, crowd, change, impulse):  # type: ignore[no-untyped-def]
     """The impulses that change a creature's motion by `change` [MOTION]."""
     for k in range(PARTS):
@@ -187,7 +188,7 @@ def _push(c, points, motion):  # type: ignore[no-untyped-def]
     return max(abs(pushed) / point[c, PUSH_MASS], abs(rubbed) / point[c, RUB_MASS])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _hand_out(c, points, bodies, crowd, change):  # type: ignore[no-untyped-def]
     """Add what a point does to all parts of both bodies, joints and motors included, to their `change` of motion."""
     walk, out = np.empty(PARTS, np.int32), np.empty(MOTION)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.lanes import ROW, any_lane, gather, load, minimum, store, truncate, where
 from teem.worlds.crawlers.blocks import (
     CORNERS,
@@ -47,7 +48,7 @@ class Finder(NamedTuple):
     dt: float  # seconds that the contacts are to last
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _touch(finder, land, spot, item, found, count, pose, bump, point):  # type: ignore[no-untyped-def]
     """Write down a contact if any creature is near it; returns how many are found now."""
     part, motion = finder.part, motion_of(finder.part)
@@ -79,7 +80,7 @@ def _touch(finder, land, spot, item, found, count, pose, bump, point):  # type: 
     return count + 1
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def find_contacts(parts, spots, contacts, found, walk, items, land, dt):  # type: ignore[no-untyped-def]
     """List the spots of a block where somebody touches the ground, or soon will; returns how many.
 

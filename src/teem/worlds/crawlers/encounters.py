@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.worlds.crawlers.blocks import SPIN, VX, VY, X, Y
 from teem.worlds.crawlers.ground import TILE
 from teem.worlds.crawlers.plan import CHASSIS, PARTS
@@ -119,7 +120,7 @@ def find_meetings(start, stop, order, crowd, bounds, dt, meetings):  # type: ign
                 _meet_parts(p, i, q, j, tiles, crowd, bounds, dt, meetings, points)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _meet_parts(p, i, q, j, tiles, crowd, bounds, dt, meetings, points):  # type: ignore[no-untyped-def]
     """Look at each part of i that may reach j at all, and at each of j that is near it."""
     other_x, other_y = np.float64(crowd.pose[j, CHASSIS, X]) + tiles, np.float64(crowd.pose[j, CHASSIS, Y])
@@ -145,7 +146,7 @@ def _meet_parts(p, i, q, j, tiles, crowd, bounds, dt, meetings, points):  # type
                 return
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _meet_two(p, i, a, q, j, b, tiles, crowd, bounds, dt, meetings, points):  # type: ignore[no-untyped-def]
     """Write down where two parts touch, or will within the step if they go on as they do; returns how far apart."""
     one = part_of(i, a, 0.0, crowd)

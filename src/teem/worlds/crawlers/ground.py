@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
+
 TILE = 100.0  # metres
 SPACING = 0.25  # metres between two samples
 SAMPLES = int(TILE / SPACING)  # of a tile; the next tile's first one follows
@@ -25,7 +27,7 @@ class Ground(NamedTuple):
     friction: NDArray[np.float32]  # [tiles * SAMPLES + 1] of the stretch that begins here; 1 is dry rock
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def height_at(tile, x, ground):  # type: ignore[no-untyped-def]
     """Metres of the ground at a place; beyond the tiles there are it is level."""
     first, height, _ = ground

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from numba import njit
 
+from teem.inner import INNER
 from teem.lanes import ROW, absolute, load, maximum, minimum, store, where
 from teem.worlds.crawlers.blocks import (
     ANCHOR_X,
@@ -57,17 +58,17 @@ class Weight(NamedTuple):
     part_inertia: float
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _weight_of(carrier, part):  # type: ignore[no-untyped-def]
     return Weight(load(carrier, INV_MASS), load(carrier, INV_INERTIA), load(part, INV_MASS), load(part, INV_INERTIA))
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _pair_of(carrier, part):  # type: ignore[no-untyped-def]
     return Pair(motion_of(carrier), motion_of(part))
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _arms(joint, carrier, part):  # type: ignore[no-untyped-def]
     """From both middles to the joint: x and y on the carrier, x and y on the part."""
     big, small = pose_of(carrier), pose_of(part)
@@ -75,7 +76,7 @@ def _arms(joint, carrier, part):  # type: ignore[no-untyped-def]
     return big.cos * ax - big.sin * ay, big.sin * ax + big.cos * ay, small.cos * grip, small.sin * grip
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _twist(pair, weight, impulse):  # type: ignore[no-untyped-def]
     """Turn the part counter-clockwise against its carrier."""
     big, small = pair
@@ -85,7 +86,7 @@ def _twist(pair, weight, impulse):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _pull(pair, weight, arms, x, y, twist):  # type: ignore[no-untyped-def]
     """An impulse at the joint on the part, its opposite on the carrier, and a twist."""
     return Pair(
@@ -100,7 +101,7 @@ def _write(pair, exists, carrier, part):  # type: ignore[no-untyped-def]
     move(part, only(exists, pair.part, motion_of(part)))
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def read_angles(parts, joints, walk, items):  # type: ignore[no-untyped-def]
     """How far each joint is turned from rest, and how fast."""
     for item in range(1, items):
@@ -113,7 +114,7 @@ def read_angles(parts, joints, walk, items):  # type: ignore[no-untyped-def]
         store(joint, RATE, where(load(part, INV_MASS) > 0, turning, 0.0))
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def warm_joints(parts, joints, walk, items):  # type: ignore[no-untyped-def]
     """Begin a substep with the impulses of the last one."""
     for item in range(1, items):
@@ -160,7 +161,7 @@ def _limit(joint, pair, weight, stiff, h, soft):  # type: ignore[no-untyped-def]
     return _twist(pair, weight, so_far - total)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def solve_joints(parts, joints, walk, items, life, h, soft):  # type: ignore[no-untyped-def]
     """Motor and limits of each joint, in the order of the parts."""
     by_torque = load(life, BY_TORQUE) > 0
@@ -174,7 +175,7 @@ def solve_joints(parts, joints, walk, items, life, h, soft):  # type: ignore[no-
         _write(pair, exists, carrier, part)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def turn_joints(parts, joints, walk, items, h):  # type: ignore[no-untyped-def]
     """Follow the joints' angles through a substep."""
     for item in range(1, items):
@@ -184,7 +185,7 @@ def turn_joints(parts, joints, walk, items, h):  # type: ignore[no-untyped-def]
         store(joint, ANGLE, where(load(part, INV_MASS) > 0, angle + h * turning, angle))
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def spend(parts, joints, walk, items, life):  # type: ignore[no-untyped-def]
     """Count the work of every motor in this substep, whichever way it went, as spent energy."""
     energy = load(life, ENERGY)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.lanes import ROW, any_lane, load, maximum, sqrt, store, where
 from teem.worlds.crawlers.anchors import ARM_X, ARM_Y, CARRIER_X, CARRIER_Y, TREE_ROWS
 from teem.worlds.crawlers.blocks import CARRIER, INV_INERTIA, INV_MASS, PART_ROWS, X, Y
@@ -36,7 +37,7 @@ class Sum(NamedTuple):
     inertia: float  # about where the chassis was
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _gap(part, carrier, node):  # type: ignore[no-untyped-def]
     """From the carrier's end of a joint to the part's."""
     x = load(part, X) + load(node, ARM_X) - load(carrier, X) - load(node, CARRIER_X)
@@ -44,7 +45,7 @@ def _gap(part, carrier, node):  # type: ignore[no-untyped-def]
     return x, y
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def mend(parts, walk, items, tree):  # type: ignore[no-untyped-def]
     """Bring ends that are further apart than SLACK that near, with the centre of mass where it was.
 
@@ -104,7 +105,7 @@ def _add(whole, part, mass, inertia, x, y, at_x, at_y):  # type: ignore[no-untyp
     )
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _make_up(parts, items, torn, whole, middle_x, middle_y):  # type: ignore[no-untyped-def]
     """Put the centre of mass back, and turn the whole creature as fast as gives it its angular momentum again."""
     share = 1.0 / where(torn, whole.mass, 1.0)

@@ -10,6 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from teem.config.crawlers import BodySettings
+from teem.inner import INNER
 from teem.population.variation import Genomes
 from teem.worlds.crawlers.genome import CHASSIS_GENES, LIMB_GENES, TRAITS, WHEEL_GENES, spans_of
 from teem.worlds.crawlers.plan import CHASSIS, FIRST_WHEEL, JOINTS, LIMBS, PARTS, SEGMENTS, Plan
@@ -101,7 +102,7 @@ def _add_chassis(row, value, rubs, plan):  # type: ignore[no-untyped-def]
     friction[row, CHASSIS] = rubs
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _add_limb(row, limb, segments, mirrored, gene, rubs, plan):  # type: ignore[no-untyped-def]
     half_length, radius, mass, inertia, anchor, grip, rest, reach, torque, speed, friction = plan
     r, strength = gene[_RADIUS], gene[_TORQUE]
@@ -134,7 +135,7 @@ def _add_limb(row, limb, segments, mirrored, gene, rubs, plan):  # type: ignore[
         r, strength = r * gene[_TAPER], strength * gene[_TAPER]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _add_wheel(row, wheel, mirrored, gene, rubs, plan):  # type: ignore[no-untyped-def]
     half_length, radius, mass, inertia, anchor, _, _, reach, torque, speed, friction = plan
     part = FIRST_WHEEL + wheel

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.lanes import (
     ROW,
     absolute,
@@ -59,13 +60,13 @@ class Motion(NamedTuple):
     spin: float
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def pose_of(part):  # type: ignore[no-untyped-def]
     """The pose of the part at this address."""
     return Pose(load(part, X), load(part, Y), load(part, COS), load(part, SIN))
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def motion_of(part):  # type: ignore[no-untyped-def]
     """The motion of the part at this address."""
     return Motion(load(part, VX), load(part, VY), load(part, SPIN))
@@ -127,7 +128,7 @@ def drift(parts, items, h):  # type: ignore[no-untyped-def]
         store(part, SIN, sin * unit)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def keep_near(parts, items, origin):  # type: ignore[no-untyped-def]
     """Count x from an origin further on, or back, once the chassis is out of [0, STRETCH); `origin` is an address."""
     x = load(parts, X)
@@ -143,7 +144,7 @@ def keep_near(parts, items, origin):  # type: ignore[no-untyped-def]
         store(part, X, where(load(part, INV_MASS) > 0, there, x))
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def angle_of(cos, sin):  # type: ignore[no-untyped-def]
     """The angle of a direction, -pi to pi, within 1e-6; a polynomial, so that its bits are the same everywhere."""
     wide, high = absolute(cos), absolute(sin)

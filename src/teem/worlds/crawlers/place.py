@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.worlds.crawlers import blocks as b
 from teem.worlds.crawlers.blocks import Blocks
 from teem.worlds.crawlers.ground import SAMPLES
@@ -77,7 +78,7 @@ def pose(row, bodies, x, y, angle, out):  # type: ignore[no-untyped-def]
         out[part, 2], out[part, 3] = cos, sin
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _write_part(part, lane, row, number, bodies, where):  # type: ignore[no-untyped-def]
     """One part's rows, `part` [PART_ROWS, LANES]; it is at rest."""
     for k in range(4):
@@ -89,7 +90,7 @@ def _write_part(part, lane, row, number, bodies, where):  # type: ignore[no-unty
     part[b.FRICTION, lane] = bodies.friction[row, number]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _write_joint(joint, lane, row, number, bodies):  # type: ignore[no-untyped-def]
     """One joint's rows, `joint` [JOINT_ROWS, LANES]; it rests."""
     joint[b.ANCHOR_X, lane] = bodies.anchor[row, number, 0]

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.worlds.crawlers.blocks import COS, SIN, X, Y
 from teem.worlds.crawlers.ground import SAMPLES, SPACING, height_at
 from teem.worlds.crawlers.plan import CHASSIS, FIRST_WHEEL, PARTS
@@ -88,7 +89,7 @@ def _prepare(who, bodies, crowd, dt):  # type: ignore[no-untyped-def]
     return _listed(felt), _listed(carried), tree
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _listed(marks):  # type: ignore[no-untyped-def]
     """The numbers of the marked parts in each row, then -1."""
     listed = np.full(marks.shape, -1, np.int32)
@@ -101,7 +102,7 @@ def _listed(marks):  # type: ignore[no-untyped-def]
     return listed
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _note_meeting(first, body, n, bodies, crowd, meetings, dt, who, point):  # type: ignore[no-untyped-def]
     """The n-th meeting of a body with one further right."""
     p = first + body
@@ -116,7 +117,7 @@ def _note_meeting(first, body, n, bodies, crowd, meetings, dt, who, point):  # t
     point[GRIPS] = np.float64(crowd.friction[bodies[body], a]) * np.float64(crowd.friction[bodies[other], b])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _note_stands(body, k, i, crowd, motion, ground, who, point, count):  # type: ignore[no-untyped-def]
     """The points of a part that stands on the ground: it doesn't go down any faster. Returns how many there are now."""
     pose, tile = crowd.pose[i, k], crowd.tile[i]
@@ -147,7 +148,7 @@ def _note_stands(body, k, i, crowd, motion, ground, who, point, count):  # type:
     return count
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _weigh(c, points):  # type: ignore[no-untyped-def]
     """What impulses at a point do, and with it the masses there."""
     who, point = points.who, points.point
@@ -169,7 +170,7 @@ def _weigh(c, points):  # type: ignore[no-untyped-def]
         point[c, PUSH_MASS + across] = 1.0 / yielding
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def parting(c, points, motion):  # type: ignore[no-untyped-def]
     """How fast b leaves a at a point, and how fast it slides along it, both in m/s."""
     who, point = points.who, points.point

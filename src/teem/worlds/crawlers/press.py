@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.lanes import ROW, load, maximum, minimum, store, where
 from teem.worlds.crawlers.blocks import INV_INERTIA, INV_MASS, PART_ROWS, PUSH, RUB, TOUCH
 from teem.worlds.crawlers.contact import (
@@ -39,7 +40,7 @@ def _push(contact, part, motion, push, rub):  # type: ignore[no-untyped-def]
     return kick(motion, load(part, INV_MASS), load(part, INV_INERTIA), arm_x, arm_y, x, y, 0.0)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def warm_contacts(parts, spots, contacts, found, count):  # type: ignore[no-untyped-def]
     """Begin a substep with the impulses of the last one."""
     for k in range(count):
@@ -49,7 +50,7 @@ def warm_contacts(parts, spots, contacts, found, count):  # type: ignore[no-unty
         move(part, only(load(contact, NORMAL_MASS) > 0.0, pushed, motion))
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _gap(contact, part):  # type: ignore[no-untyped-def]
     """How far from the ground the touching point is by now."""
     pose, x, y = pose_of(part), load(contact, LOCAL_X), load(contact, LOCAL_Y)
@@ -58,7 +59,7 @@ def _gap(contact, part):  # type: ignore[no-untyped-def]
     return load(contact, GAP) + load(contact, NORMAL_X) * gone_x + load(contact, NORMAL_Y) * gone_y
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _slip(contact, motion):  # type: ignore[no-untyped-def]
     """How fast the touching point leaves the ground, and how fast it slides along it."""
     x = motion.x - motion.spin * load(contact, ARM_Y)
@@ -67,7 +68,7 @@ def _slip(contact, motion):  # type: ignore[no-untyped-def]
     return x * nx + y * ny, x * ny - y * nx
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def solve_contacts(parts, spots, contacts, found, count, h, soft):  # type: ignore[no-untyped-def]
     """Bear each touching part, then rub it, by Coulomb's law; in the order of the parts."""
     rate, mass, leak = soft

@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from teem.config.crawlers import RaySettings
+from teem.inner import INNER
 from teem.worlds.crawlers.food import PLACE, PLACES, Items
 from teem.worlds.crawlers.ground import SAMPLES, SPACING, TILE, Ground
 
@@ -85,7 +86,7 @@ def cast(start, stop, looking, order, poses, fan, ground, obstacle, items, dista
             distance[i, ray] /= fan.reach
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _march(tile, x, y, wx, wy, reach, ground, obstacle):  # type: ignore[no-untyped-def]
     """How far a ray gets above the ground, and whether it hits terrain, an obstacle or nothing within `reach`."""
     height = ground.height
@@ -133,7 +134,7 @@ def _meet(x, y, radius, wx, wy, far):  # type: ignore[no-untyped-def]
     return min(far, along - np.sqrt(across2))
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _see_food(i, poses, back, forth, ways, items, distance, hit):  # type: ignore[no-untyped-def]
     first, xs, ys, _, amount, _ = items
     tile, x, y = poses.tile[i], poses.x[i], poses.y[i]
@@ -149,7 +150,7 @@ def _see_food(i, poses, back, forth, ways, items, distance, hit):  # type: ignor
                     distance[i, ray], hit[i, ray] = far, FOOD
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _see_others(p, order, poses, widest, back, forth, ways, distance, hit):  # type: ignore[no-untyped-def]
     i = order[p]
     tile, x, y = poses.tile[i], poses.x[i], poses.y[i]

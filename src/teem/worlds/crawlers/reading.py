@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.lanes import LANES
 from teem.worlds.crawlers import blocks as b
 from teem.worlds.crawlers.ground import SAMPLES, SPACING
@@ -55,7 +56,7 @@ def forget(slots, reading):  # type: ignore[no-untyped-def]
             reading.turn[slot, joint, ANGLE] = reading.turn[slot, joint, RATE] = 0.0
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _read_life(block, lane, blocks, reading):  # type: ignore[no-untyped-def]
     """Where a creature is and what it spent; returns how far its origin is from where its tile begins, in metres."""
     slot, origin = blocks.slot[block, lane], blocks.origin[block, lane]
@@ -65,7 +66,7 @@ def _read_life(block, lane, blocks, reading):  # type: ignore[no-untyped-def]
     return np.float32(origin - tile * SAMPLES) * _SPACING
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _read_lanes(block, first, last, blocks, reading, begin):  # type: ignore[no-untyped-def]
     """Fill in the columns of those who live in lanes[first:last] of a block."""
     for lane in range(first, last):

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.worlds.crawlers.ground import SAMPLES, SPACING, height_at
 from teem.worlds.crawlers.plan import CHASSIS, LIMBS, SEGMENTS
 from teem.worlds.crawlers.rays import CREATURE, FOOD, OBSTACLE, TERRAIN
@@ -83,7 +84,7 @@ def sense(start, stop, who, joints, sensed, build, fan, ground, items, scale, ou
         _sense_food(i, at, sensed, items, scale, out[i])
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _sense_self(i, sensed, build, ground, scale, out):  # type: ignore[no-untyped-def]
     chassis, tile = sensed.pose[i, 0], sensed.tile[i]
     x, y = np.float64(chassis[0]), np.float64(chassis[1])
@@ -105,7 +106,7 @@ def _sense_self(i, sensed, build, ground, scale, out):  # type: ignore[no-untype
     return len(SELF)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _sense_joints(i, at, joints, sensed, build, scale, out, mask):  # type: ignore[no-untyped-def]
     pose = sensed.pose[i]
     for branch in range(joints.shape[0]):
@@ -130,7 +131,7 @@ def _sense_joints(i, at, joints, sensed, build, scale, out, mask):  # type: igno
     return at
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _sense_rays(i, at, sensed, fan, out):  # type: ignore[no-untyped-def]
     cosine, sine = sensed.pose[i, 0, 2], sensed.pose[i, 0, 3]
     for ray in range(fan.cosine.shape[0]):
@@ -146,7 +147,7 @@ def _sense_rays(i, at, sensed, fan, out):  # type: ignore[no-untyped-def]
     return at
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _sense_food(i, at, sensed, items, scale, out):  # type: ignore[no-untyped-def]
     item = sensed.item[i]
     out[at : at + len(NEAREST)] = _ZERO

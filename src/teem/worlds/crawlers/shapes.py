@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.worlds.crawlers.blocks import COS, SIN, X, Y
 from teem.worlds.crawlers.plan import CHASSIS
 
@@ -59,19 +60,19 @@ def part_of(i, k, away, crowd):  # type: ignore[no-untyped-def]
     return Part(x, y, cos, sin, half, 0.0, radius)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _into(part, x, y):  # type: ignore[no-untyped-def]
     """A direction in a part's own frame."""
     return part.cos * x + part.sin * y, part.cos * y - part.sin * x
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _out_of(part, x, y):  # type: ignore[no-untyped-def]
     """A direction of a part's own frame, in the world's."""
     return part.cos * x - part.sin * y, part.sin * x + part.cos * y
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _widest_axis(a, b):  # type: ignore[no-untyped-def]
     """The way along the axis, of four, that parts the boxes most; 0 counts as forwards."""
     dx, dy = b.x - a.x, b.y - a.y
@@ -90,7 +91,7 @@ def _widest_axis(a, b):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _nearest_corner(a, b):  # type: ignore[no-untyped-def]
     """The shortest way from box a to one of b's corners: (x, y, its square)."""
     best_x = best_y = 0.0

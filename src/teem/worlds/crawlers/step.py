@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.lanes import LANES, ROW, address
 from teem.worlds.crawlers.anchors import FIRMNESS, TREE_ROWS, solve_anchors, weigh
 from teem.worlds.crawlers.blocks import (
@@ -43,7 +44,7 @@ def _scratch(rows):  # type: ignore[no-untyped-def]
     return room[-address(room) % ROW // 4 :]
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _obey(block, command, blocks):  # type: ignore[no-untyped-def]
     """Hand each creature's commands to its joints; what is not a number commands nothing."""
     for lane in range(LANES):
@@ -57,7 +58,7 @@ def _obey(block, command, blocks):  # type: ignore[no-untyped-def]
             blocks.joints[block, item - 1, COMMAND, lane] = wanted
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _shove(block, impulse, blocks):  # type: ignore[no-untyped-def]
     """Give parts the impulses that come from elsewhere: N s along x and y, and N m s."""
     for lane in range(LANES):

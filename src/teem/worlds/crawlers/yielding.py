@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.worlds.crawlers.blocks import COS, SIN, X, Y
 from teem.worlds.crawlers.plan import CHASSIS, PARENT, PARTS
 
@@ -38,14 +39,14 @@ class Inertia(NamedTuple):
     ss: float
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _moved(of, x, y):  # type: ignore[no-untyped-def]
     """An inertia about a point, as one about the point that is (x, y) before it: (x, y) leads from there to here."""
     xs, ys = of.xs - of.xx * y + of.xy * x, of.ys - of.xy * y + of.yy * x
     return Inertia(of.xx, of.xy, xs, of.yy, ys, of.ss - (of.xs + xs) * y + (of.ys + ys) * x)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(forceinline=True, **INNER)
 def _inverse(of):  # type: ignore[no-untyped-def]
     a, b = of.yy * of.ss - of.ys * of.ys, of.xs * of.ys - of.xy * of.ss
     c = of.xy * of.ys - of.xs * of.yy
@@ -132,7 +133,7 @@ def yield_to(part, x, y, twist, walk, tree, out):  # type: ignore[no-untyped-def
         out[3 * k + 2] = spin
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def mark_way_to(part, marks):  # type: ignore[no-untyped-def]
     """Mark a part and those that carry it in marks [PARTS]."""
     while not marks[part]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.worlds.farm.bodies import GATHER, PASS, REPRODUCE, SIGHT, WAY_X, WAY_Y
 from teem.worlds.farm.fields import RESOURCES
 from teem.worlds.farm.rules.gather import on_offer
@@ -34,7 +35,7 @@ def farm_by_rule(living, bodies, planes, capacity, view, terms, mask, action):  
             action[i] = GATHER
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _best_cell(y, x, sight, planes, capacity, radius, terms):  # type: ignore[no-untyped-def]
     """The offset (dy, dx) with the most on offer for its distance; (0, 0) if there is nothing in sight."""
     side = planes.shape[0]
@@ -55,7 +56,7 @@ def _best_cell(y, x, sight, planes, capacity, radius, terms):  # type: ignore[no
     return best_dy, best_dx
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _way_towards(dy, dx, mask):  # type: ignore[no-untyped-def]
     """The legal direction nearest to (dy, dx); where there is nothing to go to, the first legal one from the east."""
     best = -np.float32(np.inf)

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.population.slots import Population
 from teem.worlds.farm.fields import RESOURCES, ROCK
 from teem.worlds.farm.terrain import on_map
@@ -33,7 +34,7 @@ def make_memory(population: Population, sight: int, wanted: bool) -> Memory:
     return memory
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def remember_empty(who, row, step, bodies, planes, visible, view, terms, memory, seen):  # type: ignore[no-untyped-def]
     """Known-empty: 1 where it sees nothing now, fading where it saw nothing and can't see any more.
 
@@ -59,7 +60,7 @@ def remember_empty(who, row, step, bodies, planes, visible, view, terms, memory,
                 seen[to, c * channels + view.known_empty] = terms.decay**ago if ago > _ZERO else _ONE
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _carry_along(who, xs, ys, side, radius, torus, memory):  # type: ignore[no-untyped-def]
     """Move each memory to the cells around where its agent is now; what leaves the window is forgotten."""
     since, middle_y, middle_x = memory.since, memory.y, memory.x

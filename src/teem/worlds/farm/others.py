@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.space.cells import around, parts, span, stretch
 from teem.space.distance import gap
 from teem.worlds.farm.bodies import SIGHT
@@ -82,7 +83,7 @@ def spread(corner, dx, dy, own, radius, bilinear):  # type: ignore[no-untyped-de
     return ((row + radius) * (2 * radius + 1) + column + radius if inside else -1), weight
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def see_self(who, row, bodies, view, charts, terms, seen):  # type: ignore[no-untyped-def]
     """Put its own health everywhere, and its goal where it lies, or where the way there leaves the window."""
     place, stride, own_health = charts.place, view.stride, view.self_health * view.stride

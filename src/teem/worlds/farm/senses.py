@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.worlds.farm.bodies import (
     ATTACK,
     COMMUNICATE,
@@ -53,7 +54,7 @@ def feel(who, step, bodies, terms, out, first):  # type: ignore[no-untyped-def]
         out[i, first + 10] = health[enemy[i]] if enemy[i] >= 0 else _ZERO
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def find_legal(who, step, room, bodies, planes, capacity, terms, mask):  # type: ignore[no-untyped-def]
     """Mark the actions that would do something; to defend, to communicate and to pass are always legal."""
     xs, ys, energy, genome, born = bodies.x, bodies.y, bodies.energy, bodies.genome, bodies.born

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.worlds.farm.bodies import SIGHT
 
 _ZERO = np.float32(0.0)
@@ -28,7 +29,7 @@ def on_map(cell, side, torus):  # type: ignore[no-untyped-def]
     return cell + side if cell < 0 else cell - side
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def see_cells(who, row, bodies, planes, scale, view, charts, terms, seen):  # type: ignore[no-untyped-def]
     """Copy the planes of the map into each window, `seen[row]`; beyond a bounded farm there is rock."""
     xs, ys, genome, plane = bodies.x, bodies.y, bodies.genome, charts.plane

@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
+
 TALL, WIDE = 16, 64  # cells: a row's lie together in memory, so that wide tiles are quicker than square ones
 AT_ONCE = 32  # tiles that have their turn in a step, whether or not somebody is near
 _SMALL = 1 << 18  # cells that may grow in a step without asking who is near
@@ -34,7 +36,7 @@ def make_tiles(side: int, regrow_every: int) -> Tiles | None:
     return Tiles(np.zeros(shape, np.int64), np.zeros(shape, np.bool_))
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def visit(who, xs, ys, step, tiles):  # type: ignore[no-untyped-def]
     """Note where somebody stands, and may have gathered: its tile is traced and full no more."""
     for i in who:

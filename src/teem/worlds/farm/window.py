@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.worlds.farm.bodies import SIGHT
 from teem.worlds.farm.fields import ROCK
 from teem.worlds.farm.terrain import on_map, own_radius
@@ -37,7 +38,7 @@ def trace(who, bodies, planes, view, charts, terms, visible):  # type: ignore[no
             visible[n, c] = inside and visible[n, last] and clear
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def veil(row, visible, view, seen):  # type: ignore[no-untyped-def]
     """Show what is visible, and hide behind rock what is not, but for what it knows of itself."""
     channels = view.channels
@@ -52,7 +53,7 @@ def veil(row, visible, view, seen):  # type: ignore[no-untyped-def]
                         seen[to, c * channels + k] = _ZERO
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def draw_together(who, windows, view, charts, out):  # type: ignore[no-untyped-def]
     """The compact view of a window: near cells as they are, far blocks as means (or sums, for points)."""
     zone, weight, channels = charts.zone, charts.zone_weight, view.channels

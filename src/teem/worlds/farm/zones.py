@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from teem.fetch import fetch
+from teem.inner import INNER
 from teem.worlds.farm.bodies import SIGHT
 from teem.worlds.farm.fields import ROCK
 from teem.worlds.farm.terrain import on_map, own_radius
@@ -28,7 +29,7 @@ _SIDES = tuple(  # a band, and the zones west, amid and east of it; amid _BESIDE
 )
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def see_zones(who, bodies, planes, scale, view, charts, terms, out):  # type: ignore[no-untyped-def]
     """Sum the planes of the map over each zone's cells, as far as each sees, and weigh the sums."""
     xs, ys, genome = bodies.x, bodies.y, bodies.genome

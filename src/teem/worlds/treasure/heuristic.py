@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.worlds.treasure.board import DOWN, REST, RIGHT, game_of
 from teem.worlds.treasure.entities import PASSABLE, TAKEN, VALUE
 
@@ -32,7 +33,7 @@ def hunt(living, ids, step, action, *parts):  # type: ignore[no-untyped-def]
             action[i] = _straight_on(ids[n], step, cells, people, table)
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _best_way(cells, people, table, way, far, queue):  # type: ignore[no-untyped-def]
     """The first step to the cell of the most value a step, breadth first through the window; REST if there is none."""
     wide = cells.shape[0]
@@ -60,7 +61,7 @@ def _best_way(cells, people, table, way, far, queue):  # type: ignore[no-untyped
     return chosen
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _straight_on(agent, step, cells, people, table):  # type: ignore[no-untyped-def]
     """A direction that is kept for a while, or the next one that is free; REST where none is."""
     middle = cells.shape[0] // 2

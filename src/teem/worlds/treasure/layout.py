@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from teem.inner import INNER
 from teem.rng import Stream, bits, to_unit
 from teem.worlds.treasure.board import Board, Hunters, Terms
 from teem.worlds.treasure.entities import GROUND
@@ -49,7 +50,7 @@ def _drawn(unit, chances):  # type: ignore[no-untyped-def]
     return GROUND
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def bare_cell(w, stream, step, key, board, terms):  # type: ignore[no-untyped-def]
     """A cell of bare ground where nobody stands, each as likely as another; -1 where there is none."""
     count = terms.height * terms.width
@@ -72,7 +73,7 @@ def _is_bare(w, cell, board, terms):  # type: ignore[no-untyped-def]
     return board.cells[w, row, column] == GROUND and board.people[w, row, column] == 0
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _free_cell(w, board, terms):  # type: ignore[no-untyped-def]
     """The first cell where nobody stands; the settings see to it that there is one."""
     for cell in range(terms.height * terms.width):

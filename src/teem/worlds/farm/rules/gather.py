@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from teem.inner import INNER
 from teem.worlds.farm.bodies import GATHER, METABOLISM
 from teem.worlds.farm.fields import RESOURCES
 
@@ -58,7 +59,7 @@ def gather(living, action, bodies, planes, capacity, terms, demand):  # type: ig
     return total
 
 
-@njit(nogil=True, cache=True)
+@njit(**INNER)
 def _enjoy(living, bodies, terms):  # type: ignore[no-untyped-def]
     """Reward what was gathered, and make the best place so far the goal; goals fade."""
     gathered, feats, reward, worth = bodies.gathered, bodies.feats, bodies.reward, bodies.goal_worth
