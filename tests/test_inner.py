@@ -29,12 +29,12 @@ def kernels(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def names_in_python(node: ast.AST) -> Iterator[str]:
-    """All names that stand outside of kernels."""
+    """All names that stand outside of kernels, but for what an object calls its own."""
     if compiled_by(node) is not None:
         return
     if isinstance(node, ast.Name):
         yield node.id
-    elif isinstance(node, ast.Attribute):
+    elif isinstance(node, ast.Attribute) and ast.unparse(node.value) != "self":
         yield node.attr
     for child in ast.iter_child_nodes(node):
         yield from names_in_python(child)
@@ -72,6 +72,7 @@ def outer(x): return within(x)
         ("outer(1)", False),
         ("within(1)", True),
         ("kernels.within(1)", True),
+        ("self.within(1)", False),
         ("class Some:\n    def step(self): self.go(within)", True),
         ("@njit(forceinline=True, **INNER)\ndef other(x): return within(x)", False),
     ],

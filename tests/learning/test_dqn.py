@@ -124,7 +124,7 @@ def test_the_replay_takes_its_settings(settle, backend: str) -> None:
 @pytest.mark.parametrize("learning", [{}, {"backend": "torch"}, {"sharing": "shared"}, {"sharing": "encoder"}])
 def test_dqn_learns_the_line(settle, live, learning: dict) -> None:
     world, policies = settle(**learning)
-    live(world, policies, 700)
+    live(world, policies, 500)
     learnt = live(world, policies, 100)
     chance = live(*settle(algorithm="random"), 300)
     assert chance < 0.03

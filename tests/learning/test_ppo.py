@@ -147,10 +147,12 @@ def test_stacked_learning_equals_a_module_an_agent(settle, config_of) -> None:
     assert (stack.updates[rows] == 6).all()
 
 
-@pytest.mark.parametrize("learning", [{}, {"sharing": "shared"}, {"sharing": "encoder"}])
-def test_ppo_learns_the_line(settle, live, learning: dict) -> None:
+@pytest.mark.parametrize(
+    ("learning", "steps"), [({}, 600), ({"sharing": "shared"}, 300), ({"sharing": "encoder"}, 600)]
+)
+def test_ppo_learns_the_line(settle, live, learning: dict, steps: int) -> None:
     world, policies = settle(algorithm="ppo", ppo=PpoSettings(horizon=16), **learning)
-    live(world, policies, 600)
+    live(world, policies, steps)
     assert live(world, policies, 100) > 0.1  # 0.2 is the best
     assert live(*settle(algorithm="random"), 300) < 0.03
 

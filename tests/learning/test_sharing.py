@@ -120,10 +120,13 @@ def test_one_network_takes_one_update_a_step_from_some_members(settle, live) -> 
     assert np.ptp(policies.gauges.updates) <= 1
 
 
-@pytest.mark.parametrize("learning", [{}, {"sharing": "shared"}, {"algorithm": "ppo", "ppo": PpoSettings(horizon=16)}])
-def test_a_users_network_learns_the_line(settle, live, networks: str, learning: dict) -> None:
+@pytest.mark.parametrize(
+    ("learning", "steps"),
+    [({}, 400), ({"sharing": "shared"}, 400), ({"algorithm": "ppo", "ppo": PpoSettings(horizon=16), "lr": 1e-2}, 400)],
+)
+def test_a_users_network_learns_the_line(settle, live, networks: str, learning: dict, steps: int) -> None:
     world, policies = settle(network=f"{networks}:TwoHeads", **learning)
-    live(world, policies, 700)
+    live(world, policies, steps)
     assert live(world, policies, 100) > 0.1  # 0.2 is the best, 0.014 chance
 
 
