@@ -116,7 +116,10 @@ METRICS: tuple[Metric, ...] = (
         "record_held_bytes", "bytes held back to be handed over together", "recorder.held_bytes", "Recorder._held_bytes"
     ),
     counter(
-        "memory_ahead_seconds", "time a thread spent on memory of slots to come", "memory.ahead_s", "Memory.ahead_s"
+        "memory_ahead_seconds",
+        "time a thread spent on memory of slots to come",
+        "memory.ahead_s",
+        "runtime.memory:Memory.ahead_s",
     ),
     counter("collect_seconds", "time spent collecting garbage between steps", "garbage.seconds", "Garbage.seconds"),
     gauge("collect_longest_seconds", "the longest that a collection between steps took", "garbage.longest_s"),
