@@ -49,7 +49,7 @@ OTHER_SETTINGS = {
         }
     },
     "many births and deaths": {
-        "world": {"age_max": 70, "maturity": 5, "breed_energy": 9000.0, "birth_energy": 500.0},
+        "world": {"age_max": 70, "maturity": 5, "breed_energy": 9000.0, "birth_energy": 500.0, "immobile": 0.0},
         "population": {"founders": 6, "capacity": 16},
     },
     "soon stranded": {"world": {"stranded": 20}},

@@ -25,7 +25,7 @@ SLOW = range(30, 200)  # steps that take longer than the target, whatever is she
 def governed(out: Path, governor: GovernorSettings, until: int = 330) -> tuple[Path, np.ndarray]:
     """A run of crawlers that was governed by a made-up clock; its folder and its weights."""
     world = msgspec.structs.replace(
-        TINY_CRAWLERS.world, age_max=120, maturity=5, breed_energy=9000.0, birth_energy=500.0
+        TINY_CRAWLERS.world, age_max=120, maturity=5, breed_energy=9000.0, birth_energy=500.0, immobile=0.0
     )  # type: ignore[type-var]
     population = msgspec.structs.replace(TINY_CRAWLERS.population, founders=8, capacity=16)
     config: Config = msgspec.structs.replace(TINY_CRAWLERS, world=world, population=population, governor=governor)

@@ -40,7 +40,7 @@ TINY = Config(
 TINY_CRAWLERS = Config(
     seed=5,
     steps=260,
-    world=CrawlersSettings(body=BodySettings(limbs=3, segments=2, wheels=1), spread=1.0, turns=3),
+    world=CrawlersSettings(body=BodySettings(limbs=3, segments=2, wheels=1), spread=1.0, turns=3, immobile=0.0),
     population=PopulationSettings(founders=8),
     learning=LearningSettings(
         hidden=(16,), batch=8, replay=ReplaySettings(length=64, warmup=16), epsilon=EpsilonSettings(decay=30)

@@ -79,7 +79,7 @@ def test_memory_follows_the_slots_and_the_plan_says_how_much(tmp_path: Path) -> 
     assert 0.9 * planned["most"] < arrays["most"] <= planned["most"] * 1.001
     assert abs(arrays["least"] - planned["start"]) < 8, "the first step"
     assert abs((most["rss"] - least["rss"]) - (arrays["most"] - arrays["least"])) < 0.05 * planned["most"]
-    assert abs(least["rss"] - sum(plan["start_mb"].values())) < 0.15 * least["rss"]
+    assert sum(plan["start_mb"].values()) < 1.05 * least["rss"], "the first step may import and compile what it needs"
     assert plan["start_mb"][REST] > 20
 
 

@@ -119,9 +119,9 @@ def test_a_saved_physics_goes_on_with_the_same_bits() -> None:
         assert mine.tobytes() == other.tobytes()
 
 
-def test_a_state_of_another_capacity_is_refused() -> None:
+def test_a_state_of_more_slots_is_refused() -> None:
     with pytest.raises(ValueError, match=r"physics\.home"):
-        Physics(41, ONE).load_state(Physics(40, ONE).state())
+        Physics(40, ONE).load_state(Physics(41, ONE).state())
 
 
 def test_lives_come_and_go_in_the_same_memory_and_leave_nothing_behind() -> None:

@@ -14,7 +14,7 @@ STEPS = 150
 def world_of(**settings):
     return crawlers_of(
         founders=10, capacity=20, body=SMALL, spread=1.0, turns=3, age_max=90, maturity=5, breed_energy=9000.0,
-        birth_energy=500.0, **settings,
+        birth_energy=500.0, immobile=0.0, **settings,
     )  # fmt: skip
 
 
