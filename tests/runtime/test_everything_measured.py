@@ -264,7 +264,7 @@ def _size(value: object) -> float | None:
 ALIVE = {
     # what rises in a run without being a count of what happened, or is told under another name
     "Farm._observed_step", "Watch._next", "Watch._look_at", "Recorder._held_until", "Checkpointer.last_step",
-    "Population.living", "Notes.failing", "runtime.vitals:Trace._stride", "Watch._rates",
+    "Population.living", "Notes.failing", "runtime.vitals:Trace._stride", "Watch._rates", "Snapshot.step",
     "Watchdog._looked", "Watchdog._waited", "Watchdog._worked", "Watchdog._step", "Stall._step", "_Block._begun",
 }  # fmt: skip
 
@@ -277,6 +277,8 @@ def alive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         "world.maturity": 1,
         "record.every": 3,
         "steps": 0,
+        "metrics.every": 0.05,
+        "forecast.every": 0.1,
     }
     config = load_config("farm", {**settings, "runtime.threads": 1, "metrics.every": 0.01})
     run = Run.create(config, RunFolder.create(tmp_path_factory.mktemp("alive") / "run", "run"))
