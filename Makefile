@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 ARGS ?=
+# Those that need no file of one's own; histories records test data, regressions tries a baseline.
+STUDIES := $(filter-out benchmarks/_% benchmarks/histories.py benchmarks/regressions.py, $(wildcard benchmarks/*.py))
 
 .PHONY: run test lint bench docs clean
 
@@ -23,7 +25,8 @@ lint: .venv/.installed-dev
 	$(BIN)/lint-imports
 
 bench: .venv/.installed-dev
-	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+	@for script in $(STUDIES); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+	$(BIN)/teem bench treasure-alone treasure-run
 
 docs: .venv/.installed-docs
 	$(BIN)/sphinx-build --fail-on-warning docs docs/_build/html

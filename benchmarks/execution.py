@@ -227,7 +227,7 @@ def cores(world: str, sizes: list[int]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", choices=("modes", "cores"))
+    parser.add_argument("study", nargs="?", default="modes", choices=("modes", "cores"))
     parser.add_argument("--world", default="farm")
     parser.add_argument("--agents", type=int, nargs="+")
     parser.add_argument("--threads", type=int, default=2)
