@@ -89,13 +89,14 @@ def test_nothing_stops_a_run_that_is_not_to_be_stopped() -> None:
     assert (days.stall.why, days.stall.sheds) == ("", True)
 
 
-def test_without_shedding_every_long_step_counts() -> None:
+def test_without_shedding_only_a_very_long_step_stops_the_run() -> None:
     days = Days(LIMITS._replace(shed=False))
-    for _ in range(3):
-        assert days.stall.why == ""
+    for _ in range(20):
         days.step(5)
     assert not days.stall.sheds
-    assert days.stall.why
+    assert (days.stall.why, days.stall.long) == ("", 20)
+    days.step(61)
+    assert days.stall.why == "a step lasted for 60 s and more"
 
 
 def test_a_run_whose_steps_are_long_by_nature_raises_no_alarm() -> None:

@@ -266,6 +266,7 @@ ALIVE = {
     "Farm._observed_step", "Watch._next", "Watch._look_at", "Recorder._held_until", "Checkpointer.last_step",
     "Population.living", "Notes.failing", "runtime.vitals:Trace._stride", "Watch._rates", "Snapshot.step",
     "Watchdog._looked", "Watchdog._waited", "Watchdog._worked", "Watchdog._step", "Stall._step", "_Block._begun",
+    "pool:Pool._running", "Watchdog._compiled",
 }  # fmt: skip
 
 

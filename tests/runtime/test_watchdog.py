@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from numba import njit
 from test_governing import SMALL, content
 
 from teem.config.load import load_config
+from teem.measure.compiled import COMPILED
 from teem.measure.governor import Controls
 from teem.measure.stall import Verdict
 from teem.record.folder import RunFolder
@@ -28,7 +30,7 @@ from teem.runtime.report import build_report, in_words
 from teem.runtime.session import exit_code
 from teem.runtime.watchdog import FILE, STALLED, waited_s
 
-LIMITS = {**SMALL, "watchdog.frames": 1000, "watchdog.frame": 0.2, "watchdog.stop": 0.0}
+LIMITS = {**SMALL, "watchdog.frames": 1000, "watchdog.frame": 0.2, "watchdog.stop": 0.0, "watchdog.shed": True}
 
 
 def begin(out: Path, **more: Any) -> Run:
@@ -118,6 +120,36 @@ def test_a_kernel_may_be_compiled(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
         before = run.watchdog.stall.long
         run.advance()
         assert run.watchdog.stall.long == before + long, module
+
+
+def test_a_kernel_that_is_compiled_without_letting_anybody_look_is_no_long_step(run: Run) -> None:
+    """numba keeps Python's lock while it has LLVM at work: the next tick comes when all is over."""
+    step = run.world.step
+
+    def compile_all(action: Any) -> Any:
+        COMPILED.on_start(None)
+        time.sleep(0.5)
+        COMPILED.on_end(None)
+        return step(action)
+
+    run.world.step = compile_all  # type: ignore[method-assign]
+    before = run.watchdog.stall.long
+    run.advance()
+    assert run.watchdog.stall.long == before
+    begun = COMPILED.begun
+    njit(lambda x: x + 1)(1)
+    assert COMPILED.begun > begun  # numba does tell
+    assert COMPILED.open == 0
+
+
+def test_nothing_is_shed_of_a_run_that_is_not_governed_unless_it_may_be(tmp_path: Path) -> None:
+    for name, settings, sheds in (
+        ("default", {}, False), ("asked", {"watchdog__shed": True}, True), ("governed", {"governor__rate": 100}, True),
+    ):  # fmt: skip
+        run = begin(tmp_path / name, **{"watchdog__shed": False, **settings})
+        assert run.watchdog.stall.limits.shed == sheds
+        run.finish("steps")
+        run.folder.close()
 
 
 def test_a_very_long_step_stops_the_run_with_a_checkpoint_and_an_exit_code(tmp_path: Path) -> None:

@@ -42,15 +42,19 @@ class GovernorSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class WatchdogSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Sees steps that last too long: writes down what they do, sheds load, and only then stops the run."""
+    """Sees steps that last too long: writes down what they do, sheds load if it may, and only then stops the run."""
 
     frame: Annotated[
         float,
         Meta(ge=0, le=86_400, description="seconds of a step before every thread's stack is written down; 0: none"),
     ] = 2.0
     shed: Annotated[
-        bool, Meta(description="when it goes on, learn and record as little as [governor] allows, for a while")
-    ] = True
+        bool,
+        Meta(
+            description="when it goes on, learn and record as little as [governor] allows, for a while, even where no "
+            "governor is on: the run no longer follows from its seed alone then"
+        ),
+    ] = False
     frames: Annotated[
         int, Meta(ge=1, le=1000, description="long steps within a minute, after load was shed, that stop the run")
     ] = 5

@@ -89,7 +89,7 @@ class Stall:
         self.long += 1
         while self._when and self._now - self._when[0] > WINDOW_S:
             self._when.popleft()
-        self._in_vain = (self._in_vain if self._when else 0) + (self.sheds or not self.limits.shed)
+        self._in_vain = (self._in_vain if self._when else 0) + self.sheds
         self._when.append(self._now)
         if self._in_vain >= self.limits.frames and self.limits.stop:
             self.why = f"{self._in_vain} steps within {WINDOW_S:g} s lasted for {limit:.3g} s and more"

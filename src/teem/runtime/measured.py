@@ -14,6 +14,7 @@ from teem.execution import CHOICES_MOST
 from teem.learning.algorithms.dqn import DQN
 from teem.learning.algorithms.ppo import PPO
 from teem.learning.learner import Learner
+from teem.measure.compiled import COMPILED
 from teem.measure.metrics import Container, Metric, Value, at, container, counter, gauge
 from teem.measure.process import core_wait_s
 from teem.record.client import BUNCH_FRAMES
@@ -92,6 +93,12 @@ METRICS: tuple[Metric, ...] = (
     counter("agent_steps", "steps of all agents together", "totals.agent_steps", "Totals.agent_steps"),
     counter("step_seconds", "time spent in steps", "totals.seconds", "Totals.seconds"),
     CORE_WAIT,
+    counter(
+        "kernels_compiled",
+        "kernels compiled in this process; those in the cache are none",
+        lambda _: COMPILED.begun,
+        "Compiled.begun Compiled.open",
+    ),
     counter("updates", "network updates", "totals.updates", "Totals.updates"),
     counter(
         "batches",

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from teem.measure.compiled import COMPILED
 from teem.measure.stall import Limits, Stall, Verdict, usable
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class Watchdog:
 
     def __init__(self, run: Run) -> None:
         settings = run.config.watchdog
-        shed = settings.shed and not run.config.governor.replay  # what a replay sheds is recorded already
+        governor = run.config.governor
+        shed = (settings.shed or governor.target_ms > 0) and not governor.replay  # what that sheds is recorded already
         self.stall = Stall(Limits(settings.frame, settings.frames, settings.stop, shed))
         self.dumps = 0
         self.fault = ""  # why it watches no longer
@@ -56,6 +58,7 @@ class Watchdog:
         self._thread: threading.Thread | None = None
         self._of = 0  # the thread that makes the steps, as the system knows it
         self._looked, self._waited, self._worked = 0.0, 0.0, 0.0
+        self._compiled = 0  # kernels, when it looked last
 
     def __enter__(self) -> None:
         self._begun += 1
@@ -111,6 +114,8 @@ class Watchdog:
     def look(self) -> None:
         """A tick: see what is in progress, and do what is to be done about it."""
         stall, step, seconds = self.stall, self._step, self._measure()
+        if self._compiles():
+            return
         near = bool(step) and stall.seconds + seconds >= stall.limits.frame
         if near and self._takes_long_by_nature():
             return
@@ -134,6 +139,14 @@ class Watchdog:
         """Seconds that steps usually take; None while too few have been made."""
         spans = self._run.spans
         return float(np.median(spans.recent_ms("step"))) / 1000 if spans.steps >= KNOWN else None
+
+    def _compiles(self) -> bool:
+        """Whether a kernel has been compiled since the last tick, or is just now.
+
+        numba's compiler keeps Python's lock for seconds on end, so that no tick may ever see it at work.
+        """
+        before, self._compiled = self._compiled, COMPILED.begun
+        return COMPILED.begun > before or COMPILED.open > 0
 
     def _takes_long_by_nature(self) -> bool:
         if self._run.spans.open == "checkpoint":
