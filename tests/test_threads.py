@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teem.execution import EXECUTIONS, PARTS, Execution
+from teem.execution import EXECUTIONS, FINEST, Execution, cut
 from teem.threads import MEASURED_EVERY, Threads
 
 
@@ -33,8 +33,8 @@ def test_every_index_is_covered_once_and_no_part_is_too_small(
     threads.share(kernel, total, 1, at_least=at_least)
     threads.close()
     assert (covered == 1).all()
-    most = 1 if execution == "sequential" else PARTS["batched" if execution == "auto" else execution] * count
-    assert len(parts) <= most
+    most = {"sequential": 1, "threaded": count}.get(execution, FINEST * count)
+    assert len(parts) <= max(1, most)
     assert all(stop - start >= at_least for start, stop in parts if stop < total)
 
 
@@ -48,7 +48,7 @@ def test_parts_run_at_the_same_time_and_the_caller_takes_its_share() -> None:
 
     threads.share(kernel, 128)
     threads.close()
-    assert len(who) == 4
+    assert len(who) == 4  # 32 each, the least
     assert len(set(who.values())) == 2
     assert threading.current_thread().name in who.values()
 
@@ -106,9 +106,31 @@ def test_it_may_be_switched_between_any_two_calls() -> None:
         threads.execution, parts = execution, []
         threads.share(lambda start, stop, parts=parts: parts.append((start, stop)), 96, at_least=1)
         cuts = {"sequential": [(0, 96)], "threaded": [(0, 32), (32, 64), (64, 96)]}
-        expected = cuts.get(execution, [(start, start + 8) for start in range(0, 96, 8)])
-        assert execution == "auto" or sorted(parts) == expected
+        assert execution == "auto" or sorted(parts) == cuts.get(execution, cut("batched", 96, 3, 1))
     threads.close()
+
+
+@given(total=st.integers(1, 5000), count=st.integers(2, 16), at_least=st.integers(1, 40))
+def test_batched_parts_get_smaller_so_that_all_are_done_together(total: int, count: int, at_least: int) -> None:
+    sizes = [stop - start for start, stop in cut("batched", total, count, at_least)]
+    assert sum(sizes) == total
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] <= max(at_least, -(-total // (2 * count)))
+    assert sizes[-1] <= max(at_least, -(-total // (FINEST * count)))
+
+
+def test_a_thread_at_half_the_pace_costs_a_small_part_of_the_range() -> None:
+    """Parts of one size are the planted fault: the slow thread then takes one too many."""
+
+    def waste(parts: list[tuple[int, int]]) -> float:
+        free = [0.0, 0.0]  # when each thread is; the second takes twice as long for everything
+        for start, stop in parts:
+            who = free.index(min(free))
+            free[who] += (stop - start) * (1, 2)[who]
+        return max(free) / (1000 / 1.5) - 1
+
+    assert waste(cut("batched", 1000, 2, 2)) < 0.03
+    assert waste([(start, start + 125) for start in range(0, 1000, 125)]) > 0.1
 
 
 def test_some_shared_ranges_are_measured_by_both_clocks() -> None:
@@ -123,6 +145,6 @@ def test_some_shared_ranges_are_measured_by_both_clocks() -> None:
         threads.share(spin, 128)
     threads.close()
     assert (threads.shared, threads.measured) == (2 * MEASURED_EVERY, 2)
-    assert threads.parts_ns >= 2 * 4 * 200_000  # four parts each
+    assert threads.parts_ns >= 2 * 4 * 200_000  # four parts each, 32 the least
     assert threads.wall_ns > 0
     assert threads.speed_up == threads.parts_ns / threads.wall_ns

@@ -15,7 +15,7 @@ Execution = Literal["sequential", "threaded", "batched", "auto"]
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 EXECUTIONS: tuple[Execution, ...] = get_args(Execution)
-PARTS: dict[Mode, int] = {"threaded": 1, "batched": 4}  # a thread
+FINEST = 32  # parts a thread, of which the smallest of a batched range is one
 
 ROUNDS = 5  # in which each mode is measured once, in turn
 BEATEN = 1.5  # times as long as the best, after two rounds: it is measured no more
@@ -26,6 +26,26 @@ FEWEST, MOST = 64, 1 << 14  # calls between two trials, as long as they cost lit
 STALE_NS = 5e9  # nor are they further apart than so, for what else a machine does changes
 LONGEST = 1 << 18  # calls between two trials, whatever they cost
 CHOICES_MOST = 512  # kernels and sizes
+
+
+def cut(mode: Mode, total: int, count: int, at_least: int) -> list[tuple[int, int]]:
+    """Where the parts of range(total) begin and end, for so many threads; none is smaller than `at_least` but the last.
+
+    `threaded`: a part a thread. `batched`: each part is half of what each thread would be left, so that the last ones
+    are small and the threads are done at nearly the same time, however unlike their pace.
+    Guided self-scheduling: Polychronopoulos and Kuck 1987, https://doi.org/10.1109/TC.1987.5009495.
+    """
+    if mode == "sequential":
+        return [(0, total)]
+    smallest = max(at_least, -(-total // (FINEST * count if mode == "batched" else count)))
+    parts: list[tuple[int, int]] = []
+    begin = 0
+    while begin < total:
+        half = -(-(total - begin) // (2 * count)) if mode == "batched" else 0
+        end = min(total, begin + max(smallest, half))
+        parts.append((begin, end))
+        begin = end
+    return parts
 
 
 class Choice:

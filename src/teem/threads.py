@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from time import perf_counter_ns, thread_time_ns
 from typing import Any, Protocol
 
-from teem.execution import PARTS, Choices, Execution, Mode
+from teem.execution import Choices, Execution, Mode, cut
 from teem.pool import Pool, Task, wait_awake
 
 MEASURED_EVERY = 61  # shared calls, of which one is measured; no call of a step is always the one
@@ -79,23 +79,20 @@ class Threads:
             choice.note(mode, total, perf_counter_ns() - begun)
 
     def _split(self, mode: Mode, kernel: Callable[..., Any], total: int, args: tuple[Any, ...], at_least: int) -> None:
-        """Cut the range: into a part a thread, or into a few a thread, so that who is held up holds up nobody."""
-        if mode == "sequential":
+        """Cut the range, and have the threads take its parts; one part is the caller's alone."""
+        parts = cut(mode, total, self.count, at_least)
+        if len(parts) == 1:
             kernel(0, total, *args)
             return
-        part = max(at_least, -(-total // (PARTS[mode] * self.count)))
-        if total <= part:
-            kernel(0, total, *args)
-            return
-        starts = iter(range(0, total, part))  # shared: taking the next is one step under the GIL
+        left = iter(parts)  # shared: taking the next is one step under the GIL
+        helpers = min(self.count, len(parts)) - 1
         self.shared += 1
-        measured = self.shared % MEASURED_EVERY == 0
-        if not measured:
-            self._run(_taker(starts, part, kernel, total, args), min(self.count, -(-total // part)) - 1)
+        if self.shared % MEASURED_EVERY:
+            self._run(_taker(left, kernel, args), helpers)
             return
         spent: list[int] = []
-        take, begun = _taker(starts, part, kernel, total, args), perf_counter_ns()
-        self._run(lambda: spent.append(_timed(take)), min(self.count, -(-total // part)) - 1)
+        take, begun = _taker(left, kernel, args), perf_counter_ns()
+        self._run(lambda: spent.append(_timed(take)), helpers)
         self.wall_ns += perf_counter_ns() - begun
         self.parts_ns += sum(spent)
         self.measured += 1
@@ -111,14 +108,12 @@ class Threads:
                     wait_awake(helper)
 
 
-def _taker(
-    starts: Iterator[int], part: int, kernel: Callable[..., Any], total: int, args: tuple[Any, ...]
-) -> Callable[[], None]:
+def _taker(parts: Iterator[tuple[int, int]], kernel: Callable[..., Any], args: tuple[Any, ...]) -> Callable[[], None]:
     """What each thread does: take the next part until there is none."""
 
     def take() -> None:
-        for start in starts:
-            kernel(start, min(start + part, total), *args)
+        for start, stop in parts:
+            kernel(start, stop, *args)
 
     return take
 
