@@ -56,7 +56,11 @@ def compare(oracle: str, plan: Plan) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(
-    ("oracle", "package", "creatures"), [("box2d", "pyb2d3", CREATURES), ("mujoco", "mujoco", 3 * CREATURES)]
+    ("oracle", "package", "creatures"),
+    [
+        ("box2d", "pyb2d3", CREATURES),
+        pytest.param("mujoco", "mujoco", 3 * CREATURES, marks=pytest.mark.slow),
+    ],
 )
 def test_creatures_on_legs_go_where_the_oracle_says(oracle: str, package: str, creatures: int) -> None:
     """MuJoCo's contacts are softer, so that more gaits part from ours by chance: more creatures even that out."""
