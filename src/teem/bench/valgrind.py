@@ -81,13 +81,18 @@ def environment() -> dict[str, str]:
 
 
 def command(out: Path) -> Sequence[str]:
-    """The command line that goes before Python's: counts are written to `out` with .1, .2, ... at the end."""
-    return ["valgrind", "--tool=callgrind", "-q", "--instr-atstart=no", f"--callgrind-out-file={out}"]
+    """The command line that goes before Python's: counts are written to `out` with .1-01, .2-01, ... at the end.
+
+    Only the instructions of the thread that counts: others, such as a watchdog's that looks around ten times a second,
+    would come into some counts and not into others.
+    """
+    separate = ("--separate-threads=yes", "--instr-atstart=no")
+    return ["valgrind", "--tool=callgrind", "-q", *separate, f"--callgrind-out-file={out}"]
 
 
 def read_count(out: Path, number: int) -> int:
-    """The instructions of the `number`-th count, from 1."""
-    path = out.with_name(f"{out.name}.{number}")
+    """The instructions of the `number`-th count, from 1, by the process's first thread."""
+    path = out.with_name(f"{out.name}.{number}-01")
     with path.open(encoding="ascii", errors="replace") as lines:
         found = next((line for line in lines if line.startswith("summary:")), None)
     assert found is not None, f"{path} has no summary"
