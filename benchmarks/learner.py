@@ -112,12 +112,12 @@ def main() -> None:
     observation = np.random.default_rng(1).standard_normal((agents, INPUTS), np.float32)
     out, loss = np.zeros((agents, ACTIONS), np.float32), np.zeros(agents, np.float32)
     faults = np.zeros(agents, np.int64)
+    layout = Layout.mlp(INPUTS, HIDDEN, 1 + ACTIONS)
+    print(f"{agents} agents, {layout.size} parameters each, batch {LearningSettings().batch}, {asked.threads} threads")
     for name, rule in (("updates", LearningSettings()), ("no double", LearningSettings(double=False))):
-        stack = Stack(Layout.mlp(INPUTS, HIDDEN, 1 + ACTIONS), agents)
+        stack = Stack(layout, agents)
         stack.fresh(rows, rows, seed=1)
         learner, loop = KernelQ(stack, INPUTS, HIDDEN, ACTIONS, rule, threads), ModuleLoop(replay, rule)
-        if rule.double:
-            print(f"{agents} agents, {stack.layout.size} parameters each, batch {rule.batch}, {asked.threads} threads")
         compare(name, partial(learner.update, rows, rows, replay, 1, 0, loss, faults), agents, loop.update)
     compare("values", lambda: learner.values(observation, rows, out), agents, loop.act)
     threads.close()
