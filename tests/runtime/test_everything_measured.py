@@ -208,9 +208,10 @@ def _inherits(kind: str, attr: str) -> bool:
 
 def grown(run: Run, go_on: Callable[[], None]) -> set[str]:
     """The names of what hangs on the run and holds more, or counts higher, after `go_on`."""
-    before = dict(_held(run))
+    alive: dict[int, object] = {}  # what was there before stays, so that nothing new takes its identity
+    before = dict(_held(run, alive))
     go_on()
-    after = dict(_held(run))
+    after = dict(_held(run, {}))
     return {
         f"{kind}.{attr}"
         for (_, kind, attr), size in after.items()
@@ -218,15 +219,14 @@ def grown(run: Run, go_on: Callable[[], None]) -> set[str]:
     }
 
 
-def _held(root: object) -> Iterator[tuple[tuple[int, str, str], float]]:
+def _held(root: object, seen: dict[int, object]) -> Iterator[tuple[tuple[int, str, str], float]]:
     """Each attribute of teem's objects that is a number, or holds things, with the number or how many it holds."""
-    seen: set[int] = set()
     stack: list[object] = [root]
     while stack:
         one = stack.pop()
         if id(one) in seen:
             continue
-        seen.add(id(one))
+        seen[id(one)] = one
         if isinstance(one, (list, tuple)):
             stack.extend(one[:64])
         elif isinstance(one, dict):
@@ -312,6 +312,21 @@ class Planted:
 
     def __init__(self) -> None:
         self.done, self.seen, self.table = 0, deque([1], maxlen=500), np.zeros(1)
+
+
+def test_something_new_is_never_taken_for_something_that_grew(alive: Run) -> None:
+    """Tasks come and go by the step, and one may lie where another did; its time is later, and nothing grew."""
+    tasks = alive.collector._planted = [Planted()]  # type: ignore[union-attr]
+
+    def go_on() -> None:
+        tasks.clear()
+        tasks.extend(Planted() for _ in range(50))
+        for task in tasks:
+            task.done = 1
+
+    found = grown(alive, go_on)
+    del alive.collector._planted  # type: ignore[union-attr]
+    assert f"{__name__}:Planted.done" not in found
 
 
 def test_what_is_planted_in_a_run_is_found(alive: Run) -> None:
