@@ -270,7 +270,7 @@ def test_a_run_of_cohorts_goes_on_when_a_learner_is_lost_and_can_be_examined(tmp
     for name in ("0-dqn", "1-iqn"):
         assert np.isfinite(cohorts[name]["networks"]["own"]["weights"]).all()
     done = subprocess.run(
-        [sys.executable, "-m", "teem", "doctor", str(running.out), "--steps", "10"],
+        [sys.executable, "-m", "teem", "doctor", str(running.out), "--steps", "60"],
         capture_output=True, text=True, timeout=WAIT_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
