@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from teem.config.load import load_config
 from teem.config.settings import RaySettings
+from teem.errors import UsageError
 from teem.runtime.cluster import Cluster
+from teem.runtime.session import begin
 
 
 class Nodes:
@@ -44,3 +50,15 @@ def test_who_begins_again_is_not_put_where_nobody_answers() -> None:
         assert ray.options_given["label_selector"] is None  # from here, none can be told from another
         cluster.place(str, "word")
         assert ray.options_given["label_selector"] is None
+
+
+def test_an_address_where_nobody_answers_is_refused_at_once_and_nothing_is_left(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = "127.0.0.1:%d" % gone.getsockname()[1]
+    config = load_config("farm", {"runtime.mode": "ray", "ray.address": address})
+    with pytest.raises(UsageError, match=f"ray.address is {address}, where no cluster answers"):
+        begin(config, "farm", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(UsageError, match="no cluster answers"):  # one that is taken up asks too
+        Cluster(config.ray, 1)

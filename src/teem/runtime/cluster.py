@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from teem.config.settings import RaySettings
 from teem.errors import TeemError, UsageError
@@ -19,6 +20,7 @@ from teem.errors import TeemError, UsageError
 STORE_BYTES = 80 * 2**20  # of the object store of a cluster started here, at least
 PAUSE_S = 1.0  # after a loss, times the losses, before who was lost begins anew
 REACH_S = 1.0  # within which a node that is there takes a connection
+KNOCK_S = 10.0  # within which a cluster's head takes one, wherever it is
 
 
 def load_ray(address: str) -> Any:
@@ -36,13 +38,35 @@ def load_ray(address: str) -> Any:
     return ray
 
 
+def expect_cluster(address: str) -> Any:
+    """The ray module; UsageError with a remedy where it is missing, or no node takes a connection at the address.
+
+    Ray itself goes on asking for many minutes before it says that nobody answers.
+    """
+    ray = load_ray(address)
+    try:
+        where = urlsplit(address if "://" in address else f"//{address}")
+        if where.port is not None:  # it may be left to Ray where it is
+            socket.create_connection((where.hostname, where.port), KNOCK_S).close()
+    except (OSError, ValueError) as error:
+        raise _unreached(address, error) from error
+    return ray
+
+
+def _unreached(address: str, error: Exception) -> UsageError:
+    return UsageError(
+        f"ray.address is {address}, where no cluster answers ({error}): start one with `ray start --head`, or give "
+        "an empty address"
+    )
+
+
 class Cluster:
     """A connection that places `parts` on the nodes of a cluster, each with `ray.cpus`; `close` it."""
 
     def __init__(self, settings: RaySettings, parts: int, store_bytes: int = STORE_BYTES) -> None:
         self._settings, self._parts, self._store_bytes = settings, parts, store_bytes
         self._here = ""  # where a cluster of our own keeps its sockets and logs; a short path, as sockets need
-        self._ray = load_ray(settings.address)
+        self._ray = expect_cluster(settings.address)
         heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             if settings.address:
@@ -58,10 +82,7 @@ class Cluster:
         try:
             self._ray.init(address=self._settings.address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise UsageError(
-                f"ray.address is {self._settings.address}, where no cluster answers ({error}): start one with "
-                "`ray start --head`, or give an empty address"
-            ) from error
+            raise _unreached(self._settings.address, error) from error
 
     def _start(self) -> None:
         self._here = tempfile.mkdtemp(prefix="teem-ray-")

@@ -13,7 +13,7 @@ from teem.config.settings import Config
 from teem.errors import UsageError
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
-from teem.runtime.cluster import load_ray
+from teem.runtime.cluster import expect_cluster
 from teem.runtime.governing import expect_replayable
 from teem.runtime.interrupt import Interrupts
 from teem.runtime.islands.archipelago import Archipelago, islands_saved
@@ -34,7 +34,7 @@ RUNS = Path("runs")  # where runs lie that were given no folder
 def begin(config: Config, name: str, out: Path | None) -> Run | Apart:
     """Start a new run in its own folder; one that can't start leaves nothing behind."""
     if config.runtime.mode == "ray":
-        load_ray(config.ray.address)  # or say how to install it, before anything is written
+        expect_cluster(config.ray.address)  # or say what is missing, before anything is written
     expect_page(config)
     expect_replayable(config)
     _compile(config)

@@ -116,7 +116,7 @@ def networks_change_when_they_learn(play: Play) -> Verdict:
         return bad(f"agent {agent} was not updated, but its network changed; {alone.sum()} so", int(alone.sum()))
     if not updated.any():
         return unknown(f"nobody was updated in {len(play.moments)} steps")
-    return good(f"{updated.sum()} networks were updated, and all of them changed", int(updated.sum()))
+    return good(f"{updated.sum()} agents were updated, and the networks of all of them changed", int(updated.sum()))
 
 
 def networks_differ_between_agents(play: Play) -> Verdict:
@@ -168,7 +168,7 @@ def weights_are_finite(play: Play) -> Verdict:
             f"agent {play.last.id[wrong][0]} has weights that are not finite; {wrong.sum()} so", int(wrong.sum())
         )
     size = play.last.size
-    return good(f"{size.sum()} weights of {(size > 0).sum()} networks", int(size.sum()))
+    return good(f"{size.sum()} weights that {(size > 0).sum()} agents act by", int(size.sum()))
 
 
 CHECKS = (
