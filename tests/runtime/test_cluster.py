@@ -55,7 +55,7 @@ def test_who_begins_again_is_not_put_where_nobody_answers() -> None:
 def test_an_address_where_nobody_answers_is_refused_at_once_and_nothing_is_left(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     with socket.create_server(("127.0.0.1", 0)) as gone:
-        address = "127.0.0.1:%d" % gone.getsockname()[1]
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
     config = load_config("farm", {"runtime.mode": "ray", "ray.address": address})
     with pytest.raises(UsageError, match=f"ray.address is {address}, where no cluster answers"):
         begin(config, "farm", tmp_path / "run")
