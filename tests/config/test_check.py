@@ -70,10 +70,6 @@ CASES: list[tuple[dict[str, object], str]] = [
     ({**ACTORS, "learning.enabled": False}, "runtime.mode is ray but learning.enabled is false"),
     ({**ACTORS, "learning.sharing": "encoder"}, "runtime.mode is ray but learning.sharing is encoder"),
     (
-        {**ACTORS, "learning.sharing": "shared", "runtime.actors": 2},
-        "runtime.actors is 2 but learning.sharing is shared, a single network",
-    ),
-    (
         {**ACTORS, "learning.sharing": "shared", "runtime.learners": 2},
         "runtime.learners is 2 but learning.sharing is shared, and learners of one network are processes",
     ),
@@ -87,7 +83,7 @@ CASES: list[tuple[dict[str, object], str]] = [
     ),
     (
         {**ASYNC, "learning.sharing": "shared", "runtime.actors": 2, "runtime.learners": 2},
-        "runtime.actors is 2 but learning.sharing is shared, a single network of a single world",
+        "runtime.learners is 2 but learning.sharing is shared and runtime.actors is 2: learners of one network",
     ),
     ({**ENERGIES, "world.energy": 21}, "world.energy is 21.0 but world.energy_max is 20.0"),
     ({**ENERGIES, "world.breed_energy": 21}, "world.breed_energy is 21.0 but world.energy_max is 20.0"),

@@ -110,8 +110,8 @@ def test_everything_wrong_with_cohorts_is_told_at_once() -> None:
         ),
         (
             [{"name": "a", "share": 0.5, "sharing": "shared"}],
-            {"runtime__mode": "async", "runtime__actors": 2},
-            'learning.cohorts[0] ("a"): runtime.actors is 2 but learning.sharing is shared, a single network',
+            {"runtime__mode": "async", "runtime__actors": 2, "runtime__learners": 2},
+            'learning.cohorts[0] ("a"): runtime.learners is 2 but learning.sharing is shared and runtime.actors is 2',
         ),
         (
             [{"name": "a", "share": 0.5, "sharing": "shared"}],

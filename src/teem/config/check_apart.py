@@ -54,12 +54,13 @@ def _learnt_apart(config: Config) -> Iterator[Fault]:
             "runtime.mode",
             ("learning.sharing",),
         )
-    if learning.sharing == "shared" and runtime.actors > 1:
+    if learning.sharing == "shared" and runtime.actors > 1 and runtime.learners > 1 and runtime.mode == "async":
         yield Fault(
-            f"runtime.actors is {runtime.actors} but learning.sharing is shared, a single network of a single world: "
-            "give runtime.actors 1, or learning.sharing own",
-            "runtime.actors",
-            ("learning.sharing",),
+            f"runtime.learners is {runtime.learners} but learning.sharing is shared and runtime.actors is "
+            f"{runtime.actors}: learners of one network take the steps of one actor, and one learner those of several; "
+            "give runtime.learners 1, runtime.actors 1, or learning.sharing own",
+            "runtime.learners",
+            ("learning.sharing", "runtime.actors"),
         )
     if learning.sharing == "shared" and runtime.learners > 1 and runtime.mode == "ray":
         yield Fault(

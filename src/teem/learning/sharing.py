@@ -73,6 +73,7 @@ class Networks:
         self.own = Stack(part_of(layout, tuple(name for name in layout.names if name not in names)), capacity)
         self.common = Stack(part_of(layout, names), 1)
         self.group: Group = Alone()  # with whom the common weights are learnt
+        self.joined = False  # the common weights are those of other agents too
         self.own_copy: DeviceCopy | None = None
         self.common_copy: DeviceCopy | None = None
         self._seed = seed
@@ -90,6 +91,10 @@ class Networks:
             for name, values in stack.views(weights[i : i + 1]).items():
                 values[0] = tensors[name]
         stack.adopt(rows, weights)
+
+    def join(self, others: Networks) -> None:
+        """Share the common weights with agents of another world too, from here on: theirs, not those of here."""
+        self.common, self.common_copy, self.joined = others.common, others.common_copy, True
 
     def found(self, rows: NDArray[np.int32], ids: NDArray[np.int64]) -> None:
         """Fresh networks; what is shared stays as it is."""
@@ -130,11 +135,12 @@ class Networks:
         return {"own": self.own.state(rows), "common": self.common.state(THE_ROW)}
 
     def load_state(self, state: State, rows: NDArray[np.int32]) -> None:
-        """Take over saved weights."""
+        """Take over saved weights; of what others learn too, only if more was learnt of it than is here."""
         self.own.load_state(state["own"], rows)
         self.written(rows)
-        self.common.load_state(state["common"], THE_ROW)
-        self.written_common()
+        if not self.joined or state["common"]["updates"][0] > self.common.updates[0]:
+            self.common.load_state(state["common"], THE_ROW)
+            self.written_common()
 
     def read(self, rows: NDArray[np.int32]) -> None:
         """The rows' own weights will be read from the stack."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import torch
@@ -70,8 +70,7 @@ class TorchNetworks:
         self.device = torch.device(device)
         self._threads = torch.get_num_threads()
         self.own = TorchStack(networks.own, self.device)
-        self.common = TorchStack(networks.common, self.device)
-        networks.own_copy, networks.common_copy = self.own, self.common
+        networks.own_copy, networks.common_copy = self.own, TorchStack(networks.common, self.device)
         self.block = _CPU_BLOCK if self.device.type == "cpu" else _CUDA_BLOCK
         self._pad = 0
         self.all_share = not networks.own.layout.size
@@ -80,6 +79,11 @@ class TorchNetworks:
         self._gradient = stacked_gradient(loss)
         self._step: Callable[..., Improved] = self._improve
         self._call = vmap(lambda own, common, given: call({**own, **common}, *given), in_dims=(0, None, 0))
+
+    @property
+    def common(self) -> TorchStack:
+        """What all share: another's, where agents of several worlds do."""
+        return cast("TorchStack", self._networks.common_copy)
 
     def compile(self, examples: Iterable[Sequence[Batch]], at_once: int = _COMPILED_BLOCK) -> None:
         """Let torch compile the gradient step now, for updates of batches shaped as one agent's `examples`.

@@ -102,7 +102,8 @@ def test_a_learner_that_hoards_is_foretold_where_the_run_is_shown(pair: Measured
     assert "arrays" in alarm["cause"]
     assert any(line.startswith("learner 1: memory grows") for line in pair.run.watch.warnings())
     logged = [json.loads(line) for line in (pair.run.folder.path / "log.jsonl").read_text("utf-8").splitlines()]
-    assert [line["process"] for line in logged if line["event"] == "alarm"] == ["learner 1"]
+    alarms = [line for line in logged if line["event"] == "alarm"]  # on a busy machine one of its frames may be another
+    assert [line["process"] for line in alarms if line["name"] == "memory"] == ["learner 1"]
     assert {one["process"] for one in alarms_beside(pair.run.folder.path)} == {"learner 1"}
 
 

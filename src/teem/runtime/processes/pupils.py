@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from teem.config.cohorts import cohorts_of, learns
 from teem.config.settings import Config
 from teem.learning.build import build_cohorts, membership_of
+from teem.learning.cohort import Cohort
 from teem.learning.group import Group
 from teem.learning.learner import Learner, decisions_of
 from teem.learning.policies import Policies
-from teem.learning.sharing import THE_ROW
+from teem.learning.sharing import THE_ROW, Networks
 from teem.measure.arrays import Stretch, arrays_of, stretches
 from teem.measure.spans import Spans
 from teem.record import archive
@@ -44,7 +45,9 @@ class Pupils:
         of: int = 1,
         group: Group | None = None,
         spans: Spans | None = None,
+        commons: dict[int, Networks] | None = None,
     ) -> None:
+        """With `commons`, what all agents of a cohort share they share with those of the other actors' worlds."""
         self.updates = 0  # made so far
         self.published = 0  # networks so far
         self.config, self._threads = config, threads
@@ -52,6 +55,7 @@ class Pupils:
         self._boxes = boxes  # of each cohort; None: it has no networks
         self._share, self._of = share, of
         self._group = group  # with whom networks that all share are learnt; None: alone
+        self._commons = {} if commons is None else commons  # by cohort, of who met its agents first
         self._mirror: Mirror | None = None
         self._rows = 0  # beyond which nobody has lived so far
         self._stretches: list[Stretch] = []  # of the arrays of its policies
@@ -87,10 +91,7 @@ class Pupils:
         mirror.step_count = constants["step"]
         config, capacity = self.config, mirror.facts.capacity
         cohorts = build_cohorts(config, mirror.as_world(), self._threads)
-        for settings, cohort in zip(cohorts_of(config.learning), cohorts, strict=True):
-            if self._group and settings.sharing == "shared" and learns(settings):
-                assert isinstance(cohort, Learner)
-                cohort.networks.group = self._group
+        self._share_commons(cohorts)
         cohort_of = np.zeros(capacity, np.int8)
         cohort_of[columns["living"]] = columns["cohort"]
         world, fame = mirror.as_world(), config.population.fame
@@ -105,6 +106,17 @@ class Pupils:
             state, _ = archive.read(Path(constants["source"]), constants["step"])
             self._go_on(state, columns["living"].copy())
 
+    def _share_commons(self, cohorts: Sequence[Cohort]) -> None:
+        """Have cohorts whose agents share a network share it with those of other learners, or of other worlds."""
+        for index, (settings, cohort) in enumerate(zip(cohorts_of(self.config.learning), cohorts, strict=True)):
+            if settings.sharing == "shared" and learns(settings):
+                assert isinstance(cohort, Learner)
+                if self._group:
+                    cohort.networks.group = self._group
+                if index in self._commons:
+                    cohort.networks.join(self._commons[index])
+                self._commons.setdefault(index, cohort.networks)
+
     def _go_on(self, state: State, living: NDArray[np.int32]) -> None:
         if "policies" in state:  # a checkpoint: everything is there
             self.policies.load_state(state["policies"])
@@ -116,8 +128,9 @@ class Pupils:
                 networks = cohort.networks
                 networks.own.adopt(rows, held["weights"])
                 networks.written(rows)
-                networks.common.adopt(THE_ROW, held["common"])
-                networks.written_common()
+                if not networks.joined:  # else what is here is at least as new
+                    networks.common.adopt(THE_ROW, held["common"])
+                    networks.written_common()
                 cohort.begin(rows, fresh=False)  # what they remembered is lost
             cohort.gauges.load_state(held["gauges"], rows)
         policies.legacies.load_state(state["legacies"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from teem.config.settings import Config
 from teem.errors import GroupError
+from teem.learning.sharing import Networks
 from teem.measure.spans import Spans
 from teem.measure.trace import Trace
 from teem.runtime.processes.control import Control, batches_of
@@ -56,8 +57,9 @@ class Teaching:
         self._me = links.wiring.actors + learner
         self._most = max(1, configs[0].runtime.policy_lag_max // 2)  # steps between two publications
         of = links.wiring.learners
+        commons: dict[int, Networks] = {}
         self.pupils = [
-            Pupils(config, threads, boxes, learner, of, group, self.spans)
+            Pupils(config, threads, boxes, learner, of, group, self.spans, commons)
             for config, boxes in zip(configs, links.boxes, strict=True)
         ]
         self.watch = None
