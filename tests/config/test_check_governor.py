@@ -18,13 +18,13 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("farm", {"governor.rate": 60, "governor.replay": "runs/farm-7"}, "governor.rate is 60.0 and governor.replay is"),
     (
         "farm",
-        {"governor.rate": 60, "runtime.mode": "async"},
-        "governor.rate is 60.0 but runtime.mode is async, where agents learn in processes of their own",
+        {"governor.replay": "runs/farm-7", "runtime.mode": "async"},
+        "governor.replay is runs/farm-7 but runtime.mode is async, where weights come when they come",
     ),
     (
         "farm",
-        {"governor.frame": 5, "runtime.mode": "ray", "ray.role": "actors"},
-        "governor.frame is 5.0 but runtime.mode is ray, where agents learn in processes of their own",
+        {"governor.replay": "runs/farm-7", "runtime.mode": "ray", "ray.role": "actors"},
+        "governor.replay is runs/farm-7 but runtime.mode is ray, where weights come when they come",
     ),
     (
         "farm",
@@ -57,6 +57,8 @@ def test_what_can_not_be_is_told(world: str, settings: dict[str, Any], text: str
         ("crawlers", {"governor.frame": 16.7, "governor.decision": 4}),
         ("crawlers", {"governor.rate": 60, "governor.decision": 10, "world.stranded": 0}),
         ("farm", {"governor.rate": 60, "runtime.mode": "ray"}),
+        ("farm", {"governor.rate": 60, "runtime.mode": "async"}),
+        ("farm", {"governor.frame": 5, "runtime.mode": "ray", "ray.role": "actors"}),
         ("farm", {"watchdog.frame": 0}),
         ("farm", {"watchdog.stop": 0}),
         ("farm", {"watchdog.frame": 0.5, "runtime.mode": "async"}),

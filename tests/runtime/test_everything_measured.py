@@ -55,7 +55,8 @@ EXCUSED = {
     "worlds.crawlers.contact_plain:Part.vy": "physics", "PlainCreature.energy": "physics",
     "PlainCreature.impulses": "physics",
     # places and moments, which are no counts
-    "Interrupts._before": "handlers, one a signal",
+    "Interrupts._before": "handlers, one a signal", "Pupils._commons": "cohorts, at most sixteen",
+    "Governing._lately": "steps between two publications",
     "Child._beaten": "a moment", "Child._got_on": "a moment",
     "runtime.vitals:Trace._sum": "of a point to come", "runtime.vitals:Trace._count": "of a point to come",
     "runtime.vitals:Trace.points": "128 at most; of the view",

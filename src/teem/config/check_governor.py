@@ -34,19 +34,17 @@ def governor_faults(config: Config) -> Iterator[Fault]:
 def _governed(config: Config, path: str, value: object) -> Iterator[Fault]:
     """What a run needs to be governed."""
     governor, runtime = config.governor, config.runtime
-    if runtime.mode == "async" or (runtime.mode == "ray" and config.ray.role == "actors"):
-        yield Fault(
-            f"{path} is {value} but runtime.mode is {runtime.mode}, where agents learn in processes of their own that "
-            "hold up no step unless runtime.policy_lag_max makes them: give runtime.mode lockstep, or no " + path,
-            path,
-            ("runtime.mode",),
+    if governor.replay and runtime.mode != "lockstep":
+        apart = runtime.mode == "async" or config.ray.role == "actors"
+        why = (
+            "where weights come when they come, so that nothing is made again to the same bits: give runtime.mode "
+            "lockstep, and a run in lockstep"
+            if apart
+            else "where each island has changes of its own: give runtime.mode lockstep, with the folder and the seed "
+            "of one island"
         )
-    elif runtime.mode == "ray" and governor.replay:
         yield Fault(
-            f"governor.replay is {governor.replay} but runtime.mode is ray, where each island has changes of its own: "
-            "give runtime.mode lockstep, with the folder and the seed of one island",
-            path,
-            ("runtime.mode",),
+            f"governor.replay is {governor.replay} but runtime.mode is {runtime.mode}, {why}", path, ("runtime.mode",)
         )
     if not config.record.enabled:
         yield Fault(

@@ -29,6 +29,7 @@ class Policies:
     A step calls `act`, then, after the world's step, `remember`, `inherit` and `learn`, in this order.
     """
 
+    repeatable = True  # the same seed and the same changes give the same bits
     cohort_of: NDArray[np.int8]  # [capacity] index into `cohorts`; means nothing where nobody lives
 
     def __init__(
@@ -40,6 +41,8 @@ class Policies:
         cohort_of: NDArray[np.int8] | None = None,
         membership: Membership | None = None,
     ) -> None:
+        self.waited_s = 0.0  # by steps, for learning that is done elsewhere
+        self.waited_at_once = 1  # steps whose learning is waited for together, at most
         self.cohorts = list(cohorts)
         self._world = world
         self._threads = threads

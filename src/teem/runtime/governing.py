@@ -6,8 +6,10 @@ is turned stands in the table `governor` of run.db with its step, so the run can
 
 from __future__ import annotations
 
+from collections import deque
 from fractions import Fraction
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from teem.config.cohorts import VALUED, learns
@@ -44,6 +46,8 @@ class Governing:
         self._bounds = bounds_of(run)
         self._governor = Governor(settings.target_ms, self._bounds) if settings.target_ms else None
         self._again = recorded(Path(settings.replay)) if settings.replay else None
+        self._waited_s = run.policies.waited_s  # before the last step
+        self._lately: deque[tuple[float, float]] = deque(maxlen=run.policies.waited_at_once)  # as `measure` has it
         self._long = False  # the watchdog wanted to have load shed
         self.controls = Controls()
         self.changes = 0
@@ -61,9 +65,14 @@ class Governing:
         return self._governor.p95_ms if self._governor else None
 
     def measure(self) -> tuple[float, float]:
-        """Milliseconds that the last step took, and of them, learning."""
-        spans = self._run.spans
-        return spans.last_ms("step"), spans.last_ms("learn")
+        """Milliseconds that the last step took, and of them, learning: here, or while it waited for learners.
+
+        Steps that are waited for together count as the mean of them: one of them has the wait of all.
+        """
+        spans, waited_s = self._run.spans, self._run.policies.waited_s
+        waited_ms, self._waited_s = 1000 * (waited_s - self._waited_s), waited_s
+        self._lately.append((spans.last_ms("step"), spans.last_ms("learn") + waited_ms))
+        return fmean(ms for ms, _ in self._lately), fmean(ms for _, ms in self._lately)
 
     def before_step(self) -> None:
         """Take in how long the last step took, and turn what has to be turned for the next one."""
@@ -143,6 +152,7 @@ class Governing:
             "now": self.controls._asdict(),
             "most": self.most._asdict(),
             "replay_ratios": replay_ratios(self._run),
+            "repeatable": self._run.policies.repeatable,
             "replays": self._run.config.governor.replay or None,
         }
 
@@ -150,9 +160,8 @@ class Governing:
 def bounds_of(run: Run) -> Controls:
     """How far a run can be turned: not what it hasn't got."""
     settings = run.config.governor
-    learnt_here = any(learns(cohort) for _, cohort, _ in members(run)) and not hasattr(run.policies, "lag")
     return Controls(
-        settings.learning if learnt_here else 1.0,
+        settings.learning if any(learns(cohort) for _, cohort, _ in members(run)) else 1.0,
         settings.decision if isinstance(run.world, Stretchable) else 1,
         settings.snapshots,
     )

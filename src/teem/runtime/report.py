@@ -143,7 +143,8 @@ def governed(told: dict[str, Any] | None) -> Iterator[str]:
     if told["replays"]:
         yield f"its changes are those of {told['replays']}"
     elif told["changes"]:
-        yield "it does not follow from its seed alone: --governor.replay with this folder makes it again"
+        again = ": --governor.replay with this folder makes it again" if told["repeatable"] else ""
+        yield f"it does not follow from its seed alone{again}"
 
 
 def stalled(told: dict[str, Any] | None) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from together import Together, config_of
 
 from teem.learning.replay import Replay, from_bfloat16, to_bfloat16
 from teem.runtime.processes.facts import Facts, Mirror, People
-from teem.runtime.processes.stream import Reading, put_step
+from teem.runtime.processes.stream import Bidding, Reading, put_step
 from teem.runtime.processes.teaching import Teaching
 from teem.runtime.transport.ring import Ring
 from teem.runtime.transport.shared import Segment
@@ -24,6 +25,7 @@ from teem.worlds.turns import Turns
 
 CAPACITY, INPUTS, ACTIONS = 7, 4, 3
 NOBODYS = np.zeros(CAPACITY, np.int8)  # everybody is of the only cohort
+ALL = Bidding(Fraction(1), Turns())  # nothing is shed
 
 
 def mirror_of() -> Mirror:
@@ -84,7 +86,7 @@ def test_what_is_remembered_and_drawn_is_what_was_seen_and_done(
     for number, send in enumerate(sends):
         if send:
             observation, outcome = step_of(number, draws)
-            if put_step(writer, observation, outcome, np.empty(0, np.int64), [{}], NOBODYS, rounded=rounded):
+            if put_step(writer, observation, outcome, np.empty(0, np.int64), [{}], NOBODYS, ALL, rounded=rounded):
                 steps.append((observation, outcome))
                 for slot in outcome.acted:
                     sent[slot].append(
@@ -140,7 +142,7 @@ def test_what_has_another_shape_than_was_said_is_refused(width: int) -> None:
     segment = Segment.create("test", columns)
     observation, outcome = step_of(0, np.random.default_rng(1))
     narrow = Observation(observation.living, np.zeros((CAPACITY, width), np.float32), observation.mask)
-    assert put_step(Ring(segment), narrow, outcome, np.empty(0, np.int64), [{}], NOBODYS)
+    assert put_step(Ring(segment), narrow, outcome, np.empty(0, np.int64), [{}], NOBODYS, ALL)
     frame = Ring(segment).peek(0)
     assert frame is not None
     with pytest.raises(ValueError, match=rf"observation came as \[{width}\] an agent"):

@@ -100,7 +100,7 @@ def test_an_actor_that_is_lost_goes_on_from_its_checkpoint_with_the_same_learner
     for _ in range(23):
         second.step()
     expect_same(whole.world.state(), second.run.world.state())
-    assert second.run.policies.lags[17:].sum() == 0  # type: ignore[attr-defined]
+    assert second.run.policies.lags.counts[17:].sum() == 0  # type: ignore[attr-defined]
     whole.finish("steps")
     whole.folder.close()
     second.end()

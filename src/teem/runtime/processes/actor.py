@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,16 +24,16 @@ from teem.learning.sharing import THE_ROW
 from teem.record import archive, checkpoint
 from teem.runtime.processes.control import batches_of
 from teem.runtime.processes.facts import Facts
+from teem.runtime.processes.lag import Lags
 from teem.runtime.processes.links import Boxes, Links
 from teem.runtime.processes.merging import merged
 from teem.runtime.processes.patience import WAKE_S, Patience
-from teem.runtime.processes.stream import ROLL, SAVE, put_step
+from teem.runtime.processes.stream import ROLL, SAVE, Bidding, at_once, put_step
 from teem.runtime.transport.mailbox import FAULTS, LOSS, UPDATES
 from teem.state import State
 from teem.threads import Threads
 from teem.worlds.base import Action, Births, Observation, Outcome, World
-
-MOST_LAG = 4096  # steps that are told apart
+from teem.worlds.turns import Turns
 
 Rows = NDArray[np.int32]
 Policy = TypeVar("Policy", bound=PolicySettings)
@@ -53,18 +54,21 @@ def _acting(settings: Policy) -> Policy:
 class ActingPolicies(Policies):
     """Policies that are learnt elsewhere: same calls, same order, so the same loop drives them."""
 
+    repeatable = False  # weights come when they come
+
     def __init__(self, config: Config, world: World, threads: Threads, links: Links, actor: int, folder: Path) -> None:
         cohorts = build_cohorts(acting_config(config), world, threads)
         super().__init__(world, cohorts, threads, config.population.fame, membership=membership_of(config))
-        self.lags = np.zeros(MOST_LAG + 1, np.int64)  # how many steps were acted with a policy so old
+        self.lags = Lags(config.runtime.policy_lag_max)
         self.decisions = np.zeros(len(cohorts), np.int64)  # that were sent, of each cohort
-        self.waited_s = 0.0  # for the learners to catch up
+        self.waited_at_once = at_once(config)
+        self._bidding = Bidding(Fraction(1), world.turns)
         self._settings = cohorts_of(config.learning)
         self._rounded = all(one.algorithm in VALUED or not learns(one) for one in self._settings)
         self._links, self._actor, self._folder = links, actor, folder
         self._control, self._ring = links.control, links.rings[actor]
         self._one_network = shares_one(config.learning)
-        self._lag_max, self._patience = config.runtime.policy_lag_max, config.runtime.patience
+        self._patience = config.runtime.patience
         self._met = [-1] * self._control.learners  # the generation of each learner that knows who lives here
         self._source = ""  # the checkpoint that the learners begin with; "": with founders
         self._began = False
@@ -86,7 +90,7 @@ class ActingPolicies(Policies):
     def act(self, observation: Observation, *, greedy: bool = False) -> Action:
         """As any policies do, once the learners are near enough, with what they have published."""
         self._wait_for_learners()
-        self.lags[min(max(self.lag, 0), MOST_LAG)] += 1
+        self.lags.note(self.lag)
         self._take()
         return super().act(observation, greedy=greedy)
 
@@ -95,7 +99,7 @@ class ActingPolicies(Policies):
         super().remember(observation, outcome)
         newborn = self._world.population.id[outcome.births.slot]
         decisions = [decisions_of(cohort) for cohort in self.cohorts]
-        step = (observation, outcome, newborn, decisions, self.cohort_of)
+        step = (observation, outcome, newborn, decisions, self.cohort_of, self._bidding)
         self._until(lambda: put_step(self._ring, *step, rounded=self._rounded))
         self._control.send(self._actor)
         self.decisions += np.bincount(self.cohort_of[outcome.acted], minlength=len(self.cohorts))
@@ -111,6 +115,15 @@ class ActingPolicies(Policies):
         total = self._control.total("updates", self._actor)
         made, self._told = total - self._told, total
         return made
+
+    def learn_part(self, share: Fraction) -> None:
+        """Have the learners make only this share of the updates that come due, from the next step on."""
+        self._bidding = self._bidding._replace(share=share)
+
+    def retime(self, turns: Turns) -> None:
+        """As any policies do, and the learners from the next step on."""
+        super().retime(turns)
+        self._bidding = self._bidding._replace(turns=turns)
 
     def told_late(self) -> int:
         """How many were made since `learn` was called last."""
@@ -129,8 +142,8 @@ class ActingPolicies(Policies):
     def _wait_for_learners(self) -> None:
         """Until all know who lives here, and none is too far behind."""
         self._meet()
-        if self.lag > self._lag_max:
-            self._until(lambda: self.lag <= self._lag_max)
+        if self.lag > self.lags.cap:
+            self._until(lambda: self.lag <= self.lags.cap)
 
     def _until(self, done: Any) -> None:
         """Sleep until `done()`, and greet learners that begin meanwhile; TeemError when nothing happens for long."""
@@ -297,15 +310,8 @@ class ActingPolicies(Policies):
 
     def report(self) -> dict[str, Any]:
         """How old the policies were that acted, how often they were trained, and what was waited for."""
-        counts = self.lags
-        acted = int(counts.sum())
         return {
-            "policy_lag_steps": {
-                "mean": float((counts * np.arange(len(counts))).sum() / acted) if acted else None,
-                "p95": int(np.searchsorted(np.cumsum(counts), 0.95 * acted)) if acted else None,
-                "max": int(np.flatnonzero(counts).max(initial=0)) if acted else None,
-                "cap": self._lag_max,
-            },
+            "policy_lag_steps": self.lags.report(),
             **self._replay_ratios(),
             "waited_s": self.waited_s,
             "steps_lost": self._control.total("lost", self._actor),

@@ -22,7 +22,7 @@ from teem.measure.spans import Spans
 from teem.record import archive
 from teem.runtime.processes.facts import Facts, Mirror
 from teem.runtime.processes.links import Boxes
-from teem.runtime.processes.stream import Reading
+from teem.runtime.processes.stream import Bidding, Reading
 from teem.runtime.transport.mailbox import FAULTS, LOSS, NOTES, OWNER, UPDATES, Mailbox
 from teem.runtime.transport.ring import Frame
 from teem.state import State
@@ -97,6 +97,7 @@ class Pupils:
         world, fame = mirror.as_world(), config.population.fame
         self.policies = Policies(world, cohorts, self._threads, fame, cohort_of, membership_of(config))
         self._reading = Reading(mirror, self._share, self._of)
+        self._bidden: Bidding | None = None  # what its policies do, as they were told last
         self._rows = 0
         self._stretches = stretches(arrays_of(self.policies, "policies"), capacity)
         self._published_updates = np.full(capacity, -1, np.int64)
@@ -141,6 +142,7 @@ class Pupils:
         """Learn from a step, exactly as the loop does; how many updates were made, and of how many batches a cohort."""
         mirror, policies, spans = self._expect_mirror(), self.policies, self._spans
         self._expect_cohorts(frame)
+        self._obey(Bidding.of(frame.constants))
         with spans("read"):
             observation, outcome = self._reading.read(frame, [decisions_of(cohort) for cohort in policies.cohorts])
         before = mirror.population.id.copy() if len(outcome.honours) else mirror.population.id
@@ -159,6 +161,12 @@ class Pupils:
             made = policies.learn()
         self.updates += made
         return made, [now - before for now, before in zip(self._batches(), taken, strict=True)]
+
+    def _obey(self, bidding: Bidding) -> None:
+        if bidding != self._bidden:
+            self._bidden = bidding
+            self.policies.learn_part(bidding.share)
+            self.policies.retime(bidding.turns)
 
     def _expect_cohorts(self, frame: Frame) -> None:
         """ValueError where somebody acted as one of another cohort than it belongs to here."""

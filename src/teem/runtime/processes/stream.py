@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from teem.config.settings import Config
 from teem.learning.ring import round_rows
 from teem.runtime.processes.facts import Mirror
 from teem.runtime.transport.ring import Frame, Ring
 from teem.worlds.base import Births, Deaths, Observation, Outcome
+from teem.worlds.turns import Turns
 
 STEP, ROLL, SAVE = "step", "roll", "save"
 
 Arrays = dict[str, NDArray[Any]]
 
 _NO_SLOTS, _NO_IDS, _NO_HONOURS = np.empty(0, np.int32), np.empty(0, np.int64), np.empty((0, 2), np.int32)
+
+
+def at_once(config: Config) -> int:
+    """How many steps a learner takes at most before it publishes: an actor at its cap waits for as many."""
+    return max(1, config.runtime.policy_lag_max // 2)
+
+
+class Bidding(NamedTuple):
+    """What learners are bidden to do from a step on, as a governor turns it."""
+
+    share: Fraction  # of the updates that come due, how many are made
+    turns: Turns  # in which agents decide
+
+    def as_constants(self) -> dict[str, Any]:
+        """As it travels with a step."""
+        return {"share": [self.share.numerator, self.share.denominator], "turns": list(self.turns)}
+
+    @staticmethod
+    def of(constants: Mapping[str, Any]) -> Bidding:
+        """As it came with a step."""
+        return Bidding(Fraction(*constants["share"]), Turns(*constants["turns"]))
 
 
 def put_step(
@@ -27,6 +51,7 @@ def put_step(
     newborn: NDArray[np.int64],
     decisions: Sequence[Mapping[str, NDArray[Any]]],
     cohort_of: NDArray[np.int8],
+    bidding: Bidding,
     *,
     rounded: bool = False,
 ) -> bool:
@@ -69,7 +94,7 @@ def put_step(
     shapes |= {name: (column.dtype, (len(some), *column.shape[1:])) for name, (column, some) in parts.items()}
     if rounded:
         shapes["observation"] = np.dtype(np.uint16), (len(rows), seen.shape[1])
-    views = ring.begin(STEP, {"step": outcome.step}, shapes)
+    views = ring.begin(STEP, {"step": outcome.step, **bidding.as_constants()}, shapes)
     if views is None:
         return False
     for name, column in whole.items():

@@ -15,7 +15,7 @@ from teem.runtime.processes.control import Control, batches_of
 from teem.runtime.processes.links import Links
 from teem.runtime.processes.measured import HELD, LEARNING, Lent
 from teem.runtime.processes.pupils import Pupils
-from teem.runtime.processes.stream import ROLL, SAVE, STEP
+from teem.runtime.processes.stream import ROLL, SAVE, STEP, at_once
 from teem.runtime.transport.ring import Frame
 from teem.runtime.watch import WAIT, Watch
 from teem.threads import Threads
@@ -55,7 +55,7 @@ class Teaching:
         self._control: Control = links.control
         self._generation = links.control.generation(learner)
         self._me = links.wiring.actors + learner
-        self._most = max(1, configs[0].runtime.policy_lag_max // 2)  # steps between two publications
+        self._most = at_once(configs[0])  # steps between two publications
         of = links.wiring.learners
         commons: dict[int, Networks] = {}
         self.pupils = [
