@@ -113,6 +113,17 @@ def test_a_clean_run_raises_no_alarm(seed: int) -> None:
     assert watched.early == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("more", [0.0, 1.0])
+def test_a_span_that_takes_longer_for_more_agents_is_no_alarm(more: float) -> None:
+    def crowd(curves: dict[str, Floats], steps: Floats, slower: Floats) -> None:
+        part = 2 * steps / END
+        curves["alive"] *= 1 + more * part
+        curves["span.learn"] *= 1 + part
+
+    alarms = [alarm.name for alarm in watched(300, crowd, SAMPLES // 4).alarms]
+    assert alarms == ([] if more else ["frame"])
+
+
 def test_an_alarm_ends_with_its_cause() -> None:
     def for_a_while(curves: dict[str, Floats], steps: Floats, slower: Floats) -> None:
         curves["memory"] += LEAK_MB * np.minimum(steps, END / 4) / END

@@ -15,14 +15,6 @@ from teem.measure.history import History
 from teem.measure.trends import LEAST
 
 SEED = 20261129
-FALLS = "this history's memory falls by as much: more was taken off as filled than had been lent, as was usual then"
-MISSED = {
-    1: FALLS,
-    11: FALLS,
-    16: "a tenth more of a frame that varies more than that, on cores that eight others wanted",
-    17: "a tenth more of a frame that varies more than that, on cores that eight others wanted",
-}
-"""Leaks that are not told from a tenth of their run, by the run's number, and why."""
 
 
 def watched(curves: Curves, limits: dict[str, float]) -> tuple[Forecaster, list[Forecast]]:
@@ -53,8 +45,6 @@ def watched(curves: Curves, limits: dict[str, float]) -> tuple[Forecaster, list[
 def some(number: int, *others: Any, fast: tuple[int, ...]) -> Any:
     """A case that is slow unless it is one of a few."""
     marks = [] if number in fast else [pytest.mark.slow]
-    if others and number in MISSED:
-        marks.append(pytest.mark.xfail(reason=MISSED[number], strict=True))
     return pytest.param(number, *others, marks=marks, id=_called(number, others))
 
 

@@ -53,3 +53,23 @@ def test_a_trend_that_begins_late_is_seen_from_there() -> None:
 
 def test_few_points_tell_nothing() -> None:
     assert trend_of(CLOCK[: LEAST - 1], CLOCK[: LEAST - 1]) is None
+
+
+@pytest.mark.parametrize("late", [10, 14, 18])
+@pytest.mark.parametrize("jump", [-40.0, 40.0])
+def test_a_jump_that_was_just_now_is_taken_out_of_what_goes_on_rising(jump: float, late: int) -> None:
+    values = 100 + 0.5 * CLOCK + jump * (POINTS - late <= CLOCK) + noise(late)
+    trend = trend_of(CLOCK, values)
+    assert trend is not None
+    assert trend.rises
+    assert trend.slope == pytest.approx(0.5, rel=0.15)
+    assert trend.level == pytest.approx(100 + 0.5 * (POINTS - 1) + jump, abs=3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("then", [0.0, -0.5])
+def test_what_rose_until_just_now_is_no_trend(then: float, seed: int) -> None:
+    ended = POINTS - 18
+    values = 100 + 0.5 * np.minimum(CLOCK, ended) + then * np.maximum(0, CLOCK - ended) - 20 * (ended <= CLOCK)
+    trend = trend_of(CLOCK, values + noise(seed, 0.3))
+    assert trend is None or not trend.rises

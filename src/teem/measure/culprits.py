@@ -99,7 +99,9 @@ def who_slows(history: History) -> tuple[Trend, Culprit] | None:
         worst = deeper
     line = lines[worst]
     what = "what is done between steps" if worst == OUTSIDE else f"span {worst.removeprefix(SPAN)}"
-    culprit = Culprit(worst.split(".")[0], f"{what} takes {line.level:.3g} ms, {line.growth:.2g} more")
+    culprit = _more_agents(history, line) or Culprit(
+        worst.split(".")[0], f"{what} takes {line.level:.3g} ms, {line.growth:.2g} more"
+    )
     return Trend(line.slope, line.low, line.high, line.begin, line.end, now, rises=True), culprit
 
 
@@ -118,10 +120,17 @@ def what_slows_all(history: History, frame: Trend) -> Culprit:
     found = _threads_or_objects(history, frame.begin, MORE_OBJECTS)
     if found is not None:
         return found
-    agents = trend_since(history, "alive", frame.begin)
-    if agents is not None and agents.growth > 0 and agents.share > LEAST_PART * frame.share:
+    return _more_agents(history, frame) or Culprit(
+        "machine", "all of it alike, and nothing of the run grows: other processes", is_at_fault=False
+    )
+
+
+def _more_agents(history: History, line: Trend) -> Culprit | None:
+    """Agents, where they have become more by enough to explain that something takes longer."""
+    agents = trend_since(history, "alive", line.begin)
+    if agents is not None and agents.growth > 0 and agents.share > LEAST_PART * line.share:
         return Culprit("agents", "more agents", is_at_fault=False)
-    return Culprit("machine", "all of it alike, and nothing of the run grows: other processes", is_at_fault=False)
+    return None
 
 
 def who_grows(what: str, history: History, trend: Trend) -> Culprit:

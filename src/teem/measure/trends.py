@@ -65,13 +65,36 @@ def has_risen(values: Floats, least: float) -> bool:
 
 
 def trend_of(clock: Floats, values: Floats) -> Trend | None:
-    """The trend since the last change; None where there are too few points to tell."""
+    """The trend since the last change; None where there are too few points to tell.
+
+    Where too few came after it, but they rise as those before did, it was a jump, and is taken out.
+    """
     if len(values) < LEAST:
         return None
-    first = last_change(clock, values)
-    if len(values) - first < LEAST:
+    *_, before, first = [0, 0, *changes_of(clock, values)]
+    if len(values) - first >= LEAST:
+        return line_through(clock[first:], values[first:])
+    if first - before < LEAST or not _goes_on(clock[before:], values[before:], first - before):
         return None
-    return line_through(clock[first:], values[first:])
+    step = _jump(clock[before:], values[before:], first - before)
+    return line_through(clock[before:], np.concatenate([values[before:first] + step, values[first:]]))
+
+
+def _goes_on(clock: Floats, values: Floats, at: int) -> bool:
+    """Whether what follows a point may rise as what comes before it did, as far as so few points tell."""
+    from scipy import stats
+
+    before = float(stats.theilslopes(values[:at], clock[:at])[0])
+    _, _, low, high = stats.theilslopes(values[at:], clock[at:], CONFIDENCE)
+    return before > 0 and bool(low < before * _EVEN and high > before / _EVEN)
+
+
+def _jump(clock: Floats, values: Floats, at: int) -> float:
+    """By how much a curve is higher after a point than its line before it says."""
+    from scipy import stats
+
+    slope, level, *_ = stats.theilslopes(values[:at], clock[:at])
+    return float(np.median(values[at:] - level - slope * clock[at:]))
 
 
 def line_through(clock: Floats, values: Floats) -> Trend | None:
@@ -104,8 +127,8 @@ def _is_even(x: Floats, y: Floats) -> bool:
     return min(slopes) > 0 and max(slopes) < _EVEN * min(slopes)
 
 
-def last_change(clock: Floats, values: Floats) -> int:
-    """The point at which the curve's last piece begins; 0 where it is all of one piece."""
+def changes_of(clock: Floats, values: Floats) -> list[int]:
+    """The points at which the curve's pieces after the first begin."""
     from ruptures import Binseg
     from scipy.signal import medfilt
 
@@ -114,11 +137,10 @@ def last_change(clock: Floats, values: Floats) -> int:
     noise = noise_of(values)
     span = float(clock[-1] - clock[0])
     if span <= 0 or noise == 0:
-        return 0
+        return []
     signal = np.column_stack([smooth / noise, (clock - clock[0]) / span, np.ones(len(values))])
     search = Binseg(model="linear", min_size=_PIECE, jump=2).fit(signal)
-    changes = search.predict(pen=_PENALTY * np.log(len(values)))
-    return int(changes[-2]) if len(changes) > 1 else 0
+    return [int(change) for change in search.predict(pen=_PENALTY * np.log(len(values)))[:-1]]
 
 
 def noise_of(values: Floats) -> float:
