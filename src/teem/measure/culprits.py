@@ -86,6 +86,8 @@ def who_slows(history: History) -> tuple[Trend, Culprit] | None:
     names = [name for name in history.names if name.startswith(SPAN) or name == OUTSIDE]
     curves = dict(zip(names, history.table(names) / slower, strict=True))
     found = {name: _riser(history.clock, curve, LEAST_SHARE * now) for name, curve in curves.items()}
+    as_was = dict(zip(names, history.table(names) / _held_up(history), strict=True))
+    found = {name: line for name, line in found.items() if line and has_risen(as_was[name], line.growth)}
     is_crowded = float(np.median(_held_up(history))) >= CROWDED
     lines = {name: line for name, line in found.items() if line and (not is_crowded or has_risen(frames, line.growth))}
     if not lines:

@@ -18,6 +18,7 @@ from teem.measure.history import Floats, History
 from teem.measure.trends import LEAST, Trend, has_risen, trend_of
 
 REACH = 20.0  # a limit is foretold at most so many times as far ahead as the trend was seen
+SURE = 4.0  # times the earliest, that the latest may be of what is foretold
 LEAST_SHARE = 0.05  # of what it began with, that something has grown by before it is called growing
 CONFIRMED = 2  # looks that must agree, more than didn't
 MOST_AGREED = 4  # that are remembered, so that an alarm ends soon after its cause
@@ -94,6 +95,7 @@ class Forecaster:
         pace_ms = _pace_ms(history) if target.name != FRAME else (max(trend.level, 0.0) + limit) / 2
         seconds = tuple(one * pace_ms / 1000 for one in steps)
         is_near = steps[0] <= REACH * (trend.end - trend.begin) and seconds[0] <= self._horizon_s
+        is_near &= steps[2] <= SURE * steps[1]
         agreed = self._agreed.get(target.name, 0) + (1 if is_near and culprit.is_at_fault else -1)
         self._agreed[target.name] = min(max(agreed, 0), MOST_AGREED)
         alarm = agreed >= CONFIRMED
