@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from teem.config.load import load_config
-from teem.execution import MODES, PARTS, Execution
+from teem.execution import MODES, Execution, cut
 from teem.record.folder import RunFolder
 from teem.runtime.loop import Run
 from teem.runtime.pools import Pools
@@ -36,6 +36,7 @@ FIXED: tuple[Execution, ...] = MODES
 SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
 CORES = (1, 2, 4, 8, 16, 24, 32, 48)
 INTERVAL = 4  # steps in which everybody learns once; a piece is a multiple
+LARGE = 1 << 16  # of a range that is cut as finely as any
 WARM = 80  # steps until everybody learns
 QUIET = {"record.enabled": False, "checkpoint.every": 0, "checkpoint.at_end": False, "metrics.enabled": False}
 
@@ -162,7 +163,8 @@ def costs_of() -> Costs:
     both, many = taken("threaded", 2), taken("batched", 8)
     pools.close()
     helper_ns = median(asked)
-    return Costs(helper_ns, max(0.0, both - alone - helper_ns), max(0.0, many - both) / 6)
+    more = len(cut("batched", 8, 2, 1)) - 2
+    return Costs(helper_ns, max(0.0, both - alone - helper_ns), max(0.0, many - both) / more)
 
 
 def step_of(world: str, agents: int) -> Step:
@@ -198,8 +200,9 @@ def modelled(step: Step, cores: int, costs: Costs) -> float:
     total = step.serial
     for calls, each in step.kernels.values():
         ways = [each]
-        for parts in PARTS.values():
-            handing = costs.helper * (cores - 1) + costs.wake + costs.part * parts * cores
+        for mode in ("threaded", "batched"):
+            parts = len(cut(mode, LARGE, cores, 1))
+            handing = costs.helper * (cores - 1) + costs.wake + costs.part * parts
             ways.append(each / cores + handing if cores > 1 else each)
         total += calls * min(ways)
     return total

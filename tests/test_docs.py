@@ -19,6 +19,7 @@ from teem.worlds.farm.view import OWN_SENSES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs").glob("*/*.md"))]
+SCRIPTS = [*sorted((ROOT / "benchmarks").glob("*.py")), *sorted((ROOT / "examples").glob("*.py"))]
 NAMES: dict[str, tuple[str, ...]] = {
     "guide/farm": (*ACTIONS, *CAUSES, *TRAITS),
     "guide/perception": (*CHANNELS, *OWN_SENSES),
@@ -68,6 +69,15 @@ def test_python_in_the_pages_is_python_and_imports_what_there_is(path: Path) -> 
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("teem"):
                 exec(compile(ast.Module([node], []), str(path), "exec"), {})
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_scripts_import_what_there_is(path: Path) -> None:
+    """Benchmarks and examples that are run by hand: what they ask of teem has not gone."""
+    asked = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+    for node in asked:
+        if (node.module or "").split(".")[0] == "teem":
+            exec(compile(ast.Module([node], []), str(path), "exec"), {})
 
 
 def test_the_python_in_the_readme_runs(
