@@ -22,12 +22,12 @@ from teem.learning.learner import Learner, decisions_of
 from teem.learning.policies import Policies
 from teem.learning.sharing import THE_ROW
 from teem.record import archive, checkpoint
-from teem.runtime.processes.control import batches_of
 from teem.runtime.processes.facts import Facts
 from teem.runtime.processes.lag import Lags
 from teem.runtime.processes.links import Boxes, Links
 from teem.runtime.processes.merging import merged
 from teem.runtime.processes.patience import WAKE_S, Patience
+from teem.runtime.processes.ratios import replay_ratios
 from teem.runtime.processes.stream import ROLL, SAVE, Bidding, at_once, put_step
 from teem.runtime.transport.mailbox import FAULTS, LOSS, UPDATES
 from teem.state import State
@@ -312,25 +312,7 @@ class ActingPolicies(Policies):
         """How old the policies were that acted, how often they were trained, and what was waited for."""
         return {
             "policy_lag_steps": self.lags.report(),
-            **self._replay_ratios(),
+            **replay_ratios(self._control, self._actor, self._settings, self.decisions),
             "waited_s": self.waited_s,
             "steps_lost": self._control.total("lost", self._actor),
         }
-
-    def _replay_ratios(self) -> dict[str, Any]:
-        """What was trained on by what was decided, of all who remember to do so; of each cohort, if there are any."""
-        trained = {
-            index: self._control.total(batches_of(index), self._actor) * one.transitions
-            for index, one in enumerate(self._settings)
-            if one.algorithm in VALUED
-        }
-        decided = sum(int(self.decisions[index]) for index in trained)
-        told: dict[str, Any] = {"replay_ratio": sum(trained.values()) / decided if decided else None}
-        if len(self._settings) > 1:
-            told["replay_ratios"] = {
-                one.name: trained[index] / int(self.decisions[index])
-                if index in trained and self.decisions[index]
-                else None
-                for index, one in enumerate(self._settings)
-            }
-        return told
