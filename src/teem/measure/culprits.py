@@ -76,8 +76,9 @@ def steady_frames(history: History) -> Floats:
 def who_slows(history: History) -> tuple[Trend, Culprit] | None:
     """What takes longer and longer by itself, and the line of the frames that follows from it; None: nothing does.
 
-    All is freed of what slows everything alike first, so that a busy machine slows nothing. Where that is much, what
-    takes longer must make frames longer, or it was chance who waited for a core.
+    All is freed of what slows everything alike first, so that a busy machine slows nothing; but what takes
+    longer does so as it was, too, or all else became quicker. Where waiting for cores is much, it must make frames
+    longer, or it was chance who waited.
     """
     if len(history) < LEAST:
         return None
@@ -86,10 +87,14 @@ def who_slows(history: History) -> tuple[Trend, Culprit] | None:
     names = [name for name in history.names if name.startswith(SPAN) or name == OUTSIDE]
     curves = dict(zip(names, history.table(names) / slower, strict=True))
     found = {name: _riser(history.clock, curve, LEAST_SHARE * now) for name, curve in curves.items()}
-    as_was = dict(zip(names, history.table(names) / _held_up(history), strict=True))
-    found = {name: line for name, line in found.items() if line and has_risen(as_was[name], line.growth)}
-    is_crowded = float(np.median(_held_up(history))) >= CROWDED
-    lines = {name: line for name, line in found.items() if line and (not is_crowded or has_risen(frames, line.growth))}
+    held_up = _held_up(history)
+    as_was = dict(zip(names, history.table(names) / held_up, strict=True))
+    is_crowded = float(np.median(held_up)) >= CROWDED
+    lines = {
+        name: line
+        for name, line in found.items()
+        if line and has_risen(as_was[name], line.growth) and (not is_crowded or has_risen(frames, line.growth))
+    }
     if not lines:
         return None
     worst = max(lines, key=lambda name: lines[name].growth)

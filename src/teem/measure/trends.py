@@ -74,27 +74,25 @@ def trend_of(clock: Floats, values: Floats) -> Trend | None:
     *_, before, first = [0, 0, *changes_of(clock, values)]
     if len(values) - first >= LEAST:
         return line_through(clock[first:], values[first:])
-    if first - before < LEAST or not _goes_on(clock[before:], values[before:], first - before):
+    if first - before < LEAST:
         return None
-    step = _jump(clock[before:], values[before:], first - before)
-    return line_through(clock[before:], np.concatenate([values[before:first] + step, values[first:]]))
+    whole = _without_jump(clock[before:], values[before:], first - before)
+    return None if whole is None else line_through(clock[before:], whole)
 
 
-def _goes_on(clock: Floats, values: Floats, at: int) -> bool:
-    """Whether what follows a point may rise as what comes before it did, as far as so few points tell."""
-    from scipy import stats
+def _without_jump(clock: Floats, values: Floats, at: int) -> Floats | None:
+    """A curve of which what comes before a point is lifted to where it goes on from there.
 
-    before = float(stats.theilslopes(values[:at], clock[:at])[0])
-    _, _, low, high = stats.theilslopes(values[at:], clock[at:], CONFIDENCE)
-    return before > 0 and bool(low < before * _EVEN and high > before / _EVEN)
-
-
-def _jump(clock: Floats, values: Floats, at: int) -> float:
-    """By how much a curve is higher after a point than its line before it says."""
+    None where what follows doesn't rise as what comes before did, as far as so few points tell.
+    """
     from scipy import stats
 
     slope, level, *_ = stats.theilslopes(values[:at], clock[:at])
-    return float(np.median(values[at:] - level - slope * clock[at:]))
+    _, _, low, high = stats.theilslopes(values[at:], clock[at:], CONFIDENCE)
+    if slope <= 0 or low >= slope * _EVEN or high <= slope / _EVEN:
+        return None
+    jump = np.median(values[at:] - level - slope * clock[at:])
+    return np.concatenate([values[:at] + jump, values[at:]])
 
 
 def line_through(clock: Floats, values: Floats) -> Trend | None:
