@@ -137,16 +137,22 @@ class TeemCallback(BaseCallback):
         begun = perf_counter_ns()
         spent = self.training.pace.spent_ns
         evaluated = spent["evaluation"]
-        dones = self.locals["dones"]
-        if self._sums is not None:
-            self._sums += (self.locals["rewards"], 1)
-        if dones.any():
+        dones = self.locals.get("dones")  # ARS, which plays whole episodes by itself, tells of none
+        if self._sums is not None and dones is not None:
+            self._sums[0] += self._rewards()
+            self._sums[1] += 1
+        if dones is not None and dones.any():
             self._count_episodes(dones)
         go_on = self.training.on_step(self.num_timesteps)
         if len(self.training.tracker.results) and self.training.tracker.results[-1].version != self._logged:
             self._log()
         spent["callback"] += perf_counter_ns() - begun - (spent["evaluation"] - evaluated)
         return go_on
+
+    def _rewards(self) -> Any:
+        """Of each environment, as it gave them."""
+        normalize = self.model.get_vec_normalize_env()
+        return self.locals["rewards"] if normalize is None else normalize.get_original_reward()
 
     def _count_episodes(self, dones: Any) -> None:
         infos, tracker = self.locals["infos"], self.training.tracker

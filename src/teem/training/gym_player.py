@@ -64,9 +64,7 @@ def maker(eval_env: MakeEnv | str) -> MakeEnv:
         import gymnasium
 
         if eval_env not in gymnasium.registry:
-            raise UsageError(
-                f"eval_env {eval_env!r} is no environment that Gymnasium knows: give its id, or a function"
-            )
+            raise UsageError(f"eval_env {eval_env!r} is nothing that Gymnasium knows: give an id, or a function")
         return _Known(eval_env)
     if eval_env is None or not callable(eval_env):
         raise UsageError(

@@ -25,7 +25,7 @@ class Progress:
 
 
 class Condition(Protocol):
-    """Asked whenever an evaluation has come in, and now and then besides."""
+    """Asked about twenty times a second, and so soon after an evaluation has come in."""
 
     def __call__(self, progress: Progress) -> str | None:
         """Why training is to stop; None while it isn't."""

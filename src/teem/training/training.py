@@ -112,7 +112,7 @@ class Training:
         if seconds >= self._mark_at:
             self._mark_at = seconds + MARK_S
             self._mark(step)
-        return self._stopping.look(Progress(step, seconds, self.tracker.results)) is None
+        return self._stopping.look(Progress(step, seconds, tuple(self.tracker.results))) is None
 
     @property
     def reason(self) -> str | None:
