@@ -92,8 +92,8 @@ def test_an_evaluation_that_hangs_or_fails_never_stops_the_training(tmp_path):
     rehearsing = True
     training = track(make, right, Every(steps=10), tmp_path, timeout_s=0.3, at_end=False)
     rehearsing = False
-    with pytest.warns(UserWarning, match="took too long"), training:
-        while not (training.training.evaluator.timed_out and training.steps > 100):
+    with pytest.warns(UserWarning, match="took longer than 0.3 s"), training:
+        while not (training.training.evaluations.evaluator.timed_out and training.steps > 100):
             training.step(1.0, training.steps % 10 == 0)
             time.sleep(0.001)
     assert training.summary["evaluations"]["done"] == 0

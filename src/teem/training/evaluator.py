@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from teem.errors import TeemError, UsageError
 from teem.training.evaluation import FAILED, TIMEOUT, Evaluation, Player, Request, Status
@@ -51,6 +53,12 @@ class Evaluator:
         return self._request is not None
 
     @property
+    def free(self) -> bool:
+        """Whether an evaluation can be asked for now; where it can't, one that was wanted is counted as refused."""
+        self.refused += (refused := self.busy or self.given_up)
+        return not refused
+
+    @property
     def given_up(self) -> bool:
         """Whether nothing is evaluated any more, after too many failures in a row."""
         return self._faults >= FAULTS_MOST
@@ -73,8 +81,7 @@ class Evaluator:
 
     def ask(self, request: Request) -> bool:
         """Begin an evaluation; False where one is under way, or none is made any more."""
-        if self.busy or self.given_up:
-            self.refused += 1
+        if not self.free:
             return False
         if self._process is not None and self._process.poll() is not None:
             self._let_go()  # it died between two evaluations: no fault of one
@@ -133,6 +140,11 @@ class Evaluator:
                 self._process.wait(END_S)
         self._kill()
 
+    def counts(self) -> dict[str, Any]:
+        """How many of each end there were, as JSON takes it."""
+        names = ("done", "failed", "timed_out", "refused", "given_up", "fault", "started")
+        return {name: getattr(self, name) for name in names}
+
     def _settle(self, found: Evaluation) -> Evaluation:
         self._request = None
         if found.done:
@@ -179,6 +191,17 @@ def expect_patience(timeout_s: float) -> None:
     """Raise UsageError unless an evaluation may take so many seconds."""
     if not timeout_s > 0:
         raise UsageError(f"timeout_s is {timeout_s}: give the seconds that an evaluation may take, more than 0")
+
+
+def swap(path: Path, to: Path) -> None:
+    """Put a file, or a folder, in the place of another; no reader finds half of one."""
+    if not to.is_dir():
+        path.replace(to)
+        return
+    old = to.with_name(f"old-{to.name}")
+    to.rename(old)
+    path.rename(to)
+    shutil.rmtree(old)
 
 
 def _pickle(player: Player) -> bytes:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from teem.errors import UsageError
+from teem.training.evaluations import Snapshot
 from teem.training.evaluator import expect_patience
 from teem.training.gym_player import GymPlayer, MakeEnv, Policy, maker, rehearse, write_policy
 from teem.training.pictures import Pictures
@@ -66,7 +67,7 @@ class track:  # noqa: N801 - it reads as what is done: `with track(...) as train
         )
         self.steps = 0
         self.summary: dict[str, Any] = {}
-        self._write = None if policy is None else partial(write_policy, policy)
+        self._write: Snapshot = partial(write_policy, policy or _none)
         self._at_end = at_end
         self._sums = np.zeros((2, 0))  # reward and length so far, of each environment
         self._go_on = True
@@ -111,6 +112,11 @@ class track:  # noqa: N801 - it reads as what is done: `with track(...) as train
             self.summary = self.training.end(self.steps, self._at_end, self._write)
         else:
             self.training.close()
+
+
+def _none(observation: Any) -> Any:
+    """Stands for a policy where nothing is evaluated."""
+    raise UsageError("no policy was given")
 
 
 class Faults:

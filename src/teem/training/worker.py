@@ -16,6 +16,7 @@ from pathlib import Path
 from time import perf_counter
 
 from teem.training.evaluation import FAILED, Evaluation, Player, Request
+from teem.training.evaluator import swap
 
 PR_SET_PDEATHSIG = 1
 
@@ -46,7 +47,7 @@ def _answer(player: Player, request: Request, kept: Path) -> Evaluation:
         found = Evaluation.of(request, rewards, lengths, perf_counter() - begun)
         partial = kept.with_name(f"partial-{kept.name}")
         player.keep(partial)
-        partial.replace(kept)
+        swap(partial, kept)
     except Exception as error:  # as above: counted and shown where training goes on
         return Evaluation(request.version, request.step, FAILED, seconds=perf_counter() - begun, fault=told(error))
     return found
