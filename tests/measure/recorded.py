@@ -1,6 +1,6 @@
 """Histories of real runs in which nothing was wrong (`benchmarks/histories.py`), and leaks planted onto them.
 
-These were recorded after the forecast's last rule was found, and looked at once: no rule or number of it is owed to them.
+These were recorded after the forecast's last rule was found, and looked at once: nothing in it is owed to them.
 """
 
 from __future__ import annotations

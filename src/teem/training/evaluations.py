@@ -130,7 +130,7 @@ class Evaluations:
             self.best = found
             partial = self.best_model.with_name(f"partial-{self.best_model.name}")
             _remove(partial)
-            _link(self.last_model, partial)
+            link(self.last_model, partial)
             swap(partial, self.best_model)
         if self._tell is not None:
             self._tell(found)
@@ -145,7 +145,7 @@ def _plain(found: Evaluation | None) -> dict[str, Any] | None:
     return {"step": found.step, "version": found.version, "mean": found.mean, "std": found.std, "length": found.length}
 
 
-def _link(path: Path, to: Path) -> None:
+def link(path: Path, to: Path) -> None:
     """Have the same files under another name too; what is written to the first later is another file."""
     if path.is_dir():
         shutil.copytree(path, to, copy_function=_link_file)
