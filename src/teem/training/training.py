@@ -110,6 +110,7 @@ class Training:
             keep(partial)
             swap(partial, self.evaluations.last_model)
         self._channel.close(5.0)
+        self._diagnosis.close()
         found = self.summary(step)
         if self.tracker.history is not None:
             self.tracker.history.ended(step, time.time(), found["stopped"] or "training ended")
@@ -124,6 +125,7 @@ class Training:
         if self.evaluations is not None:
             self.evaluations.close()
         self._channel.close(1.0)
+        self._diagnosis.close()
         self.tracker.close()
 
     def summary(self, step: int) -> dict[str, Any]:
@@ -138,7 +140,7 @@ class Training:
             "episodes": self.tracker.episodes,
             "not_finite": self.tracker.not_finite,
             "alarms": self.alarms,
-            "grows": self._diagnosis.found,
+            "grows": self._diagnosis.as_dicts(),
             "history_rows_lost": self.tracker.history.lost if self.tracker.history else 0,
         }
 
