@@ -1,4 +1,4 @@
-"""The verbs: run, resume, evaluate, doctor, profile, bench, worlds."""
+"""The verbs: run, resume, evaluate, doctor, profile, bench, plot, worlds."""
 
 from __future__ import annotations
 
@@ -152,6 +152,15 @@ def bench(given: Namespace) -> int:
     return measure(given)
 
 
+def plot(given: Namespace) -> int:
+    """Draw learning curves."""
+    from teem.plots.draw import draw
+
+    drawn = draw(given.folders, given.out, given.metric or None)
+    print(json.dumps(drawn.as_dict()) if given.json else drawn.in_words())
+    return 0
+
+
 def worlds(given: Namespace) -> int:
     """List the ready-made worlds."""
     ready = ready_worlds()
@@ -171,5 +180,6 @@ VERBS: dict[str, Callable[[Namespace], int]] = {
     "doctor": doctor,
     "profile": profile,
     "bench": bench,
+    "plot": plot,
     "worlds": worlds,
 }

@@ -148,6 +148,7 @@ def build_parser(world: str | None = None) -> tuple[ArgumentParser, dict[str, Ar
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     _describe_profile(verb("profile", "Show why a world or a run is as fast, and as large, as it is"))
     _describe_bench(verb("bench", "Measure named scenarios; exit 1 if one is slower than its baseline allows"))
+    _describe_plot(verb("plot", "Draw learning curves of runs, sweeps or tracked trainings"))
     listing = verb("worlds", "List the ready-made worlds")
     listing.add_argument("--json", action="store_true", help="print them as JSON")
     return parser, verbs
@@ -185,6 +186,22 @@ def _describe_bench(parser: ArgumentParser) -> None:
     parser.add_argument("--before", type=Path, metavar="DIR", help="measure another checkout in turn with this one")
     parser.add_argument("--counts", action="store_true", help="count instructions under valgrind instead of timing")
     parser.add_argument("--json", action="store_true", help="print everything as one line of JSON")
+
+
+def _describe_plot(parser: ArgumentParser) -> None:
+    """The options of `plot`."""
+    parser.add_argument(
+        "folders", type=Path, nargs="+", metavar="RUN",
+        help="folders of runs, of sweeps, or of trackers; runs that differ in their seeds alone become one line",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("curves.png"), metavar="FILE",
+                        help="the picture, .png or .svg (default: curves.png)")  # fmt: skip
+    parser.add_argument(
+        "--metric", action="append", default=[], metavar="NAME",
+        help="what to draw, a panel each; may be given again (default: feats, reward, loss, population, or all that "
+        "was tracked)",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the picture's path and what is in it as JSON")
 
 
 def _describe_run(parser: ArgumentParser, world: str | None) -> None:

@@ -64,7 +64,7 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
 
 
 def achieved(world: World) -> dict[str, float | None]:
-    """What the living have achieved in their lives so far, the steps they have `lived`, and what they achieved `per_step`.
+    """What the living have achieved in their lives so far, the steps they have `lived`, and the ratio of the two.
 
     None when nobody lives.
     """
