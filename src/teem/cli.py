@@ -1,9 +1,8 @@
-"""The verbs: run, resume, evaluate, doctor, profile, bench, plot, worlds."""
+"""The verbs: run, resume, sweep, evaluate, doctor, profile, bench, plot, worlds."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -58,6 +57,7 @@ def run(given: Namespace) -> int:
 def _checked(given: Namespace) -> Config:
     """The settings, with everything that is wrong told at once, before anything is written."""
     from teem.config.load import load_config
+    from teem.record.folder import refuse_folder
 
     faults = refuse_folder(given.out) if given.out else []
     try:
@@ -67,16 +67,6 @@ def _checked(given: Namespace) -> Config:
     if given.faults or faults:
         raise UsageError([*given.faults, *faults])
     return config
-
-
-def refuse_folder(out: Path) -> list[str]:
-    """Why a new run can't be kept in this folder, as far as looking can tell."""
-    there = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not there.is_dir():
-        return [f"--out {out}: {there} is a file; give a folder"]
-    if not os.access(there, os.W_OK | os.X_OK):
-        return [f"--out {out}: {there} can't be written to; give a folder that can"]
-    return []
 
 
 def resume(given: Namespace) -> int:
@@ -95,6 +85,13 @@ def _play(started: Any, interrupts: Any, given: Namespace) -> int:
     report = play(started, interrupts, headless=given.headless)
     print(json.dumps(report) if given.json else in_words(report, str(started.folder.path)))
     return exit_code(report)
+
+
+def sweep(given: Namespace) -> int:
+    """Play every setting with every seed, and say which can be told apart; exit 1 if a run failed."""
+    from teem.sweep.command import sweep as play
+
+    return play(given)
 
 
 def evaluate(given: Namespace) -> int:
@@ -176,6 +173,7 @@ def worlds(given: Namespace) -> int:
 VERBS: dict[str, Callable[[Namespace], int]] = {
     "run": run,
     "resume": resume,
+    "sweep": sweep,
     "evaluate": evaluate,
     "doctor": doctor,
     "profile": profile,

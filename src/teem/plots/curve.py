@@ -60,7 +60,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DrawnLine:
     """A curve to be drawn, of one run or as the mean of several."""
 
     step: Floats  # [n]
@@ -92,7 +92,7 @@ class Fold:
         return Curve(np.array(places, np.int64), table[:, 1] / table[:, 0], table[:, 2], table[:, 3])
 
 
-def line(grid: Grid, curves: Sequence[Curve]) -> Line:
+def line(grid: Grid, curves: Sequence[Curve]) -> DrawnLine:
     """One curve as it is with its band from least to most; of several their mean, with its 95% interval.
 
     A run that doesn't know the number at a place is left out there.
@@ -100,13 +100,13 @@ def line(grid: Grid, curves: Sequence[Curve]) -> Line:
     if len(curves) == 1:
         only = curves[0]
         known = np.isfinite(only.mean).astype(np.int64)
-        return Line(grid.steps(only.place), only.mean, only.low, only.high, known)
+        return DrawnLine(grid.steps(only.place), only.mean, only.low, only.high, known)
     places = np.unique(np.concatenate([one.place for one in curves]))
     values = np.full((len(curves), len(places)), np.nan)
     for row, one in zip(values, curves, strict=True):
         row[np.searchsorted(places, one.place)] = one.mean
     mean, half, runs = across(values)
-    return Line(grid.steps(places), mean, mean - half, mean + half, runs)
+    return DrawnLine(grid.steps(places), mean, mean - half, mean + half, runs)
 
 
 def across(values: Floats) -> tuple[Floats, Floats, Ints]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from teem.config.names import nearest
 from teem.errors import UsageError
-from teem.plots.curve import Grid, Line, line
+from teem.plots.curve import DrawnLine, Grid, line
 from teem.plots.groups import Group, Source, groups, open_sources
 from teem.plots.tracked import EVALUATION
 
@@ -139,7 +139,7 @@ def _explained(grid: Grid, several: bool, evaluated: bool) -> Iterator[str]:
         yield ", its band least to most"
 
 
-def _draw_line(panel: Axes, curve: Line, name: str, colour: str) -> None:
+def _draw_line(panel: Axes, curve: DrawnLine, name: str, colour: str) -> None:
     known = np.isfinite(curve.mean)
     beside = np.concatenate([[False], known, [False]])
     alone = np.flatnonzero(known & ~beside[:-2] & ~beside[2:])  # between two gaps: no line leads there

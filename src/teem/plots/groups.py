@@ -14,6 +14,7 @@ from teem.plots.tracked import HISTORY, Tracked
 from teem.record.folder import CONFIG, DATABASE
 
 TOLD = 3  # settings in a line's name, at most
+ASIDE = ("seed", "runtime.threads", "runtime.execution", "runtime.panel_fps")  # runs that differ in these are alike
 
 Settings = dict[str, Any]  # by dotted path
 
@@ -113,14 +114,14 @@ def groups(sources: Sequence[Source]) -> list[Group]:
 
 
 def _settings(folder: Path) -> Settings | None:
-    """A run's settings, all but its seed; None where there are none."""
+    """A run's settings, but its seed and those that change no result; None where there are none."""
     try:
         table = tomllib.loads((folder / CONFIG).read_text("utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder / CONFIG} can't be read ({error}): restore it from a copy") from error
-    return {path: value for path, value in _flat("", table) if path != "seed"}
+    return {path: value for path, value in _flat("", table) if path not in ASIDE}
 
 
 def _flat(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
