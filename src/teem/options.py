@@ -166,6 +166,14 @@ def _describe_sweep(parser: ArgumentParser, world: str | None) -> None:
         "a list, values are set apart by semicolons",
     )  # fmt: skip
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds of each, from --seed on (default: 5)")
+    parser.add_argument(
+        "--search", type=int, metavar="N", help="try N settings that Optuna chooses, instead of every combination"
+    )
+    parser.add_argument(
+        "--range", action="append", default=[], metavar="NAME=LOW..HIGH",
+        help="where the search looks for a setting; LOW..HIGH:log on a logarithmic scale; may be given again",
+    )  # fmt: skip
+    parser.add_argument("--minimise", action="store_true", help="search for the least of the metric, not the most")
     parser.add_argument("--workers", type=int, metavar="N", help="runs side by side (default: as the cores allow)")
     parser.add_argument(
         "--out", type=Path, metavar="DIR",

@@ -10,12 +10,13 @@ import pytest
 from teem.cli import main
 from teem.config.load import load_config
 from teem.errors import UsageError
-from teem.sweep.plan import PLAN, differences, expect_plan, make_plan, named, plan_text, read_plan
+from teem.sweep.asked import Asked, make_plan
+from teem.sweep.plan import PLAN, differences, expect_plan, named, plan_text, read_plan
 from teem.sweep.workers import Places, share
 
 
 def plan_of(*sets: str, seeds: int = 2, **fixed: str) -> Any:
-    return make_plan("farm", {name.replace("_", "."): value for name, value in fixed.items()}, sets, seeds)
+    return make_plan(Asked("farm", {name.replace("_", "."): value for name, value in fixed.items()}, seeds, sets))
 
 
 def test_every_combination_is_played_with_every_seed() -> None:
@@ -60,7 +61,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path, monkeypatch: A
         "--set nothing has no values",
         "--set seed can't be swept: --seeds says",
         "--set learning.gamma has 0.5 twice",
-        "--set steps and --steps are both given",
+        "steps is swept, and --steps is given",
         "--seeds is 0: give at least 1",
         "3 x 1 threads (runs side by side, threads of each) are more than the 2 cores here: give --workers 2",
         "--out file/in:",
@@ -79,7 +80,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path, monkeypatch: A
         ("farm", ["steps=10,0"], 2, {}, "steps is 0, a run without end"),
         ("farm", [], 2, {"runtime.mode": "ray"}, 'runtime.mode is "ray": a sweep plays on this machine'),
         ("farm", [], 5000, {"seed": "1"}, None),
-        ("farm", ["learning.lr=0.1,0.2,0.3"], 5000, {}, "these are 15000 runs: give fewer values or seeds, 10000"),
+        ("farm", ["learning.lr=0.1,0.2,0.3"], 5000, {}, "these are 15000 runs: give fewer settings or seeds, 10000"),
         ("farm", ["population.capacity=10,200"], 2, {"population.founders": "50"}, "population.capacity is 10 but"),
         ("farm", [], 2, {"seed": str(2**63 - 1)}, "go beyond the last there is: lower it"),
     ],
@@ -88,10 +89,10 @@ def test_what_can_not_be_a_sweep_is_told(
     source: str, sets: list[str], seeds: int, fixed: dict[str, str], told: str | None
 ) -> None:
     if told is None:
-        assert len(make_plan(source, fixed, sets, seeds)[0].seeds) == seeds
+        assert len(make_plan(Asked(source, fixed, seeds, sets))[0].seeds) == seeds
         return
     with pytest.raises(UsageError) as error:
-        make_plan(source, fixed, sets, seeds)
+        make_plan(Asked(source, fixed, seeds, sets))
     assert [told in fault for fault in error.value.faults].count(True) == 1
 
 
@@ -102,7 +103,7 @@ def test_a_plan_that_was_begun_is_known_again_and_another_one_is_refused(tmp_pat
     assert read_plan(tmp_path) == plan
     expect_plan(tmp_path, plan_of("learning.lr=0.0001,0.0003", "learning.hidden=64;32")[0])
     expect_plan(tmp_path, plan_of("learning.lr=0.0001,0.0003", "learning.hidden=64;32", runtime_threads="2")[0])
-    other, _ = make_plan("farm", {"world.size": "64"}, ["learning.lr=1e-4,4e-4", "learning.batch=8,16"], 3)
+    other, _ = make_plan(Asked("farm", {"world.size": "64"}, 3, ["learning.lr=1e-4,4e-4", "learning.batch=8,16"]))
     with pytest.raises(UsageError) as error:
         expect_plan(tmp_path, other)
     told = "\n".join(error.value.faults)
@@ -113,7 +114,7 @@ def test_a_plan_that_was_begun_is_known_again_and_another_one_is_refused(tmp_pat
     ):  # fmt: skip
         assert part in told
     assert len(error.value.faults) == 5
-    assert differences(plan, plan) == []
+    assert list(differences(plan, plan)) == []
 
 
 def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from teem.runtime import words
 from teem.sweep.compare import ABOUT, Contrast, Standing, Test
 from teem.sweep.results import Result
+from teem.sweep.runs import settings_file
 
 PAIRS = 40  # that are listed; all are in the JSON
 
@@ -27,6 +29,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     contrasts: list[Contrast]
     missing: list[Result]  # runs that failed, were stopped, or have no figure
     waiting: int  # that have not been begun
+    refused: list[str] = []  # settings of a search that contradict each other
+    best: int | None = None  # the setting that a search found, by its number
 
     @property
     def is_whole(self) -> bool:
@@ -77,6 +81,13 @@ def remarks(report: Report) -> list[str]:
     for one in report.missing:
         name = report.settings[one.setting - 1].name
         lines.append(f"{'no figure' if one.outcome == 'done' else one.outcome}: {name}, seed {one.seed}: {one.why}")
+    lines += [f"can't be played: {one}" for one in report.refused]
+    if report.best is not None:
+        found = report.settings[report.best - 1]
+        lines.append(
+            f"best: setting {report.best}, {found.name}: {words.number(found.mean)}. It was chosen by these runs, so "
+            f"its figure is too good: play {settings_file(Path(), report.best)} with other seeds to know it"
+        )
     if report.waiting:
         lines.append(f"{report.waiting} runs were not begun")
     return lines

@@ -16,8 +16,8 @@ from teem.record.folder import acquire
 from teem.runtime import words
 from teem.runtime.interrupt import Stop
 from teem.runtime.progress import ProgressLine
-from teem.sweep.compare import Test, compare, standing
-from teem.sweep.plan import PLAN, Plan, Values, expect_plan, named, plan_text
+from teem.sweep.compare import Standing, Test, compare, standing
+from teem.sweep.plan import PLAN, Plan, Search, Values, expect_plan, named, plan_text
 from teem.sweep.results import Result, Results, as_json, expect_metric, figure, result_of, unknown
 from teem.sweep.runs import Job, settings_file
 from teem.sweep.show import Report, as_dict, as_markdown, as_text
@@ -42,13 +42,20 @@ class Study:
         self.metric = metric
         self.results = Results(folder)
         self._names: list[str] = []
-        self._configs: list[Config] = []
+        self._configs: list[Config | None] = []
+        self._refused: list[str] = []  # settings that can't be played, and why
 
-    def take(self, values: Values, config: Config) -> list[Job]:
-        """Take in a setting, and return its runs; its file is there before the first of them begins."""
+    def take(self, values: Values, config: Config | None, refused: str = "") -> list[Job]:
+        """Take in a setting, and return its runs; its file is there before the first of them begins.
+
+        One that can't be played has no config, and says why; it keeps its number.
+        """
         self._names.append(named(values))
         self._configs.append(config)
         number = len(self._names)
+        if config is None:
+            self._refused.append(f"{self._names[-1]}: {refused}")
+            return []
         text, file = dump_config(config), settings_file(self.folder, number)
         if not file.exists() or file.read_text("utf-8") != text:
             write_text(file, text)
@@ -61,15 +68,23 @@ class Study:
             Job(number, seed, config.steps, self.folder)
             for seed in self.plan.seeds
             for number, config in enumerate(self._configs, 1)
+            if config is not None
         ]
 
-    def play(self, jobs: Sequence[Job], places: Places, stop: Stop, *, headless: bool) -> None:
+    def play(self, jobs: Sequence[Job], places: Places, stop: Stop, *, headless: bool, what: str = "") -> None:
         """Play those of the runs that are not done; UsageError, once all have stopped, if there is no such metric."""
         for report in (job.report() for job in jobs if job.state() == "done"):
             expect_metric(report or {}, self.metric)
-        round_ = Round(self, jobs, stop, headless)
-        own_threads = any(config.runtime.threads for config in self._configs)
+        round_ = Round(self, jobs, stop, headless, what)
+        own_threads = any(config is not None and config.runtime.threads for config in self._configs)
         round_.play(Workers(places, round_, own_threads=own_threads))
+
+    def value(self, number: int) -> float | None:
+        """The mean over seeds of a setting's figure; None unless all of its runs are done, and have one."""
+        reports = [job.report() if job.state() == "done" else None for job in self.jobs if job.setting == number]
+        figures = [figure(report or {}, self.metric) for report in reports]
+        known = [one for one in figures if one is not None]
+        return sum(known) / len(known) if known and len(known) == len(figures) else None
 
     def report(self, test: Test) -> Report:
         """What is known by now."""
@@ -91,9 +106,11 @@ class Study:
             else:
                 waiting += 1
         standings = [standing(name, values[number]) for number, name in enumerate(self._names, 1)]
+        search = self.plan.search
         return Report(
             world=self.plan.source, metric=self.metric, unit=unit, test=test, runs=len(jobs), done=done,
-            settings=standings, contrasts=compare(standings, test), missing=missing, waiting=waiting,
+            settings=standings, contrasts=[] if search else compare(standings, test), missing=missing,
+            waiting=waiting, refused=self._refused, best=best(standings, len(self.plan.seeds), search),
         )  # fmt: skip
 
     def write(self, report: Report) -> None:
@@ -110,10 +127,11 @@ class Study:
 class Round:
     """Runs that are played side by side, and how far they are; they stop when the user says so, or the metric fails."""
 
-    def __init__(self, study: Study, jobs: Sequence[Job], stop: Stop, headless: bool) -> None:
+    def __init__(self, study: Study, jobs: Sequence[Job], stop: Stop, headless: bool, what: str) -> None:
         states = {job: job.state() for job in jobs}
         self._study = study
         self._stop = stop
+        self._what = what  # these are, of a search
         self._left = [job for job in jobs if states[job] != "done"]
         self._all = list(jobs)
         self._done_before = len(jobs) - len(self._left)
@@ -165,8 +183,8 @@ class Round:
         failed = f", {ended['failed']} failed" if ended["failed"] else ""
         stopping = "; stopping, they save first" if self.asked else f"; {left} left"
         return (
-            f"{self._done_before + ended['done']} of {len(self._all)} runs done{failed}, {len(self._playing)} playing; "
-            f"{words.percent(made / of)} of all steps{stopping}"
+            f"{self._what}{self._done_before + ended['done']} of {len(self._all)} runs done{failed}, "
+            f"{len(self._playing)} playing; {words.percent(made / of)} of all steps{stopping}"
         )
 
 
@@ -179,3 +197,12 @@ def _unit(metric: str, report: dict[str, object]) -> str:
     feats = report.get("feats")
     unit = str(feats.get("unit", "")) if metric.startswith("feats.") and isinstance(feats, dict) else ""
     return f"{unit} a step lived" if unit and metric == "feats.per_step" else unit
+
+
+def best(standings: Sequence[Standing], seeds: int, search: Search | None) -> int | None:
+    """The number of the setting that a search found, of those that all seeds have a figure of."""
+    if search is None:
+        return None
+    means = {number: one.mean for number, one in enumerate(standings, 1) if len(one.values) == seeds}
+    known = {number: mean for number, mean in means.items() if mean is not None}
+    return (min if search.minimise else max)(known, key=lambda number: known[number], default=None)
