@@ -17,20 +17,27 @@ if TYPE_CHECKING:
     from teem.config.settings import Config
     from teem.record.read import open_run
     from teem.runtime.loop import Run
+    from teem.training.track import track
+    from teem.training.tracker import PerformanceTracker
     from teem.worlds.farm.channels import register_channel
     from teem.worlds.treasure.own import register_rule
 
 kernel_cache.choose()
 
-__all__ = ["Config", "Run", "__version__", "load_config", "open_run", "register_channel", "register_rule"]
+__all__ = [
+    "Config", "PerformanceTracker", "Run", "__version__", "load_config", "open_run", "register_channel",
+    "register_rule", "track",
+]  # fmt: skip
 
 _HOMES = {
     "Config": "teem.config.settings",
+    "PerformanceTracker": "teem.training.tracker",
     "Run": "teem.runtime.loop",
     "load_config": "teem.config.load",
     "open_run": "teem.record.read",
     "register_channel": "teem.worlds.farm.channels",
     "register_rule": "teem.worlds.treasure.own",
+    "track": "teem.training.track",
 }
 
 

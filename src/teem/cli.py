@@ -79,10 +79,11 @@ def resume(given: Namespace) -> int:
 
 
 def _play(started: Any, interrupts: Any, given: Namespace) -> int:
+    from teem.evaluate.companion import companion_of
     from teem.runtime.report import in_words
     from teem.runtime.session import exit_code, play
 
-    report = play(started, interrupts, headless=given.headless)
+    report = play(started, interrupts, headless=given.headless, companion=companion_of(started))
     print(json.dumps(report) if given.json else in_words(report, str(started.folder.path)))
     return exit_code(report)
 

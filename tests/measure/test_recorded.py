@@ -49,8 +49,7 @@ def some(number: int, *others: Any, fast: tuple[int, ...]) -> Any:
 
 
 def _called(number: int, others: tuple[Any, ...]) -> str:
-    half = "tuned" if number in recorded.TUNED else "held out"
-    return " ".join([str(number), recorded.about(number), half, *(one.__name__ for one in others)])
+    return " ".join([str(number), recorded.about(number), *(one.__name__ for one in others)])
 
 
 @pytest.mark.parametrize("number", [some(number, fast=(1, 8, 15)) for number in range(RUNS)])

@@ -89,7 +89,7 @@ def test_a_tracked_training_is_drawn_with_its_evaluations_and_those_that_failed_
     evaluations += [(400, "done", 20.0, 0.0, 1)]
     folder = tracked_folder(tmp_path / "ppo", history, evaluations)
     figure = pictured(folder)
-    assert [panel.get_title() for panel in figure.axes[:3]] == ["reward an episode, evaluated", "reward", "train/loss"]
+    assert [panel.get_title() for panel in figure.axes[:3]] == ["result of an evaluation, mean", "reward", "train/loss"]
     x, y = lines_of(figure)["ppo"]
     assert x.tolist() == [100, 200, 300, 400]
     assert y[[0, 3]].tolist() == [10.0, 20.0]
@@ -215,3 +215,20 @@ def test_without_matplotlib_it_says_how_to_install_it(tmp_path: Path, monkeypatc
     with pytest.raises(UsageError, match=r"pip install 'teem\[plots\]'"):
         draw([run], tmp_path / "c.png")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_that_was_evaluated_beside_shows_its_evaluations_with_its_record(tmp_path: Path) -> None:
+    for seed, mean in ((1, 4.0), (2, 8.0)):
+        run = run_folder(tmp_path / f"run-{seed}", rewards([1.0, 2.0]), seed=seed)
+        tracked_folder(tmp_path / f"t-{seed}", evaluations=[(10, "done", mean, 1.0, 5), (20, "failed", None, None, 0)])
+        (tmp_path / f"t-{seed}" / "history.db").rename(run / "history.db")
+    figure = pictured(tmp_path / "run-1", tmp_path / "run-2")
+    assert [panel.get_title() for panel in figure.axes[:2]] == [
+        "result of an evaluation, mean", "reward a step, of those who acted",
+    ]  # fmt: skip
+    ((x, y),) = lines_of(figure).values()
+    assert x.tolist() == [10, 20]
+    assert y[0] == 6.0
+    assert np.isnan(y[1])
+    half = stats.t.ppf(0.975, 1) * stats.sem([4, 8])
+    assert band_of(figure)[10.0] == pytest.approx((6 - half, 6 + half))

@@ -7,6 +7,7 @@ from math import ceil
 
 from teem.config.check_apart import apart_faults
 from teem.config.check_cohorts import cohort_faults, faults_of_each
+from teem.config.check_evaluation import evaluation_faults
 from teem.config.check_governor import governor_faults
 from teem.config.check_growth import growth_faults
 from teem.config.check_measure import measure_faults
@@ -30,6 +31,7 @@ def contradictions(config: Config) -> Iterator[Fault]:
     yield from apart_faults(config)
     yield from measure_faults(config)
     yield from governor_faults(config)
+    yield from evaluation_faults(config)
     if isinstance(config.world, TreasureSettings):
         yield from treasure_faults(config.world, config.population.founders)
         return

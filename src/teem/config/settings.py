@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from teem.config.crawlers import CrawlersSettings
+from teem.config.evaluation import EvaluationSettings
 from teem.config.farm import FarmSettings
 from teem.config.governor import GovernorSettings, WatchdogSettings
 from teem.config.population import PopulationSettings
@@ -325,6 +326,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     learning: LearningSettings = LearningSettings()
     record: RecordSettings = RecordSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     ray: RaySettings = RaySettings()
     metrics: MetricsSettings = MetricsSettings()

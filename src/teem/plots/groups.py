@@ -43,6 +43,24 @@ class Source(Protocol):
         ...
 
 
+class Both:
+    """A run that was evaluated as it went on: its record, and the history of its evaluations."""
+
+    def __init__(self, folder: Path, parts: Sequence[Source]) -> None:
+        self.folder = folder
+        self._of = {name: part for part in parts for name in part.extents}
+        self.extents = {name: part.extents[name] for name, part in self._of.items()}
+        self.usual = [name for part in parts for name in part.usual]
+
+    def label(self, metric: str) -> str:
+        """What a curve is of."""
+        return self._of[metric].label(metric)
+
+    def curve(self, metric: str, grid: Grid) -> Curve:
+        """One of its curves."""
+        return self._of[metric].curve(metric, grid)
+
+
 class Group(NamedTuple):
     """Sources that differ in nothing but their seeds, and their name in the legend."""
 
@@ -91,7 +109,9 @@ def _is_source(folder: Path) -> bool:
 
 
 def _open(folder: Path) -> Source:
-    return RunRecord(folder) if (folder / DATABASE).is_file() else Tracked(folder)
+    kinds = ((HISTORY, Tracked), (DATABASE, RunRecord))
+    found: list[Source] = [kind(folder) for file, kind in kinds if (folder / file).is_file()]
+    return found[0] if len(found) == 1 else Both(folder, found)
 
 
 def groups(sources: Sequence[Source]) -> list[Group]:

@@ -55,7 +55,7 @@ class Tracked:
 
     def label(self, metric: str) -> str:
         """What a number is."""
-        return "reward an episode, evaluated" if metric == EVALUATION else metric
+        return "result of an evaluation, mean" if metric == EVALUATION else metric
 
     def curve(self, metric: str, grid: Grid) -> Curve:
         """A number over the steps."""

@@ -44,13 +44,14 @@ class Checkpointer:
 
     saved: int  # checkpoints written
     last_step: int | None  # of the newest one on the disk
+    last_asked: int | None  # of the newest that was asked for
     last_seconds: float  # that writing it took
     last_bytes: int
 
     def __init__(self, folder: Path, keep: int, spans: Spans, pool: Pool | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.saved = 0
-        self.last_step = max(steps_of(folder), default=None)
+        self.last_step = self.last_asked = max(steps_of(folder), default=None)
         self.last_seconds = 0.0
         self.last_bytes = 0
         self._folder = folder
@@ -74,6 +75,7 @@ class Checkpointer:
         """
         self._land()
         packed = archive.pack(state)
+        self.last_asked = step
         self._flying = self._pool.submit(lambda: self._write(step, packed, meta, before))
         if self._flying is None:
             raise TeemError(f"checkpoint at step {step} in {self._folder}: the pool {self._pool.name} takes no more")

@@ -129,6 +129,7 @@ def in_words(report: dict[str, Any], folder: str) -> str:
         *(("cohort", _cohort(name, told, feats["unit"])) for name, told in report["cohorts"].items()),
         *(("governor", text) for text in governed(report["governor"])),
         *(("watchdog", text) for text in stalled(report["watchdog"])),
+        *(("evaluated", text) for text in evaluated(report.get("evaluations"))),
         ("memory", _memory(report)),
         *(("collector", _collector(told)) for told in (report["collector"],) if told),
         *(("alarm", foretold(alarm, words.number, words.duration)) for alarm in report["alarms"]),
@@ -166,6 +167,22 @@ def stalled(told: dict[str, Any] | None) -> Iterator[str]:
         yield f"it stopped the run: {told['stopped']}"
 
 
+def evaluated(told: dict[str, Any] | None) -> Iterator[str]:
+    """What came of evaluations beside the run, a line each; nothing where there were none."""
+    if told is None:
+        return
+    counts = told["evaluations"]
+    lost = counts["failed"] + counts["timed_out"]
+    failed = f"; {words.count(lost)} are no result, the last since {counts['fault']}" if lost else ""
+    yield f"{words.count(counts['done'])} times{failed}"
+    for name in ("best", "last"):
+        if (found := told[name]) is not None:
+            mean, spread = words.number(found["mean"]), words.number(found["std"])
+            yield f"{name}: step {words.count(found['step'])} came to {mean} ± {spread} {told['unit']}"
+    if told["stopped"]:
+        yield f"the run ended since {told['stopped']}"
+
+
 def turned(controls: dict[str, Any]) -> str:
     """What is turned how, in words."""
     return (
@@ -200,4 +217,5 @@ def _cohort(name: str, told: dict[str, Any], unit: str) -> str:
 
 _REASONS = {
     "steps": "done", "interrupted": "interrupted", "extinct": "nobody is left:", "stalled": "stopped by the watchdog",
+    "enough": "enough:",
 }  # fmt: skip

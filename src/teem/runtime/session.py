@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 from teem.config.dump import dump_config
 from teem.config.load import load_config
@@ -23,9 +23,10 @@ from teem.runtime.page import expect_page, keep, shown
 from teem.runtime.present import Compiling, LayingOut, choose_view
 from teem.runtime.processes.supervise import RECOVERED, Supervisor
 from teem.runtime.remote.fleet import Fleet
-from teem.runtime.report import build_report
+from teem.runtime.report import build_report, finite
 from teem.runtime.warmup import is_warm, warm
 from teem.runtime.watchdog import STALLED
+from teem.worlds.base import Outcome
 
 Apart = Supervisor | Archipelago | Fleet  # a run whose parts play elsewhere
 RUNS = Path("runs")  # where runs lie that were given no folder
@@ -96,12 +97,39 @@ def _expect_steps_left(config: Config, folder: RunFolder) -> None:
         )
 
 
-def play(run: Run | Apart, interrupts: Interrupts, *, headless: bool = False) -> dict[str, Any]:
+class Companion(Protocol):
+    """Goes along with a run that is played here."""
+
+    @property
+    def enough(self) -> str | None:
+        """Why the run is to end; None while it isn't."""
+        ...
+
+    def on_step(self) -> None:
+        """A step was made."""
+        ...
+
+    def end(self) -> dict[str, Any]:
+        """The run has ended and is saved; what there is to report."""
+        ...
+
+    def close(self) -> None:
+        """Let everything go, also amid the run."""
+        ...
+
+
+def play(
+    run: Run | Apart, interrupts: Interrupts, *, headless: bool = False, companion: Companion | None = None
+) -> dict[str, Any]:
     """Play a run until it is done or interrupted, save it, and return its report, kept in its folder too."""
     with shown(run):
-        return (
-            _play_apart(run, interrupts, headless) if isinstance(run, Apart) else _play_here(run, interrupts, headless)
-        )
+        if isinstance(run, Apart):
+            return _play_apart(run, interrupts, headless)
+        try:
+            return _play_here(run, interrupts, headless, companion)
+        finally:
+            if companion is not None:
+                companion.close()
 
 
 def _play_apart(run: Apart, interrupts: Interrupts, headless: bool) -> dict[str, Any]:
@@ -111,17 +139,18 @@ def _play_apart(run: Apart, interrupts: Interrupts, headless: bool) -> dict[str,
     return report
 
 
-def _play_here(run: Run, interrupts: Interrupts, headless: bool) -> dict[str, Any]:
+def _play_here(run: Run, interrupts: Interrupts, headless: bool, companion: Companion | None) -> dict[str, Any]:
     begun = perf_counter()
     try:
         if run.memory.plan is not None:
             print("\n".join(run.memory.plan.in_words()), file=sys.stderr, flush=True)
-        reason = _play(run, interrupts, headless)
+        reason = _play(run, interrupts, headless, companion)
         run.finish(reason)
+        evaluated = None if companion is None else companion.end()
     except Exception as error:
         run.folder.log("failed", step=run.step, error=str(error))
         raise
-    report = build_report(run, reason, perf_counter() - begun)
+    report = build_report(run, reason, perf_counter() - begun) | {"evaluations": finite(evaluated)}
     run.folder.write_report(report)
     run.folder.close()
     return report
@@ -134,10 +163,18 @@ def exit_code(report: dict[str, Any]) -> int:
     return RECOVERED if any(report.get(mode, {}).get("restarts") for mode in ("async", "ray")) else 0
 
 
-def _play(run: Run, interrupts: Interrupts, headless: bool) -> str:
+def _play(run: Run, interrupts: Interrupts, headless: bool, companion: Companion | None) -> str:
     view = choose_view(run, headless=headless)
     try:
-        return run.play(view.on_step, lambda: interrupts.asked)
+        if companion is None:
+            return run.play(view.on_step, lambda: interrupts.asked)
+
+        def on_step(run: Run, outcome: Outcome) -> None:
+            view.on_step(run, outcome)
+            companion.on_step()
+
+        reason = run.play(on_step, lambda: interrupts.asked or companion.enough is not None)
+        return "enough" if reason == "interrupted" and not interrupts.asked else reason
     finally:
         view.close()
 

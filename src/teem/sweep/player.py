@@ -26,6 +26,7 @@ def main(text: str) -> int:
 
 def _play(orders: Orders) -> int:
     from teem.config.load import load_config
+    from teem.evaluate.companion import companion_of
     from teem.runtime.interrupt import Interrupts
     from teem.runtime.session import begin, exit_code, go_on, play
 
@@ -35,7 +36,7 @@ def _play(orders: Orders) -> int:
             run = begin(load_config(orders.settings, orders.overrides), folder.name, folder)
         else:
             run = go_on(folder)
-        return exit_code(play(run, interrupts, headless=True))
+        return exit_code(play(run, interrupts, headless=True, companion=companion_of(run)))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from teem.record.folder import CHECKPOINTS, DATABASE, REPORT
 from teem.record.schema import connect_to_read
 
 State = Literal["waiting", "begun", "done"]
-OVER = ("steps", "extinct")  # why a run ends that has nothing left to do
+OVER = ("steps", "extinct", "enough")  # why a run ends that has nothing left to do
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,9 +49,9 @@ def share(configs: Sequence[Config], workers: int | None, available: int) -> Pla
 
 
 def _processes(config: Config) -> int:
-    """Those of a run that compute."""
-    runtime = config.runtime
-    return 1 if runtime.mode == "lockstep" else runtime.actors + runtime.learners
+    """Those of a run that compute; one that evaluates it beside counts, too."""
+    runtime, evaluating = config.runtime, int(config.evaluation.every > 0)
+    return evaluating + (1 if runtime.mode == "lockstep" else runtime.actors + runtime.learners)
 
 
 class Playing:

@@ -1,0 +1,220 @@
+"""What the training tools cost a training by Stable-Baselines3, and what a tracker's updates do.
+
+    python benchmarks/training.py sb3 [--steps 200000] [--pairs 3] [--ways plain teem hanging naive]
+    python benchmarks/training.py tracker [--updates 10000000]
+
+sb3: PPO learns CartPole, each way in a process of its own, one after the other and again. `plain` has no callback;
+`teem` is TeemCallback, evaluating every 5,000 steps and writing everything down; `hanging` the same with evaluations
+that never end; `naive` a callback as they are often made at home: lists, four plots an evaluation, and a thread for
+each evaluation that goes on when it is given up. The rate is that of `learn`, from its first step to its last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from teem.measure.machine import rss_mb
+
+WAYS = ("plain", "teem", "hanging", "naive")
+EVERY, EPISODES = 5000, 5
+
+
+def make() -> Any:
+    import gymnasium
+
+    return gymnasium.make("CartPole-v1")
+
+
+def hanging() -> Any:
+    import gymnasium
+
+    class Hangs(gymnasium.Wrapper):  # type: ignore[type-arg]
+        def reset(self, **given: Any) -> Any:
+            self.resets = getattr(self, "resets", 0) + 1
+            if self.resets > 1:  # it is made and stepped once before, where training goes on
+                time.sleep(3600)
+            return super().reset(**given)
+
+    return Hangs(make())
+
+
+def callback_of(way: str, folder: Path) -> Any:
+    from teem.evaluate.sb3 import TeemCallback
+
+    if way == "naive":
+        return naive()
+    return TeemCallback(
+        hanging if way == "hanging" else make, EVERY, folder, episodes=EPISODES, timeout_s=2.0, at_end=False
+    )
+
+
+def naive() -> Any:
+    """Everything in lists, four plots an evaluation, and a thread that goes on for as long as it likes."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.evaluation import evaluate_policy
+
+    class Naive(BaseCallback):
+        def _on_training_start(self) -> None:
+            self.rows: list[dict[str, float]] = []
+            self.results: list[float] = []
+
+        def _on_step(self) -> bool:
+            reward = float(self.locals["rewards"][0])
+            self.rows.append({"step": self.num_timesteps, "reward": reward, "time": time.time()})
+            if self.num_timesteps % EVERY == 0:
+                thread = threading.Thread(target=self._evaluate, daemon=True)
+                thread.start()
+                thread.join(1.0)
+                self._plot()
+            return True
+
+        def _evaluate(self) -> None:
+            self.results.append(evaluate_policy(self.model, make(), EPISODES, warn=False)[0])
+
+        def _plot(self) -> None:
+            for name in ("reward", "time", "step"):
+                figure = plt.figure()
+                plt.plot([row["step"] for row in self.rows], [row[name] for row in self.rows])
+                figure.savefig("/dev/null", format="png")
+                plt.close(figure)
+            figure = plt.figure()
+            plt.plot(self.results)
+            figure.savefig("/dev/null", format="png")
+            plt.close(figure)
+
+    return Naive()
+
+
+def learn(way: str, steps: int, seed: int) -> dict[str, Any]:
+    """One training, in this process."""
+    import torch
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+
+    torch.set_num_threads(1)
+
+    class Marks(BaseCallback):
+        """When each fiftieth of the steps was made, which costs next to nothing; memory at the end of a rollout."""
+
+        def _on_training_start(self) -> None:
+            self.times, self.memory = [time.perf_counter()], []
+            self.cpu = [time.process_time()]
+
+        def _on_step(self) -> bool:
+            if self.num_timesteps >= len(self.times) * steps / 50:
+                self.times.append(time.perf_counter())
+                self.cpu.append(time.process_time())
+                self.memory.append(rss_mb() or float("nan"))
+            return True
+
+    warnings.simplefilter("ignore")
+    model, marks = PPO("MlpPolicy", "CartPole-v1", seed=seed), Marks()
+    before = threading.active_count()
+    with tempfile.TemporaryDirectory() as folder:
+        callbacks = [marks] if way == "plain" else [callback_of(way, Path(folder)), marks]
+        begun = time.perf_counter()
+        model.learn(steps, callback=CallbackList(callbacks) if len(callbacks) > 1 else callbacks[0])
+        whole = time.perf_counter() - begun
+        children = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]
+    times, cpu = np.diff(marks.times), np.diff(marks.cpu)
+    fps = steps / 50 / times
+    told: dict[str, Any] = {
+        "way": way,
+        "fps": float(steps / (marks.times[-1] - marks.times[0])),
+        "fps_whole": float(steps / whole),
+        "cpu_us": float(1e6 * cpu.sum() / steps),
+        "last_over_first": float(np.median(fps[-5:]) / np.median(fps[:5])),
+        "mb_grown": marks.memory[-1] - marks.memory[4],  # after a tenth, when everything has been used once
+        "threads_left": threading.active_count() - before,
+        "processes_left": sum(map(len, children)),
+    }
+    if way not in ("plain", "naive"):
+        summary = callbacks[0].summary
+        told |= {"evaluations": summary["evaluations"], "shares": summary["shares"]}
+    return told
+
+
+def compare(ways: list[str], steps: int, pairs: int) -> None:
+    """Each way in turn, and all of them again."""
+    found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
+    for pair in range(pairs):
+        for way in ways if pair % 2 == 0 else reversed(ways):
+            command = [sys.executable, __file__, "learn", way, "--steps", str(steps), "--seed", str(pair)]
+            told = json.loads(
+                subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+            )
+            found[way].append(told)
+            print(json.dumps(told), flush=True)
+    for way in ways:
+        each = found[way]
+        line = {name: median(one[name] for one in each) for name in each[0] if isinstance(each[0][name], int | float)}
+        ratios = [one["fps"] / other["fps"] for one, other in zip(each, found[ways[0]], strict=True)]
+        whole = [one["fps_whole"] / other["fps_whole"] for one, other in zip(each, found[ways[0]], strict=True)]
+        cpu = [one["cpu_us"] / other["cpu_us"] for one, other in zip(each, found[ways[0]], strict=True)]
+        print(
+            f"{way:8} {line['fps']:6.0f} fps, {median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}) of "
+            f"{ways[0]}; all of learn {median(whole):.3f}; CPU of its process {median(cpu):.3f} "
+            f"({line['cpu_us']:.0f} us a step); last over first tenth {line['last_over_first']:.3f}; "
+            f"{line['mb_grown']:+.1f} MB; threads and processes left {line['threads_left']:.0f}, "
+            f"{line['processes_left']:.0f}"
+        )
+
+
+def track(updates: int) -> None:
+    """Updates in batches and one by one, and memory."""
+    from teem.training.tracker import PerformanceTracker
+
+    tracker, batch = PerformanceTracker(), 1000
+    values = np.random.default_rng(0).normal(size=batch)
+    steps = np.arange(batch)
+    tracker.extend(steps, reward=values)
+    held, begun = rss_mb() or float("nan"), time.process_time()
+    for turn in range(1, updates // batch):
+        tracker.extend(steps + turn * batch, reward=values)
+    seconds = time.process_time() - begun
+    print(
+        f"{updates} updates in batches of {batch}: {1e6 * seconds / updates:.4f} us CPU an update, "
+        f"{(rss_mb() or float('nan')) - held:+.2f} MB"
+    )
+    begun = time.process_time()
+    for step in range(updates, updates + 200_000):
+        tracker.add("reward", step, 1.0)
+    print(f"one by one: {1e6 * (time.process_time() - begun) / 200_000:.3f} us CPU an update")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=("sb3", "tracker", "learn"), default="tracker")
+    parser.add_argument("way", nargs="?", choices=WAYS, help="of learn: one training, here")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=["plain", "teem"])
+    parser.add_argument("--steps", type=int, default=200_000)
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--updates", type=int, default=10_000_000)
+    given = parser.parse_args()
+    if given.what == "learn":
+        print(json.dumps(learn(given.way or "plain", given.steps, given.seed)))
+    elif given.what == "sb3":
+        compare(given.ways, given.steps, given.pairs)
+    else:
+        track(given.updates)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""Teem's training tools as one callback of Stable-Baselines3 (Raffin et al. 2021).
+
+from teem.evaluate.sb3 import TeemCallback
+
+model.learn(1_000_000, callback=TeemCallback(make_env, eval_every=5000, log_dir="runs/first"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import isfinite
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from teem.errors import TeemError, UsageError
+from teem.evaluate.sb3_player import MakeEnv, Sb3Player, vectorised, write_version
+from teem.training.evaluator import expect_patience
+from teem.training.gym_player import maker
+from teem.training.pictures import Pictures
+from teem.training.schedules import Schedule, as_schedule
+from teem.training.stopping import Condition, Stopping
+from teem.training.track import Faults, expect_episodes
+from teem.training.tracker import PerformanceTracker
+from teem.training.training import Training
+
+try:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+except ImportError as error:
+    raise TeemError("TeemCallback needs Stable-Baselines3: pip install 'teem[sb3]'") from error
+
+TIMED, ONE_IN = 64, 16  # steps in a row that are timed, and one in how many of all
+PARTS = ("environment", "inference", "learning", "evaluation", "callback")
+
+
+class TeemCallback(BaseCallback):
+    """Tracks, evaluates, draws and stops a training of any algorithm of SB3 or sb3-contrib.
+
+    `eval_env` makes the environment to evaluate in (or is its id): a function, since it is made in another process.
+    `eval_every` is a number of steps, or a schedule of `teem.training.schedules`; `stop` are conditions of
+    `teem.training.stopping`, or functions. With a `log_dir` the whole history (`history.db`), the best and the last
+    model, curves and a summary are kept there; without, the models lie in a folder that goes with this object.
+    Each evaluation plays `episodes` episodes from the same `seed` (None: as chance has it), by SB3's own
+    `evaluate_policy`.
+    """
+
+    def __init__(
+        self,
+        eval_env: MakeEnv | str,
+        eval_every: int | Schedule = 5000,
+        log_dir: str | Path | None = None,
+        *,
+        episodes: int = 10,
+        seed: int | None = 0,
+        deterministic: bool = True,
+        timeout_s: float = 60.0,
+        stop: Sequence[Condition | Callable[..., str | None]] = (),
+        pictures: Pictures | None = None,
+        at_end: bool = True,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(verbose)
+        check = Faults()
+        schedule, stopping = check(lambda: as_schedule(eval_every)), check(lambda: Stopping(*stop))
+        check(lambda: expect_episodes(episodes))
+        check(lambda: expect_patience(timeout_s))
+        make_env = check(lambda: maker(eval_env))
+        self._spaces = check(lambda: _rehearse(make_env)) if make_env else None
+        check.expect_none()
+        self._new_training = partial(
+            Training, schedule, stopping, log_dir, pictures or Pictures(), PARTS, "model.zip", timeout_s, verbose
+        )
+        self.training: Training = self._new_training()
+        self.summary: dict[str, Any] = {}
+        self._play = (make_env, episodes, seed, deterministic)
+        self._at_end, self._logged = at_end, 0
+        self._undo: list[Callable[[], None]] = []
+        self._steps_left = 0  # until timing begins, or ends
+        self._learning_since = 0
+        self._sums: np.ndarray[Any, Any] | None = None  # rewards and lengths so far, where nothing monitors them
+
+    @property
+    def tracker(self) -> PerformanceTracker:
+        """What was reported so far."""
+        return self.training.tracker
+
+    @property
+    def best_model(self) -> Path:
+        """Where the best model lies, for `load`."""
+        return self.training.best_model
+
+    def _init_callback(self) -> None:
+        observed, acted = self._spaces or (None, None)
+        faults = [
+            f"eval_env {what} {theirs}, but the model's environment {mine}: evaluate in one of the same spaces"
+            for what, theirs, mine in (
+                ("observes", observed, self.model.observation_space), ("acts by", acted, self.model.action_space)
+            )
+            if theirs != mine
+        ]  # fmt: skip
+        if faults:
+            self.training.close()
+            raise UsageError(faults)
+
+    def _on_training_start(self) -> None:
+        if self.training.ended:  # `learn` is called again
+            self.training = self._new_training()
+        self.training.begin(self.num_timesteps, Sb3Player(self.model, *self._play), partial(write_version, self.model))
+        self._time_parts()
+        self._learning_since = 0
+        if not _is_monitored(self.training_env):
+            self._sums = np.zeros((2, self.training_env.num_envs))
+
+    def _time_parts(self) -> None:
+        """Begin, or end, to time the environment and the policy: in 64 steps of 1,024, since it costs 4 us a step.
+
+        It is done by attributes of the instances, neither of which is among what a model or its `VecNormalize` saves.
+        """
+        if self._undo:
+            self._stop_timing()
+            self._steps_left = TIMED * (ONE_IN - 1)
+            return
+        self._steps_left = TIMED
+        venv, policy = self.training_env.unwrapped, self.model.policy
+        infer = "forward" if isinstance(self.model, OnPolicyAlgorithm) else "predict"
+        timed = [(venv, "step_async", "environment"), (venv, "step_wait", "environment"), (policy, infer, "inference")]
+        for subject, name, part in timed:
+            setattr(subject, name, self.training.pace.timed(part, getattr(subject, name), ONE_IN))
+            self._undo.append(partial(delattr, subject, name))
+
+    def _stop_timing(self) -> None:
+        for undo in self._undo:
+            undo()
+        self._undo.clear()
+
+    def _on_rollout_end(self) -> None:
+        self._learning_since = perf_counter_ns()
+
+    def _on_rollout_start(self) -> None:
+        if self._learning_since:
+            self.training.pace.spent_ns["learning"] += perf_counter_ns() - self._learning_since
+
+    def _on_step(self) -> bool:
+        begun = perf_counter_ns()
+        spent = self.training.pace.spent_ns
+        evaluated = spent["evaluation"]
+        self._steps_left -= 1
+        if not self._steps_left:
+            self._time_parts()
+        dones = self.locals.get("dones")  # ARS, which plays whole episodes by itself, tells of none
+        if self._sums is not None and dones is not None:
+            self._sums[0] += self._rewards()
+            self._sums[1] += 1
+        if dones is not None and dones.any():
+            self._count_episodes(dones)
+        go_on = self.training.on_step(self.num_timesteps)
+        if len(self.training.tracker.results) and self.training.tracker.results[-1].version != self._logged:
+            self._log()
+        spent["callback"] += perf_counter_ns() - begun - (spent["evaluation"] - evaluated)
+        return go_on
+
+    def _rewards(self) -> Any:
+        """Of each environment, as it gave them."""
+        normalize = self.model.get_vec_normalize_env()
+        return self.locals["rewards"] if normalize is None else normalize.get_original_reward()
+
+    def _count_episodes(self, dones: Any) -> None:
+        infos, tracker = self.locals["infos"], self.training.tracker
+        for row in np.flatnonzero(dones):
+            if self._sums is not None:
+                reward, length = self._sums[:, row]
+                self._sums[:, row] = 0
+            elif "episode" in infos[row]:
+                reward, length = infos[row]["episode"]["r"], infos[row]["episode"]["l"]
+            else:  # a wrapper below the monitor ends episodes of its own, such as lives
+                continue
+            tracker.episode(self.num_timesteps, float(reward), int(length))
+
+    def _log(self) -> None:
+        """Tell SB3's logger of the last result, as its own `EvalCallback` does."""
+        last = self.training.tracker.results[-1]
+        self._logged = last.version
+        self.logger.record("eval/mean_reward", last.mean)
+        self.logger.record("eval/mean_ep_length", last.length)
+
+    def _on_training_end(self) -> None:
+        self._stop_timing()
+        self.summary = self.training.end(self.num_timesteps, self._at_end, self._keep)
+
+    def _keep(self, path: Path) -> None:
+        self.model.save(path)
+
+
+def _rehearse(make_env: MakeEnv) -> tuple[Any, Any]:
+    """Make the environment once, here, and take a step in it; its spaces."""
+    try:
+        env = vectorised(make_env, BaseAlgorithm)
+    except Exception as error:  # whatever a user's environment raises
+        raise UsageError(f"eval_env could not be made: {type(error).__name__}: {error}") from error
+    try:
+        env.reset()
+        rewards = env.step(np.array([env.action_space.sample() for _ in range(env.num_envs)]))[1]
+    except Exception as error:  # as above
+        raise UsageError(f"eval_env could not make a step: {type(error).__name__}: {error}") from error
+    finally:
+        env.close()
+    if not all(isfinite(reward) for reward in rewards):
+        raise UsageError(f"eval_env gave the reward {rewards.tolist()} in its first step: rewards must be numbers")
+    return env.observation_space, env.action_space
+
+
+def _is_monitored(env: Any) -> bool:
+    from stable_baselines3.common.monitor import Monitor
+    from stable_baselines3.common.vec_env import VecMonitor, is_vecenv_wrapped
+
+    return is_vecenv_wrapped(env, VecMonitor) or bool(env.env_is_wrapped(Monitor)[0])

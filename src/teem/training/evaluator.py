@@ -1,0 +1,223 @@
+"""Evaluations in a process of their own: asked for and heard without waiting, one at a time, ended when too late."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from teem.errors import TeemError, UsageError
+from teem.training.evaluation import FAILED, TIMEOUT, Evaluation, Player, Request, Status
+
+START_S = 120.0  # how long a process may take to import, and to make its environments
+END_S = 5.0  # and to end when it is told to
+FAULTS_MOST = 5  # evaluations in a row without a result, after which none is asked for any more
+_THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class Evaluator:
+    """Plays versions of a policy in another process, which stays from one evaluation to the next.
+
+    `ask` begins an evaluation if none is under way, `poll` gives what has come of it; neither waits. One that takes
+    longer than `timeout_s` is ended with its process and all that began there; the next begins another. What fails
+    is counted, and nothing is asked for any more after five failures in a row.
+    """
+
+    def __init__(self, player: Player, folder: Path, timeout_s: float, kept: Path) -> None:
+        """What the player's process needs lies in `folder`; the last version played is left at `kept`."""
+        expect_patience(timeout_s)
+        self.kept = kept
+        self.done = self.failed = self.timed_out = self.started = 0
+        self.refused = 0  # asked for while one was under way
+        self.fault = ""  # of the last that failed
+        self._timeout_s, self._faults = timeout_s, 0
+        self._pickled = folder / "player.pickle"
+        self._pickled.write_bytes(_pickle(player))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: Connection | None = None
+        self._request: Request | None = None  # under way
+        self._ready = False  # the process has its player
+        self._deadline = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether an evaluation is under way."""
+        return self._request is not None
+
+    @property
+    def free(self) -> bool:
+        """Whether an evaluation can be asked for now; where it can't, one that was wanted is counted as refused."""
+        self.refused += (refused := self.busy or self.given_up)
+        return not refused
+
+    @property
+    def given_up(self) -> bool:
+        """Whether nothing is evaluated any more, after too many failures in a row."""
+        return self._faults >= FAULTS_MOST
+
+    def start(self) -> None:
+        """Begin the process, so that the first evaluation needn't wait for what it imports."""
+        mine, its = Pipe()
+        with its:
+            orders = map(str, (its.fileno(), os.getpid(), self._pickled, self.kept))
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "teem.training.worker", *orders],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **dict.fromkeys(_THREAD_COUNTS, "1"), "PYTHONPATH": _path()},
+                pass_fds=(its.fileno(),),
+                start_new_session=True,  # so that what it begins ends with it, and a Ctrl-C isn't heard there
+            )
+        self._pipe, self._ready = mine, False
+        self._deadline = time.monotonic() + START_S
+        self.started += 1
+
+    def ask(self, request: Request) -> bool:
+        """Begin an evaluation; False where one is under way, or none is made any more."""
+        if not self.free:
+            return False
+        if self._process is not None and self._process.poll() is not None:
+            self._let_go()  # it died between two evaluations: no fault of one
+        if self._pipe is None:
+            self.start()
+        assert self._pipe is not None
+        with suppress(BrokenPipeError):  # `poll` will tell
+            self._pipe.send(request)  # some hundred bytes: there is room for them, so it doesn't wait
+        self._request = request
+        if self._ready:
+            self._deadline = time.monotonic() + self._timeout_s
+        return True
+
+    def poll(self) -> Evaluation | None:
+        """What came of the evaluation that is under way; None while that isn't known."""
+        if self._request is None or self._pipe is None:
+            return None
+        try:
+            while self._pipe.poll():
+                heard = self._pipe.recv()
+                if isinstance(heard, Evaluation):
+                    return self._settle(heard)
+                if heard:
+                    self._kill()
+                    return self._lost(FAILED, f"the environment could not be made in its process: {heard}")
+                self._ready, self._deadline = True, time.monotonic() + self._timeout_s
+        except (EOFError, ConnectionResetError):
+            return self._lost(FAILED, f"its process {self._end()}")
+        if time.monotonic() > self._deadline:
+            what = f"took longer than {self._timeout_s:g} s" if self._ready else f"had not begun after {START_S:g} s"
+            self._kill()
+            return self._lost(TIMEOUT, f"it {what}")
+        return None
+
+    def wait(self) -> Evaluation | None:
+        """Wait for the evaluation that is under way, until its deadline; None where there is none."""
+        while self.busy:
+            if (found := self.poll()) is not None:
+                return found
+            if self._pipe is not None:
+                self._pipe.poll(max(0.0, min(0.5, self._deadline - time.monotonic())))
+        return None
+
+    def __del__(self) -> None:  # of a training that was given up amid it, such as in a notebook
+        with suppress(Exception):
+            self.close()
+
+    def close(self) -> None:
+        """End the process, and what it began; an evaluation that is under way is lost."""
+        self._request = None
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        if self._process is not None and self._ready:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(END_S)
+        self._kill()
+
+    def counts(self) -> dict[str, Any]:
+        """How many of each end there were, as JSON takes it."""
+        names = ("done", "failed", "timed_out", "refused", "given_up", "fault", "started")
+        return {name: getattr(self, name) for name in names}
+
+    def _settle(self, found: Evaluation) -> Evaluation:
+        self._request = None
+        if found.done:
+            self.done, self._faults = self.done + 1, 0
+        else:
+            self.failed, self._faults, self.fault = self.failed + 1, self._faults + 1, found.fault
+        return found
+
+    def _lost(self, status: Status, fault: str) -> Evaluation:
+        """An evaluation that nothing came of, with its process."""
+        assert self._request is not None
+        lost, self._request = self._request, None
+        if status == TIMEOUT:
+            self.timed_out += 1
+        else:
+            self.failed += 1
+        self._faults, self.fault = self._faults + 1, fault
+        return Evaluation(lost.version, lost.step, status, fault=fault)
+
+    def _end(self) -> str:
+        """How the process ended."""
+        assert self._process is not None
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_S)
+        status = self._process.poll()
+        self._kill()
+        return f"was killed by signal {-status}" if status is not None and status < 0 else f"ended with {status}"
+
+    def _kill(self) -> None:
+        """End the process and all of its session now, and see it gone."""
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+        self._process, self._pipe, self._ready = None, None, False
+
+
+def expect_patience(timeout_s: float) -> None:
+    """Raise UsageError unless an evaluation may take so many seconds."""
+    if not timeout_s > 0:
+        raise UsageError(f"timeout_s is {timeout_s}: give the seconds that an evaluation may take, more than 0")
+
+
+def swap(path: Path, to: Path) -> None:
+    """Put a file, or a folder, in the place of another; no reader finds half of one."""
+    if not to.is_dir():
+        path.replace(to)
+        return
+    old = to.with_name(f"old-{to.name}")
+    to.rename(old)
+    path.rename(to)
+    shutil.rmtree(old)
+
+
+def _pickle(player: Player) -> bytes:
+    try:
+        import cloudpickle
+    except ImportError as error:
+        raise TeemError("evaluations need cloudpickle: pip install 'teem[training]'") from error
+    try:
+        return bytes(cloudpickle.dumps(player))
+    except Exception as error:  # pickling runs the user's own code: whatever it is, this can't travel
+        raise UsageError(
+            [f"the evaluation can't be sent to another process ({type(error).__name__}: {error}): give a function "
+             "that makes its environment, and let it hold no open file, socket or lock"]
+        ) from error  # fmt: skip
+
+
+def _path() -> str:
+    """Where modules are found here, for the process to find them too: the environment may be of a module beside."""
+    return os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109 - as Python means it

@@ -1,0 +1,74 @@
+"""The process that evaluates: it is sent a player once, then plays what it is asked to, one version at a time.
+
+It ends when its pipe does, or with the process that began it, whatever that died of.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import traceback
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import perf_counter
+
+from teem.training.evaluation import FAILED, Evaluation, Player, Request
+from teem.training.evaluator import swap
+
+PR_SET_PDEATHSIG = 1
+
+
+def serve(pipe: Connection, pickled: Path, kept: Path) -> None:
+    """Answer requests until the pipe ends; `kept` is where the version that was played last is left for its user."""
+    import cloudpickle
+
+    try:
+        player: Player = cloudpickle.loads(pickled.read_bytes())
+    except Exception as error:  # whatever a user's environment or network raises: it is told, and nothing is evaluated
+        pipe.send(told(error))
+        return
+    pipe.send("")
+    while True:
+        try:
+            asked: Request = pipe.recv()
+        except EOFError:
+            player.close()
+            return
+        pipe.send(_answer(player, asked, kept))
+
+
+def _answer(player: Player, request: Request, kept: Path) -> Evaluation:
+    begun = perf_counter()
+    try:
+        rewards, lengths = player.play(request.policy)
+        found = Evaluation.of(request, rewards, lengths, perf_counter() - begun)
+        partial = kept.with_name(f"partial-{kept.name}")
+        player.keep(partial)
+        swap(partial, kept)
+    except Exception as error:  # as above: counted and shown where training goes on
+        return Evaluation(request.version, request.step, FAILED, seconds=perf_counter() - begun, fault=told(error))
+    return found
+
+
+def told(error: BaseException) -> str:
+    """An error and where it was raised, in a line."""
+    at = traceback.extract_tb(error.__traceback__)
+    where = f" ({at[-1].filename}:{at[-1].lineno}, in {at[-1].name})" if at else ""
+    return f"{type(error).__name__}: {error}{where}"
+
+
+def main(descriptor: int, parent: int, pickled: str, kept: str) -> None:
+    """Serve on a pipe that was inherited."""
+    with suppress(OSError, AttributeError):  # systems without it: the end of the pipe is what is left
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we asked
+        return
+    with suppress(BrokenPipeError):
+        serve(Connection(descriptor), Path(pickled), Path(kept))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4])

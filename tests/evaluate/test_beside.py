@@ -1,0 +1,114 @@
+"""Evaluations beside a run: they are what the checkpoint plays, change no bit of it, and end it when it is enough."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+
+import msgspec
+import numpy as np
+import pytest
+from tiny_runs import TINY, changed
+
+from teem.cli import main
+from teem.config.dump import dump_config
+from teem.config.evaluation import EvaluationSettings
+from teem.config.load import load_config
+from teem.errors import UsageError
+from teem.evaluate.contest import contest_of
+from teem.evaluate.episodes import evaluation_config, play_world, world_seed
+from teem.evaluate.saved import open_saved
+from teem.evaluate.trained import trained_of
+from teem.record import checkpoint
+from teem.threads import Threads
+
+EVALUATION = EvaluationSettings(every=40, worlds=2, steps=30, pictures=False)
+
+
+def played(folder, tmp_path, config):
+    """A run by the command line."""
+    file = tmp_path / f"{folder.name}.toml"
+    file.write_text(dump_config(config))
+    assert main(["run", str(file), "--out", str(folder), "--headless"]) == 0
+    return json.loads((folder / "report.json").read_text())
+
+
+def by_hand(folder, worlds, steps):
+    """What a run's newest checkpoint comes to, played here."""
+    saved = open_saved(folder)
+    trained, threads = trained_of(saved), Threads(1)
+    configs = [evaluation_config(saved.config, world_seed(saved.config.seed, index), None) for index in range(worlds)]
+    sides = {"trained": saved.config.learning.algorithm}
+    scale = contest_of(saved.config).scale
+    found = [play_world(config, sides, trained, steps, threads)["trained"][0] * scale for config in configs]
+    threads.close()
+    return found
+
+
+def test_a_run_is_evaluated_as_its_checkpoints_play_and_goes_as_it_would(tmp_path, tiny_run):
+    threads = threading.active_count()
+    config = msgspec.structs.replace(TINY, evaluation=EVALUATION)
+    report = played(tmp_path / "run", tmp_path, config)
+    found = report["evaluations"]
+    assert found["evaluations"]["done"] >= 2 and found["evaluations"]["failed"] == 0
+    assert found["last"]["step"] == TINY.steps  # what it ended with was evaluated, too
+    last = by_hand(tmp_path / "run", 2, 30)
+    assert found["last"]["mean"] == pytest.approx(np.mean(last), rel=1e-12)
+    assert found["best"]["mean"] == pytest.approx(np.mean(by_hand(tmp_path / "run" / "best_run", 2, 30)), rel=1e-12)
+    with sqlite3.connect(tmp_path / "run" / "history.db") as database:
+        rows = database.execute("SELECT step, status, mean FROM evaluations ORDER BY step").fetchall()
+    database.close()
+    assert rows[0][0] == 40 and rows[-1] == (150, "done", found["last"]["mean"])
+    one, other = (checkpoint.latest(run / "checkpoints") for run in (tmp_path / "run", tiny_run))
+    assert one.step == other.step
+    np.testing.assert_equal(one.state["world"], other.state["world"])
+    np.testing.assert_equal(one.state["policies"], other.state["policies"])
+    assert threading.active_count() == threads
+    assert not list((tmp_path / "run").glob(".evaluating*")) and not list((tmp_path / "run").glob("partial*"))
+
+
+def test_a_run_ends_when_it_is_enough_and_can_be_gone_on_with(tmp_path, capfd):
+    config = changed(TINY, steps=0, evaluation=msgspec.structs.replace(EVALUATION, enough=1e-9))
+    report = played(tmp_path / "run", tmp_path, config)
+    assert report["reason"] == "enough" and report["steps"] >= 40
+    assert "the reward was 1e-09 or more" in report["evaluations"]["stopped"]
+    assert "enough: at step" in capfd.readouterr().out
+    assert main(["resume", str(tmp_path / "run"), "--steps", str(report["steps"] + 10), "--headless"]) == 0
+
+
+def test_an_evaluation_that_takes_too_long_is_no_result_and_holds_up_nothing(tmp_path):
+    evaluation = EvaluationSettings(every=20, worlds=50, steps=100_000, timeout=0.3, pictures=False)
+    with pytest.warns(UserWarning, match=r"took longer than 0.3 s"):
+        report = played(tmp_path / "run", tmp_path, changed(TINY, evaluation=evaluation))
+    found = report["evaluations"]
+    assert report["reason"] == "steps" and report["steps"] == TINY.steps
+    assert found["best"] is None and found["last"] is None and found["evaluations"]["done"] == 0
+    children = [
+        path.read_text().split() for path in __import__("pathlib").Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    ]
+    assert not any(children)
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"evaluation.patience": 3}, "evaluation.patience is 3 but evaluation.every is 0"),
+        ({"evaluation.every": 10, "runtime.mode": "async"}, "evaluation.every is 10 but runtime.mode is async"),
+        (
+            {"evaluation.every": 10, "learning.algorithm": "random"},
+            "learning.algorithm is random, so nothing is learnt",
+        ),
+        ({"evaluation.every": 10, "learning.enabled": False}, "learning.enabled is false"),
+        ({"evaluation.every": -1}, "evaluation.every"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(given, fault):
+    with pytest.raises(UsageError, match=fault):
+        load_config("farm", given)
+
+
+def test_cohorts_are_refused():
+    with pytest.raises(UsageError, match=r"evaluation.every is 10 but there are learning.cohorts"):
+        load_config("farm-cohorts", {"evaluation.every": 10})
