@@ -12,7 +12,7 @@ from teem.record.schema import create
 
 def run_folder(
     path: Path,
-    steps: Iterable[Mapping[str, Any]],
+    rows: Iterable[Mapping[str, Any]],
     learning: Iterable[tuple[int, int, float | None]] = (),
     **settings: Any,
 ) -> Path:
@@ -23,7 +23,7 @@ def run_folder(
     (path / "config.toml").write_text("\n".join(lines) + "\n")
     connection = sqlite3.connect(path / "run.db")
     create(connection)
-    for row in steps:
+    for row in rows:
         whole = {"population": 5, "births": 0, "deaths": 0, **row}
         marks = ",".join("?" for _ in whole)
         connection.execute(f"INSERT INTO steps({','.join(whole)}) VALUES({marks})", tuple(whole.values()))

@@ -19,7 +19,8 @@ from teem.cli import main
 from teem.errors import UsageError
 from teem.plots import curve as curves
 from teem.plots.draw import choose, draw, figure_of
-from teem.plots.groups import groups, open_sources
+from teem.plots.groups import groups
+from teem.plots.sources import open_sources
 
 
 def pictured(*folders: Path, metrics: list[str] | None = None) -> Figure:
@@ -232,3 +233,23 @@ def test_a_run_that_was_evaluated_beside_shows_its_evaluations_with_its_record(t
     assert np.isnan(y[1])
     half = stats.t.ppf(0.975, 1) * stats.sem([4, 8])
     assert band_of(figure)[10.0] == pytest.approx((6 - half, 6 + half))
+
+
+def test_a_run_that_is_there_twice_counts_once_and_the_longest_stands_for_its_seed(tmp_path: Path) -> None:
+    long = run_folder(tmp_path / "long", rewards([1.0, 2.0, 3.0]), seed=1, steps=30, **{"runtime.threads": 2})
+    short = run_folder(tmp_path / "short", rewards([1.0, 2.0]), seed=1, steps=20)
+    other = run_folder(tmp_path / "other", rewards([3.0, 6.0]), seed=2, steps=20)
+    drawn = draw([short, long, long, other], tmp_path / "c.png", ["reward"])
+    assert drawn.lines == {"short (2 runs)": [long, other]}
+    assert drawn.repeated == [short]
+    assert "left out: " in drawn.in_words()
+    ((x, y),) = lines_of(pictured(short, long, other, metrics=["reward"])).values()
+    assert (x.tolist(), y.tolist()) == ([0, 10, 20], [2.0, 4.0, 3.0])
+
+
+def test_no_two_lines_have_the_same_name(tmp_path: Path) -> None:
+    tracked = [tracked_folder(tmp_path / name / "ppo", [("reward", 0, 1.0)]) for name in "ab"]
+    assert list(lines_of(pictured(*tracked))) == [str(folder) for folder in tracked]
+    farm = run_folder(tmp_path / "farm", rewards([1.0]))
+    treasure = run_folder(tmp_path / "treasure", rewards([1.0]), **{"world.name": "treasure"})
+    assert list(lines_of(pictured(farm, treasure, metrics=["reward"]))) == ["farm", "treasure"]

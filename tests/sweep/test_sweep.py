@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from teem.cli import main
-from teem.plots.groups import groups, open_sources
+from teem.plots.groups import groups
+from teem.plots.sources import open_sources
 from teem.record.folder import acquire
 from teem.record.read import open_run
 from teem.sweep import workers as module

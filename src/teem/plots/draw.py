@@ -13,7 +13,8 @@ import numpy as np
 from teem.config.names import nearest
 from teem.errors import UsageError
 from teem.plots.curve import DrawnLine, Grid, line
-from teem.plots.groups import Group, Source, groups, open_sources
+from teem.plots.groups import Group, groups
+from teem.plots.sources import Source, open_sources
 from teem.plots.tracked import EVALUATION
 
 if TYPE_CHECKING:
@@ -34,16 +35,22 @@ class Drawn:
     metrics: list[str]
     lines: dict[str, list[Path]]  # folders by the name of their line
     left: list[str]  # metrics there are besides
+    repeated: list[Path]  # runs that are left out, since others of the same settings and seed are there
 
     def as_dict(self) -> dict[str, Any]:
         """The same, as JSON takes it."""
         lines = {name: [str(folder) for folder in folders] for name, folders in self.lines.items()}
-        return {"file": str(self.path), "metrics": self.metrics, "lines": lines, "left": self.left}
+        repeated = [str(folder) for folder in self.repeated]
+        return {
+            "file": str(self.path), "metrics": self.metrics, "lines": lines, "left": self.left, "repeated": repeated,
+        }  # fmt: skip
 
     def in_words(self) -> str:
         """The same, as a person reads it."""
-        more = f"\nbesides there are {', '.join(self.left)}: --metric NAME" if self.left else ""
-        return f"drawn: {self.path}, {', '.join(self.metrics)} of {'; '.join(self.lines)}{more}"
+        lines = [f"drawn: {self.path}, {', '.join(self.metrics)} of {'; '.join(self.lines)}"]
+        lines += [f"left out: {folder}, since its settings and seed are there already" for folder in self.repeated]
+        lines += [f"besides there are {', '.join(self.left)}: --metric NAME"] if self.left else []
+        return "\n".join(lines)
 
 
 def draw(folders: Sequence[str | Path], out: str | Path, metrics: Sequence[str] | None = None) -> Drawn:
@@ -63,8 +70,9 @@ def draw(folders: Sequence[str | Path], out: str | Path, metrics: Sequence[str] 
         raise UsageError(faults)
     drawn = groups(sources)
     write(figure_of(drawn, chosen), path)
-    known = dict.fromkeys(name for one in sources for name in one.extents if name not in chosen)
-    return Drawn(path, chosen, {one.name: [source.folder for source in one.sources] for one in drawn}, list(known))
+    left = dict.fromkeys(name for one in sources for name in one.extents if name not in chosen)
+    lines = {one.name: [source.folder for source in one.sources] for one in drawn}
+    return Drawn(path, chosen, lines, list(left), [folder for one in drawn for folder in one.repeated])
 
 
 def refuse_out(out: Path) -> list[str]:
