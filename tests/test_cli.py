@@ -40,7 +40,7 @@ def teem(*arguments: str, cwd: Path, timeout: float = 60, **environment: str) ->
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "what shall be done? give one of run, resume, evaluate, doctor, profile, bench, worlds"),
+        ([], "what shall be done? give one of run, resume, sweep, evaluate, doctor, profile, bench, plot, worlds"),
         (["rum"], "rum is no verb: did you mean run?"),
         (
             ["run"],

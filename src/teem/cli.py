@@ -1,9 +1,8 @@
-"""The verbs: run, resume, evaluate, doctor, profile, bench, worlds."""
+"""The verbs: run, resume, sweep, evaluate, doctor, profile, bench, plot, worlds."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -58,6 +57,7 @@ def run(given: Namespace) -> int:
 def _checked(given: Namespace) -> Config:
     """The settings, with everything that is wrong told at once, before anything is written."""
     from teem.config.load import load_config
+    from teem.record.folder import refuse_folder
 
     faults = refuse_folder(given.out) if given.out else []
     try:
@@ -67,16 +67,6 @@ def _checked(given: Namespace) -> Config:
     if given.faults or faults:
         raise UsageError([*given.faults, *faults])
     return config
-
-
-def refuse_folder(out: Path) -> list[str]:
-    """Why a new run can't be kept in this folder, as far as looking can tell."""
-    there = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not there.is_dir():
-        return [f"--out {out}: {there} is a file; give a folder"]
-    if not os.access(there, os.W_OK | os.X_OK):
-        return [f"--out {out}: {there} can't be written to; give a folder that can"]
-    return []
 
 
 def resume(given: Namespace) -> int:
@@ -89,17 +79,20 @@ def resume(given: Namespace) -> int:
 
 
 def _play(started: Any, interrupts: Any, given: Namespace) -> int:
+    from teem.evaluate.companion import companion_of
     from teem.runtime.report import in_words
     from teem.runtime.session import exit_code, play
 
-    companion = None
-    if started.config.evaluation.every:
-        from teem.evaluate.beside import Beside
-
-        companion = Beside(started)
-    report = play(started, interrupts, headless=given.headless, companion=companion)
+    report = play(started, interrupts, headless=given.headless, companion=companion_of(started))
     print(json.dumps(report) if given.json else in_words(report, str(started.folder.path)))
     return exit_code(report)
+
+
+def sweep(given: Namespace) -> int:
+    """Play every setting with every seed, and say which can be told apart; exit 1 if a run failed."""
+    from teem.sweep.command import sweep as play
+
+    return play(given)
 
 
 def evaluate(given: Namespace) -> int:
@@ -157,6 +150,15 @@ def bench(given: Namespace) -> int:
     return measure(given)
 
 
+def plot(given: Namespace) -> int:
+    """Draw learning curves."""
+    from teem.plots.draw import draw
+
+    drawn = draw(given.folders, given.out, given.metric or None)
+    print(json.dumps(drawn.as_dict()) if given.json else drawn.in_words())
+    return 0
+
+
 def worlds(given: Namespace) -> int:
     """List the ready-made worlds."""
     ready = ready_worlds()
@@ -172,9 +174,11 @@ def worlds(given: Namespace) -> int:
 VERBS: dict[str, Callable[[Namespace], int]] = {
     "run": run,
     "resume": resume,
+    "sweep": sweep,
     "evaluate": evaluate,
     "doctor": doctor,
     "profile": profile,
     "bench": bench,
+    "plot": plot,
     "worlds": worlds,
 }

@@ -33,8 +33,8 @@ class Parser(ArgumentParser):
 def parse(arguments: Sequence[str]) -> Namespace:
     """Read the command line; the settings that were given are in `.settings`, as texts by path.
 
-    Raises UsageError; but what is wrong with a `run` of a named world waits in `.faults`, since its settings
-    may be wrong too.
+    Raises UsageError; but what is wrong with a `run` or a `sweep` of a named world waits in `.faults`, since its
+    settings may be wrong too.
     """
     parser, verbs = build_parser("")
     first = next((argument for argument in arguments if not argument.startswith("-")), None)
@@ -43,17 +43,18 @@ def parse(arguments: Sequence[str]) -> Namespace:
             parser.parse_args(arguments)  # --help or --version end here
         raise UsageError(_unknown_verb(first, list(verbs)))
     known, faults = _join_values(arguments, verbs[first])
-    if first == "run":
+    plays = first in ("run", "sweep")
+    if plays:
         named = [argument for argument in known if not argument.startswith("-")][1:2]
         parser, verbs = build_parser(world_of(named[0]) if named else None)
         known, faults = _join_values(arguments, verbs[first])  # once more: now the options of this world are told
     given, extra = parser.parse_known_args(known)
     faults += [f"{text} is one too many: see `teem {first} --help`" for text in extra]
-    if first == "run" and given.world is None:
+    if plays and given.world is None:
         faults = faults or [f"which world? give one of {', '.join(ready_worlds())}, or a TOML file"]
     given.settings = _settings_of(given)
-    given.faults = faults  # of `run`, to be told together with those of its settings
-    if faults and (first != "run" or given.world is None):
+    given.faults = faults  # of `run` and `sweep`, to be told together with those of their settings
+    if faults and (not plays or given.world is None):
         raise UsageError(faults)
     return given
 
@@ -127,6 +128,7 @@ def build_parser(world: str | None = None) -> tuple[ArgumentParser, dict[str, Ar
     resume.add_argument("run", type=Path, metavar="RUN", help="the run's folder, such as runs/farm-7")
     resume.add_argument("--steps", metavar="N", help="steps in all, instead of those it was begun with")
     _add_view(resume)
+    _describe_sweep(verb("sweep", "Play every setting with every seed, and say which can be told apart"), world)
     evaluate = verb("evaluate", "Compare what runs have learnt with random, resting and scripted agents")
     evaluate.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs")
     evaluate.add_argument("--seeds", type=int, default=5, metavar="N", help="fresh worlds to compare in (default: 5)")
@@ -148,9 +150,51 @@ def build_parser(world: str | None = None) -> tuple[ArgumentParser, dict[str, Ar
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     _describe_profile(verb("profile", "Show why a world or a run is as fast, and as large, as it is"))
     _describe_bench(verb("bench", "Measure named scenarios; exit 1 if one is slower than its baseline allows"))
+    _describe_plot(verb("plot", "Draw learning curves of runs, sweeps or tracked trainings"))
     listing = verb("worlds", "List the ready-made worlds")
     listing.add_argument("--json", action="store_true", help="print them as JSON")
     return parser, verbs
+
+
+def _describe_sweep(parser: ArgumentParser, world: str | None) -> None:
+    """The options of `sweep`: its own; those of `run` that are settings hold for all its runs."""
+    parser.usage = "teem sweep WORLD|FILE --set NAME=A,B,... [--seeds N] [--steps N] [--workers N] [--out DIR] ..."
+    parser.add_argument("world", nargs="?", metavar="WORLD|FILE", help="a ready-made world's name, or a TOML file")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=A,B,...",
+        help="values of a setting to play with; may be given again: every combination is played. Of a setting that is "
+        "a list, values are set apart by semicolons",
+    )  # fmt: skip
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds of each, from --seed on (default: 5)")
+    parser.add_argument(
+        "--search", type=int, metavar="N", help="try N settings that Optuna chooses, instead of every combination"
+    )
+    parser.add_argument(
+        "--range", action="append", default=[], metavar="NAME=LOW..HIGH",
+        help="where the search looks for a setting; LOW..HIGH:log on a logarithmic scale; may be given again",
+    )  # fmt: skip
+    parser.add_argument("--minimise", action="store_true", help="search for the least of the metric, not the most")
+    parser.add_argument("--workers", type=int, metavar="N", help="runs side by side (default: as the cores allow)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR",
+        help="the sweep's folder; one that was begun is gone on with (default: sweeps/WORLD-PLAN)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--metric", default="feats.per_step", metavar="NAME",
+        help="the number of a run's report.json to compare by (default: feats.per_step)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--test", choices=("t", "wilcoxon", "permutation"), default="t", metavar="NAME",
+        help="how pairs are tested, over seeds that both have: t, wilcoxon or permutation (default: t)",
+    )  # fmt: skip
+    _add_view(parser)
+    _add_options(parser, _once(settings(world)), shown=False)
+    parser.epilog = "Every setting of `teem run` is an option too, and holds for all runs: --steps 2000."
+
+
+def _once(rows: Iterable[Setting]) -> Iterable[Setting]:
+    """A setting a path, where worlds share one."""
+    return {row.path: row for row in rows}.values()
 
 
 def _describe_profile(parser: ArgumentParser) -> None:
@@ -185,6 +229,22 @@ def _describe_bench(parser: ArgumentParser) -> None:
     parser.add_argument("--before", type=Path, metavar="DIR", help="measure another checkout in turn with this one")
     parser.add_argument("--counts", action="store_true", help="count instructions under valgrind instead of timing")
     parser.add_argument("--json", action="store_true", help="print everything as one line of JSON")
+
+
+def _describe_plot(parser: ArgumentParser) -> None:
+    """The options of `plot`."""
+    parser.add_argument(
+        "folders", type=Path, nargs="+", metavar="RUN",
+        help="folders of runs, of sweeps, or of trackers; runs that differ in their seeds alone become one line",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("curves.png"), metavar="FILE",
+                        help="the picture, .png or .svg (default: curves.png)")  # fmt: skip
+    parser.add_argument(
+        "--metric", action="append", default=[], metavar="NAME",
+        help="what to draw, a panel each; may be given again (default: feats, reward, loss, population, or all that "
+        "was tracked)",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the picture's path and what is in it as JSON")
 
 
 def _describe_run(parser: ArgumentParser, world: str | None) -> None:

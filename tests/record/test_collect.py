@@ -34,6 +34,7 @@ def story(tmp_path_factory):
         "deaths": {},
         "born": dict.fromkeys(p.id[p.living].tolist(), 0),
         "step": [],
+        "feats": [],
     }
     notes["genome"] = {int(p.id[s]): p.genome[s].copy() for s in p.living}
     for step in range(STEPS):
@@ -57,6 +58,7 @@ def story(tmp_path_factory):
             row = (step, int(agent), action, None if target < 0 else target, float(outcome.reward[slot]))
             notes["actions"].append(row)
         notes["step"].append((step, len(p.living)))
+        notes["feats"].append(sum(float(world.feats[slot]) for slot in p.living) / max(len(p.living), 1))
     collector.hand_over()
     recorder.close()
     connection = sqlite3.connect(path)
@@ -124,7 +126,7 @@ def test_births_and_deaths_of_the_steps_between_are_counted(story):
 
 
 def test_means_are_those_of_the_rows(story):
-    _, _, sql = story
+    _, notes, sql = story
     query = """SELECT s.mean_energy - avg(a.energy), s.mean_health - avg(a.health), s.mean_age - avg(a.age)
                FROM steps s JOIN agent_states a USING(step) GROUP BY step"""
     assert np.allclose(sql(query), 0, atol=1e-6)
@@ -132,6 +134,7 @@ def test_means_are_those_of_the_rows(story):
     pictures = [sql(f"SELECT avg(amount) FROM resources WHERE step = {step}")[0][0] for step, _ in rows]
     assert len(rows) == 3
     assert np.allclose([row[1] for row in rows], pictures)
+    assert np.allclose([row[0] for row in sql("SELECT mean_feats FROM steps")], notes["feats"])
     query = "SELECT s.mean_reward - avg(a.reward) FROM steps s JOIN actions a USING(step) GROUP BY step"
     assert np.allclose(sql(query), 0, atol=1e-6)
 

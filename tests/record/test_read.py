@@ -193,6 +193,17 @@ def test_tables_of_another_version_ask_for_the_teem_that_knows_them(tmp_path):
         open_run(tmp_path)
 
 
+def test_a_record_from_before_feats_were_in_it_goes_on_with_them(tmp_path):
+    run(tmp_path, 8, config_of(every=1))
+    with sqlite3.connect(tmp_path / "run.db") as connection:
+        connection.execute("ALTER TABLE steps DROP COLUMN mean_feats")
+    assert "mean_feats" not in open_run(tmp_path).steps()
+    run(tmp_path, 12, config_of(every=1), resume=True)
+    known = np.isfinite(open_run(tmp_path).steps()["mean_feats"])
+    assert not known[0]
+    assert known[-1]
+
+
 def test_damage_within_the_file_is_said(folder, tmp_path):
     content = bytearray((folder / "run.db").read_bytes())
     content[8192:-4096] = b"\xff" * len(content[8192:-4096])

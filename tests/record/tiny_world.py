@@ -34,6 +34,7 @@ class TinyWorld:
         self.seed = seed
         self.step_count = 0
         self.population = Population(capacity, len(self.traits))
+        self.feats = np.arange(capacity, dtype=np.float32) / 2  # what who lives in a slot has achieved
         self.resources = np.random.default_rng(seed).random((side, side), np.float32)
         self._fill(self.population.spawn(founders), np.random.default_rng((seed, 0)), -1)
 

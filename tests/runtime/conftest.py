@@ -64,6 +64,7 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
                 map=lambda: maps,
                 feat="joules",
                 feats=feats,
+                step_count=steps,
             ),
             policies=SimpleNamespace(gauges=gauges),
             recorder=SimpleNamespace(rows=100, dropped=0, waited_s=0.0),

@@ -54,6 +54,9 @@ EXCUSED = {
     "worlds.crawlers.contact_plain:Part.spin": "physics", "worlds.crawlers.contact_plain:Part.vx": "physics",
     "worlds.crawlers.contact_plain:Part.vy": "physics", "PlainCreature.energy": "physics",
     "PlainCreature.impulses": "physics",
+    # of a sweep, whose runs have registries of their own
+    "Study._names": "one a setting", "Study._configs": "one a setting", "Workers.playing": "one a worker",
+    "Study._refused": "one a setting",
     # places and moments, which are no counts
     "Interrupts._before": "handlers, one a signal", "Pupils._commons": "cohorts, at most sixteen",
     "Governing._lately": "steps between two publications",

@@ -25,7 +25,9 @@ def test_a_report_has_every_promised_field(still_run: Callable[..., Any]) -> Non
     assert report["spans"]["observe"] == {"share": 0.5, "p50_ms": 1.0, "p95_ms": 1.0, "p99_ms": 1.0}
     assert "step" not in report["spans"]
     assert report["agents"] == {"alive": 40, "born": 4, "died": 1}
-    assert report["feats"] == {"unit": "joules", "mean": pytest.approx(2.5), "most": 4.0}
+    assert report["feats"] == {
+        "unit": "joules", "mean": pytest.approx(2.5), "most": 4.0, "lived": 10.0, "per_step": pytest.approx(0.25),
+    }  # fmt: skip
     assert report["learning"]["updates"] == 20
     assert report["learning"]["updates_per_s"] == pytest.approx(1000)
     assert report["learning"]["least_trained_updates"] == 3
@@ -47,7 +49,7 @@ def test_what_is_not_known_is_null_and_never_zero(still_run: Callable[..., Any])
     report = build_report(run, "extinct", 0.0)
     assert report["step_ms"] == {"p50": None, "p95": None, "p99": None}
     assert report["agent_steps_per_s"] is None
-    assert report["feats"] == {"unit": "joules", "mean": None, "most": None}
+    assert report["feats"] == {"unit": "joules", "mean": None, "most": None, "lived": None, "per_step": None}
     assert report["learning"]["updates_per_s"] is None
     assert report["learning"]["least_trained_updates"] is None
     assert report["record"] is None

@@ -189,6 +189,13 @@ def from_text(kind: inspect.Type, text: str) -> Any:
     return text
 
 
+def misfits(setting: Setting, value: Any) -> list[str]:
+    """Why a value can't be that of a setting, whatever the others are: it is of another type, or out of range."""
+    faults: list[Fault] = []
+    _read(setting.type, value, setting.path, faults, setting.world)
+    return [_explained(fault, setting.path, setting).text if setting.meaning else fault.text for fault in faults]
+
+
 def _build(table: Table, world: str, faults: list[Fault]) -> Config:
     """The configuration of a run of this world that a table describes; what is faulty keeps its default."""
     rows = {name: row for name, row in fields_of(config_type()).items() if name != "world"}

@@ -160,6 +160,9 @@ class Collector:
             resources=None
             if resources is None
             else float(tile_sums(resources, _side(resources)).sum()) / resources.size,
+            mean_feats=float(self._world.feats[population.living].mean(dtype=np.float64))
+            if len(population.living)
+            else float("nan"),
         )
         self._births = self._deaths = 0
 

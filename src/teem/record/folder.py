@@ -47,7 +47,7 @@ class RunFolder:
                 _make(path, exist_ok=False)
             except FileExistsError:
                 continue
-            return cls(path, _acquire(path))
+            return cls(path, acquire(path))
         raise UsageError(f"{runs} holds {NUMBERS} runs called {name}: remove some, or give --out")
 
     @classmethod
@@ -56,7 +56,7 @@ class RunFolder:
         found = sorted(entry.name for entry in path.iterdir() if entry.name != LOCK)
         if found and not {DATABASE, CONFIG} & set(found):
             raise UsageError(f"{path} is not empty (it holds {found[0]}): give another --out")
-        lock = _acquire(path)
+        lock = acquire(path)
         if found:
             os.close(lock)
             raise UsageError(f"{path} already holds a run: go on with `teem resume {path}`, or give another --out")
@@ -69,7 +69,7 @@ class RunFolder:
             raise UsageError(f"{path} does not exist: give the folder of a run, such as runs/farm-7")
         if not (path / CONFIG).is_file():
             raise UsageError(f"{path} is no run folder (it has no {CONFIG}): give the folder of a run")
-        lock = _acquire(path)
+        lock = acquire(path)
         try:
             if (path / DATABASE).exists():
                 expect_run_database(path / DATABASE)
@@ -85,7 +85,7 @@ class RunFolder:
         deadline = time.monotonic() + patience_s
         while True:
             try:
-                return cls(path, _acquire(own), own)
+                return cls(path, acquire(own), own)
             except InUseError:
                 if time.monotonic() > deadline:
                     raise
@@ -130,6 +130,16 @@ class RunFolder:
         os.close(self.lock)
 
 
+def refuse_folder(out: Path) -> list[str]:
+    """Why nothing new can be kept in the folder that `--out` names, as far as looking can tell."""
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        return [f"--out {out}: {there} is a file; give a folder"]
+    if not os.access(there, os.W_OK | os.X_OK):
+        return [f"--out {out}: {there} can't be written to; give a folder that can"]
+    return []
+
+
 def _make(path: Path, *, exist_ok: bool) -> None:
     try:
         path.mkdir(parents=True, exist_ok=exist_ok)
@@ -143,7 +153,7 @@ def _make(path: Path, *, exist_ok: bool) -> None:
         raise UsageError(f"{path} can't be written to: give an --out that you can write to")
 
 
-def _acquire(path: Path) -> int:
+def acquire(path: Path) -> int:
     """Lock a folder, and return the lock's file; raises InUseError naming the process that holds it.
 
     A run that was killed leaves its writer behind for a moment, which holds the lock until all is written.

@@ -57,7 +57,8 @@ CREATE TABLE steps(
     mean_age REAL, mean_energy REAL, mean_health REAL,  -- of the living
     mean_reward REAL,                                   -- of those who acted in this step
     diversity REAL,                                     -- traits' standard deviations, averaged
-    resources REAL                                      -- mean joules a cell
+    resources REAL,                                     -- mean joules a cell
+    mean_feats REAL                                     -- what the living have achieved so far: joules, metres, value
 );
 CREATE TABLE health_incidents(                          -- an agent begins to lose health
     step INTEGER NOT NULL, agent_id INTEGER NOT NULL, incident TEXT NOT NULL, lost REAL, health REAL,
@@ -151,6 +152,7 @@ STATEMENTS: Mapping[str, Statement] = {
     "steps": _insert(
         "steps", step="int", population="int", births="int", deaths="int", mean_age="real",
         mean_energy="real", mean_health="real", mean_reward="real", diversity="real", resources="real",
+        mean_feats="real",
     ),
     "health_incidents": _insert(
         "health_incidents", step="int", agent_id="int", incident="incidents", lost="real", health="real"
@@ -170,6 +172,12 @@ def create(connection: sqlite3.Connection) -> None:
     connection.executescript(
         f"BEGIN; {TABLES} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION}; COMMIT;"
     )
+
+
+def complete(connection: sqlite3.Connection) -> None:
+    """Add what the tables of a run from an earlier teem lack; older readers pass over it."""
+    if "mean_feats" not in {row[1] for row in connection.execute("PRAGMA table_info(steps)")}:
+        connection.execute("ALTER TABLE steps ADD COLUMN mean_feats REAL")
 
 
 def expect_run_database(path: Path) -> None:

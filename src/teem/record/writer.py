@@ -125,6 +125,8 @@ class Database:
             with_file = sqlite3.connect(path, timeout=10.0)
             with_file.backup(self.connection)
             with_file.close()
+        if not fresh:
+            schema.complete(self.connection)
 
     @property
     def due_s(self) -> float | None:

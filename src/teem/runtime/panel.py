@@ -96,13 +96,13 @@ class Panel:
         if self.run.config.learning.cohorts:
             parts = [f"{cohort.name[:12]} {words.count(len(rows))}" for _, cohort, rows in members(self.run)]
             rows.append(row("cohorts", "   ".join(parts)))
-        mean, best = achieved(world)
+        feats = achieved(world)
         joules = [] if isinstance(self.run.config.world, TreasureSettings) else [f"{words.number(energy)} J an agent"]
         return [
             *rows,
             *self._legend(),
             *(row("energy", text) for text in joules),
-            row(world.feat, f"{words.number(mean)} a life, {words.number(best)} at most"),
+            row(world.feat, f"{words.number(feats['mean'])} a life, {words.number(feats['most'])} at most"),
         ]
 
     def _curves(self, width: int) -> list[Line]:

@@ -42,7 +42,7 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
             "step_ms": step_ms(run.spans),
             "spans": span_shares(run.spans),
             **summary(run),
-            "feats": dict(zip(("unit", "mean", "most"), (run.world.feat, *achieved(run.world)), strict=True)),
+            "feats": {"unit": run.world.feat, **achieved(run.world)},
             "record": None
             if run.recorder is None
             else {
@@ -63,10 +63,17 @@ def build_report(run: Run, reason: str, wall_seconds: float) -> dict[str, Any]:
     return report
 
 
-def achieved(world: World) -> tuple[float | None, float | None]:
-    """What the living have achieved in their lives so far, on average and at most; None when nobody lives."""
-    feats = world.feats[world.population.living]
-    return (float(feats.mean()), float(feats.max())) if len(feats) else (None, None)
+def achieved(world: World) -> dict[str, float | None]:
+    """What the living have achieved in their lives so far, the steps they have `lived`, and the ratio of the two.
+
+    None when nobody lives.
+    """
+    living = world.population.living
+    if not len(living):
+        return dict.fromkeys(("mean", "most", "lived", "per_step"))
+    feats, lived = world.feats[living], float((world.step_count - world.population.born[living]).mean())
+    mean = float(feats.mean())
+    return {"mean": mean, "most": float(feats.max()), "lived": lived, "per_step": mean / lived if lived else None}
 
 
 def step_ms(spans: Spans) -> dict[str, float | None]:

@@ -85,10 +85,15 @@ def _feats(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Of all the living together."""
     known = [(report["agents"]["alive"], report["feats"]) for report in reports if report["feats"]["mean"] is not None]
     alive = sum(count for count, _ in known)
+    mean, lived = (
+        sum(count * feats[name] for count, feats in known) / alive if alive else None for name in ("mean", "lived")
+    )
     return {
         "unit": reports[0]["feats"]["unit"],
-        "mean": sum(count * feats["mean"] for count, feats in known) / alive if alive else None,
+        "mean": mean,
         "most": max((feats["most"] for _, feats in known), default=None),
+        "lived": lived,
+        "per_step": mean / lived if mean is not None and lived else None,
     }
 
 
