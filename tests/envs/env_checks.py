@@ -18,9 +18,12 @@ from teem.worlds.catalogue import make_world
 class Plain:
     """A world played from decision to decision by the book, one agent at a time: dictionaries by id."""
 
-    def __init__(self, config: Config, seed: int) -> None:
+    def __init__(self, config: Config, seed: int, *, refill: bool = False) -> None:
         self.config = msgspec.structs.replace(config, seed=seed)
         self.world: World = make_world(self.config, Threads(1), Spans())
+        self.refill = refill and self.world.guests is not None
+        self.waiting: list[tuple[int, NDArray[np.float32]]] = []  # kind and genome of the dead who come again
+        self.letters = 0
         self.view: dict[int, NDArray[np.float32]] = {}  # what each of the living perceived when it looked last
         self.decides: dict[int, NDArray[np.bool_]] = {}  # what those may do who decide now
         self.look()
@@ -71,8 +74,10 @@ class Plain:
                 if who in before:
                     told["terminated"][who] = told["died"][who] = True
                     told["final"].setdefault(who, self.view.get(who, 0 * world.observe().values[0]))
+            if self.refill:
+                self.send_back(outcome.deaths.slot.tolist())
             self.look()
-            if self.decides or (not self.slots() and self.config.population.extinction == "stop"):
+            if self.decides or self.extinct():
                 break
         if self.over():
             for who in self.slots().keys() & before.keys():
@@ -82,7 +87,20 @@ class Plain:
 
     def over(self) -> bool:
         done = bool(self.config.steps) and self.world.step_count >= self.config.steps
-        return done or (not self.slots() and self.config.population.extinction == "stop")
+        return done or self.extinct()
+
+    def extinct(self) -> bool:
+        coming = self.refill and (len(self.waiting) > 0 or len(self.world.guests) > 0)
+        return not self.slots() and self.config.population.extinction == "stop" and not coming
+
+    def send_back(self, dead: list[int]) -> None:
+        """One by one, as long as there is room for guests."""
+        people, guests = self.world.population, self.world.guests
+        self.waiting += [(int(people.kind[slot]), people.genome[slot].copy()) for slot in dead]
+        while self.waiting and len(guests) < len(guests.turn):
+            kind, genome = self.waiting.pop(0)
+            guests.receive(0, self.letters, np.array([kind]), genome[None])
+            self.letters += 1
 
 
 def number(name: str) -> int:
@@ -168,12 +186,12 @@ def _check_told(env: Any, plain: Plain, told: dict[str, Any], before: list[str],
     _check_views(views, plain, env.agents)
 
 
-def check_rows(env: Any, config: Config, seed: int, steps: int) -> None:
+def check_rows(env: Any, config: Config, seed: int, steps: int, *, refill: bool = False) -> None:
     """Raise AssertionError, naming what is violated, unless a VectorEnv's rows are what its worlds say of their slots.
 
     Worlds that end are followed by others, whose seeds are asked of the environment.
     """
-    draws, plain = np.random.default_rng(seed), Plain(config, seed)
+    draws, plain = np.random.default_rng(seed), Plain(config, seed, refill=refill)
     views, infos = env.reset(seed=seed)
     _check_row_views(views, infos, plain)
     for _ in range(steps):
@@ -195,7 +213,7 @@ def check_rows(env: Any, config: Config, seed: int, steps: int) -> None:
         changed = (infos["id"] != in_row) & (in_row >= 0)
         assert over or (terminated | truncated)[changed].all(), "a row went over to somebody else without an end"
         if over:
-            plain = Plain(config, env._play.seed)
+            plain = Plain(config, env._play.seed, refill=refill)
         _check_row_views(views, infos, plain)
 
 

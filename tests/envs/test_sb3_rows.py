@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from little_worlds import LITTLE, env_of
+from little_worlds import LITTLE, config_of, env_of
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 from stable_baselines3.common import vec_env
 
+from teem.envs.sb3 import Rows
 
-@pytest.mark.parametrize("name", LITTLE)
-def test_rows_end_as_stable_baselines_expects(name: str) -> None:
-    """The same as `Vector`, whose rows are checked against the world."""
-    env, vector = env_of(name, "sb3", steps=25), env_of(name, "vector", steps=25)
+
+def check_ends(env: Any, name: str) -> None:
+    """Raise AssertionError unless its rows end as those of `Vector` do, which are checked against the world."""
+    vector = env_of(name, "vector", steps=25)
     env.seed(5)
     assert np.array_equal(env.reset(), vector.reset(seed=5)[0])
+    vector.action_space.seed(1)
     ends = 0
     for _ in range(40):
         actions = vector.action_space.sample()
@@ -26,10 +30,41 @@ def test_rows_end_as_stable_baselines_expects(name: str) -> None:
         for row, info in enumerate(infos):
             assert ("terminal_observation" in info) == done[row]
             if done[row]:
-                assert np.array_equal(info["terminal_observation"], told["final_obs"][row])
-                assert info["TimeLimit.truncated"] is bool(truncated[row])
+                assert np.array_equal(info["terminal_observation"], told["final_obs"][row]), "not the last view"
+                assert info["TimeLimit.truncated"] is bool(truncated[row]), "cut off, or not"
         ends += int(done.sum())
     assert ends > 5
+
+
+@pytest.mark.parametrize("name", LITTLE)
+def test_rows_end_as_stable_baselines_expects(name: str) -> None:
+    check_ends(env_of(name, "sb3", steps=25), name)
+
+
+class Hasty(Rows):
+    """Last views are those of the next life."""
+
+    def step_wait(self) -> Any:
+        views, reward, done, infos = super().step_wait()
+        for row in np.flatnonzero(done):
+            infos[row]["terminal_observation"] = views[row]
+        return views, reward, done, infos
+
+
+class Endless(Rows):
+    """Every end is a cut."""
+
+    def step_wait(self) -> Any:
+        views, reward, done, infos = super().step_wait()
+        for row in np.flatnonzero(done):
+            infos[row]["TimeLimit.truncated"] = True
+        return views, reward, done, infos
+
+
+@pytest.mark.parametrize(("fault", "named"), [(Hasty, "not the last view"), (Endless, "cut off, or not")])
+def test_a_planted_fault_is_named(fault: type[Rows], named: str) -> None:
+    with pytest.raises(AssertionError, match=named):
+        check_ends(fault(config_of("farm", steps=25)), "farm")
 
 
 def test_wrappers_of_stable_baselines_count_lives() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from little_worlds import LITTLE, config_of, env_of
 
-from teem.envs import vector
+from teem.envs import play, vector
 from teem.envs.play import Play, resting
 from teem.envs.returning import Returning
 from teem.envs.vector import Vector
@@ -21,22 +21,26 @@ from teem.errors import UsageError
 
 @given(
     seed=st.integers(0, 2**63 - 1), founders=st.integers(1, 12), spare=st.integers(0, 8),
-    extinction=st.sampled_from(["stop", "reseed"]), age_max=st.integers(2, 20),
+    extinction=st.sampled_from(["stop", "reseed"]), age_max=st.integers(2, 20), refill=st.booleans(),
+    fame=st.integers(1, 16),
 )  # fmt: skip
 @settings(max_examples=25, deadline=None)
 def test_rows_of_a_farm_are_as_its_world_has_them(
-    seed: int, founders: int, spare: int, extinction: str, age_max: int
+    seed: int, founders: int, spare: int, extinction: str, age_max: int, refill: bool, fame: int
 ) -> None:
-    people = {"population.founders": founders, "population.capacity": founders + spare, "steps": 20}
-    config = config_of("farm", **people, **{"population.extinction": extinction, "world.age_max": age_max})
-    check_rows(Vector(config, refill=False), config, seed, 45)
+    people = {"population.founders": founders, "population.capacity": founders + spare, "population.fame": fame}
+    other = {"population.extinction": extinction, "world.age_max": age_max, "steps": 20}
+    config = config_of("farm", **people, **other)
+    check_rows(Vector(config, refill=refill), config, seed, 40, refill=refill)
 
 
-@given(seed=st.integers(0, 2**63 - 1), name=st.sampled_from(["crawlers", "torques", "treasure"]))
+@given(
+    seed=st.integers(0, 2**63 - 1), name=st.sampled_from(["crawlers", "torques", "treasure"]), refill=st.booleans()
+)  # fmt: skip
 @settings(max_examples=12, deadline=None)
-def test_rows_of_other_worlds_are_as_they_have_them(seed: int, name: str) -> None:
+def test_rows_of_other_worlds_are_as_they_have_them(seed: int, name: str, refill: bool) -> None:
     config = config_of(name)
-    check_rows(Vector(config, refill=False), config, seed, 25)
+    check_rows(Vector(config, refill=refill), config, seed, 25, refill=refill)
 
 
 # ---- faults that must be found
@@ -79,6 +83,14 @@ class Haunted(Play):
         return passage
 
 
+class Changeling(Returning):
+    """Those who come again have other bodies."""
+
+    def ask(self, dead: Any, step: int) -> None:
+        self._world.population.genome[dead] = 0.5
+        super().ask(dead, step)
+
+
 @pytest.mark.parametrize(
     ("fault", "named"),
     [
@@ -86,15 +98,16 @@ class Haunted(Play):
         (Stale, "observations: not the world's"),
         (Late, "final_obs: not what was perceived last"),
         (Haunted, "rewards: not the world's"),
+        (Changeling, "observations: not the world's"),
     ],
 )
 def test_a_planted_fault_is_named(fault: type, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of("farm")
-    if fault is Haunted:
-        monkeypatch.setattr(vector, "Play", fault)
+    if not issubclass(fault, Vector):
+        monkeypatch.setattr(*((vector, "Play") if fault is Haunted else (play, "Returning")), fault)
         fault = Vector
     with pytest.raises(AssertionError, match=named):
-        check_rows(fault(config, refill=False), config, 1, 40)
+        check_rows(fault(config), config, 1, 40, refill=True)
 
 
 # ---- whoever dies comes again
