@@ -3,9 +3,10 @@
     python benchmarks/envs.py [--agents 100 1000] [--steps 200] [--rounds 7]
 
 A farm where nobody dies, its actions drawn beforehand, is played by its arrays, as Gymnasium's VectorEnv, as
-Stable-Baselines3's VecEnv and as PettingZoo's ParallelEnv; of the last one with the dictionary of actions that has to
-be made. All take turns, a piece each, in this process with one thread. Figures are medians over the rounds: agent-steps
-a second by the wall, CPU microseconds an agent-step, and how many times the arrays' CPU that is, piece by piece.
+Stable-Baselines3's VecEnv, as PettingZoo's ParallelEnv, with the dictionary of actions that has to be made, and as
+Gymnasium's Env of one agent among others who rest. All take turns, a piece each, in this process with one thread.
+Figures are medians over the rounds: agent-steps a second by the wall, CPU microseconds an agent-step, and how many
+times the arrays' CPU that is, piece by piece.
 """
 
 from __future__ import annotations
@@ -73,7 +74,21 @@ def parallel(agents: int, actions: Any) -> Piece:
     return play
 
 
-KINDS = {"arrays": arrays, "vector": vector, "sb3": sb3, "parallel": parallel}
+def single(agents: int, actions: Any) -> Piece:
+    """One agent among others who rest."""
+    import teem
+
+    env = teem.make_env("farm", "single", agents=agents, others="resting", **NOBODY_DIES)
+    env.reset()
+
+    def play() -> None:
+        for action in actions[:, 0]:
+            env.step(action)
+
+    return play
+
+
+KINDS = {"arrays": arrays, "vector": vector, "sb3": sb3, "parallel": parallel, "single": single}
 
 
 def main() -> None:

@@ -45,8 +45,16 @@ def test_a_file_of_ones_own_can_be_had(tmp_path: Path) -> None:
         ("farm", {"kind": "single", "refill": True}, ["refill is for kind vector and sb3, not single"]),
         ("farm", {"kind": "single", "others": "playing"}, ['others is "playing": give one of "heuristic", "resting"']),
         ("farm", {"render_mode": "human"}, ['render_mode is "human": give one of "rgb_array"']),
-        ("crawlers", {"kind": "vector", "world.turns": 3}, ["world.turns is 3, but kind vector needs everybody"]),
-        ("crawlers", {"kind": "sb3", "world.immobile": 0.3}, ["world.immobile is 0.3, but in kind sb3"]),
+        (
+            "crawlers",
+            {"kind": "vector", "world.turns": 3},
+            ["world.turns is 3, but in kind vector everybody decides at once: give 1"],
+        ),
+        (
+            "crawlers",
+            {"kind": "sb3", "world.immobile": 0.3},
+            ["world.immobile is 0.3, but in kind sb3 whoever lives decides: give 0"],
+        ),
         (
             "farm",
             {"kind": "sb", "others": "me", "learning.lr": 0.1, "world.size": -1, "agents": 0},

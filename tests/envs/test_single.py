@@ -11,7 +11,7 @@ from env_checks import Plain, any_of
 from gymnasium.utils.env_checker import check_env
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from little_worlds import LITTLE, WEARY, config_of, env_of
+from little_worlds import LITTLE, config_of, env_of
 from stable_baselines3.common.env_checker import check_env as check_sb3_env
 
 from teem.envs.single import Single
@@ -64,8 +64,8 @@ def test_a_life_is_told_as_it_is(seed: int, name: str, others: str) -> None:
     check_life(Single(config_of(name), others=others), name, seed, others, {})
 
 
-@pytest.mark.parametrize("more", [{"world.turns": 3}, WEARY])
-def test_a_step_lasts_until_the_agent_decides_again(more: dict[str, Any]) -> None:
+def test_a_step_lasts_until_the_agent_decides_again() -> None:
+    more = {"world.turns": 3}
     check_life(Single(config_of("crawlers", **more)), "crawlers", 5, "heuristic", more)
 
 

@@ -125,16 +125,11 @@ def all_at_once(config: Config) -> Config:
 
 
 def _unsuitable(kind: str, config: Config) -> list[str]:
-    """Why rows can't be made of this world: in each, every action must be read."""
-    if kind not in ("vector", "sb3"):
-        return []
+    """Why there can't be this kind of this world: but for "parallel", every action must be read."""
     faults = []
-    if turns_of(config).groups > 1:
-        faults.append(
-            f"world.turns is {turns_of(config).groups}, but kind {kind} needs everybody to decide at once: give 1"
-        )
-    if isinstance(config.world, CrawlersSettings) and config.world.immobile:
-        faults.append(
-            f"world.immobile is {config.world.immobile:g}, but in kind {kind} everybody decides in every step: give 0"
-        )
+    groups, world = turns_of(config).groups, config.world
+    if kind in ("vector", "sb3") and groups > 1:
+        faults.append(f"world.turns is {groups}, but in kind {kind} everybody decides at once: give 1")
+    if kind != "parallel" and isinstance(world, CrawlersSettings) and world.immobile:
+        faults.append(f"world.immobile is {world.immobile:g}, but in kind {kind} whoever lives decides: give 0")
     return faults

@@ -19,7 +19,7 @@ from teem.threads import Threads
 from teem.worlds.base import World
 
 Views = NDArray[np.float32]
-Rows = NDArray[np.bool_]
+Marks = NDArray[np.bool_]
 
 
 class Vector(VectorEnv[Views, Any, NDArray[Any]]):
@@ -65,9 +65,7 @@ class Vector(VectorEnv[Views, Any, NDArray[Any]]):
         self._begun = True
         return self._play.seen.copy(), self._infos()
 
-    def step(
-        self, actions: Any
-    ) -> tuple[Views, NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[Views, NDArray[np.float32], Marks, Marks, dict[str, Any]]:
         """Play on until everybody decides again; a world that is over is followed by another one at once.
 
         Raises UsageError for actions that are none, of any row.
