@@ -35,7 +35,7 @@ except ImportError as error:
     raise TeemError("TeemCallback needs Stable-Baselines3: pip install 'teem[sb3]'") from error
 
 LOOK_EVERY = 8  # calls; of them evaluations begin at a multiple
-TIMED, ONE_IN = 64, 16  # calls in a row that are timed, since it costs 4 us each, and one in how many of all
+TIMED, ONE_IN = 8, 16  # calls in a row that are timed, since it costs 4 us each, and one in how many of all
 NONE = np.zeros(0, np.bool_)
 PARTS = ("environment", "inference", "learning", "evaluation", "callback")
 
@@ -141,6 +141,7 @@ class TeemCallback(BaseCallback):
     def _on_rollout_start(self) -> None:
         if self._learning_since:
             self.training.pace.spent_ns["learning"] += perf_counter_ns() - self._learning_since
+        self.training.between(self.num_timesteps)
 
     def _on_step(self) -> bool:
         """Almost always there is nothing to do: between two calls of the library even a little costs a hundredth."""
@@ -162,7 +163,7 @@ class TeemCallback(BaseCallback):
     def _look(self) -> bool:
         if (not (self.n_calls // TIMED) % ONE_IN) != bool(self._undo):
             self._stop_timing() if self._undo else self._time_parts()
-        go_on = self.training.on_step(self.num_timesteps)
+        go_on = self.training.on_step(self.num_timesteps, between=False)
         results = self.training.tracker.results
         if len(results) and results[-1].version != self._logged:
             self._log()

@@ -50,8 +50,8 @@ class Tracked:
 
     @property
     def usual(self) -> tuple[str, ...]:
-        """What is drawn unless something else is asked for: everything."""
-        return tuple(self._extents)
+        """What is drawn unless something else is asked for: everything but the shares of the time."""
+        return tuple(name for name in self._extents if not name.startswith("share_"))
 
     def label(self, metric: str) -> str:
         """What a number is."""
