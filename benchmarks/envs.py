@@ -1,6 +1,6 @@
 """What each kind of environment costs over the arrays of its world.
 
-    python benchmarks/envs.py [--agents 100 1000] [--steps 200] [--rounds 7]
+    python benchmarks/envs.py [--agents 100 300 1000] [--steps 200] [--rounds 7]
 
 A farm where nobody dies, its actions drawn beforehand, is played by its arrays, as Gymnasium's VectorEnv, as
 Stable-Baselines3's VecEnv, as PettingZoo's ParallelEnv, with the dictionary of actions that has to be made, and as
@@ -93,7 +93,7 @@ KINDS = {"arrays": arrays, "vector": vector, "sb3": sb3, "parallel": parallel, "
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--agents", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--agents", type=int, nargs="+", default=[100, 300, 1000])
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=7)
     asked = parser.parse_args()

@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "guide" / "environments.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
 
 
-SHORTER = {"steps=200": "steps=5", "steps=600": "steps=60", "agents=100": "agents=10", "60_000": "640"}
+SHORTER = {"steps=200": "steps=5", "steps=600": "steps=60", "agents=100": "agents=10", "=800": "=80", "60_000": "640"}
 
 
 @pytest.mark.parametrize("code", BLOCKS, ids=["parallel", "sb3", "single"])

@@ -32,9 +32,11 @@ def test_pettingzoo_finds_no_fault(name: str, capsys: pytest.CaptureFixture[str]
     assert "Passed Parallel API test" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", LITTLE)
 @pytest.mark.filterwarnings("ignore")
-def test_agents_can_take_turns_in_pettingzoos_other_api() -> None:
-    api_test(parallel_to_aec(env_of("treasure")), num_cycles=60)
+def test_agents_can_take_turns_in_pettingzoos_other_api(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    api_test(parallel_to_aec(env_of(name)), num_cycles=60)
+    assert "Passed API test" in capsys.readouterr().out
 
 
 @given(
