@@ -12,7 +12,7 @@ from standing_in import use, value_of
 
 from teem.cli import main
 
-pytest.importorskip("optuna")
+optuna = pytest.importorskip("optuna")
 
 SPACE = ["--range", "learning.lr=1e-6..1:log", "--range", "learning.batch=8..16", "--set", "learning.hidden=16;32,16"]
 
@@ -100,6 +100,10 @@ def test_settings_that_contradict_each_other_and_those_without_a_figure_are_neve
     assert all("population.capacity is 20 but" in text for text in found["refused"])
     assert {found["settings"][one["setting"] - 1]["name"] for one in found["missing"]} == set(unknown)
     assert named[found["best"] - 1] not in (*contradicting, *unknown)
+    storage = f"sqlite:///{tmp_path / 'one' / 'search.db'}"
+    trials = optuna.load_study(study_name="teem", storage=storage).trials
+    failed = [name for name, trial in zip(named, trials, strict=True) if trial.state == optuna.trial.TrialState.FAIL]
+    assert sorted(failed) == sorted([*contradicting, *unknown])
 
 
 def test_what_can_not_be_searched_is_told_at_once(tmp_path: Path, capsys: Any) -> None:
