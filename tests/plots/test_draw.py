@@ -259,3 +259,30 @@ def test_no_two_lines_have_the_same_name(tmp_path: Path) -> None:
     farm = run_folder(tmp_path / "farm", rewards([1.0]))
     treasure = run_folder(tmp_path / "treasure", rewards([1.0]), **{"world.name": "treasure"})
     assert list(lines_of(pictured(farm, treasure, metrics=["reward"]))) == ["farm", "treasure"]
+
+
+def test_tracked_trainings_are_averaged_over_steps_that_each_of_them_has(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    steps = [np.cumsum(rng.integers(5, 16, 200)) for _ in range(3)]  # an episode ends when it ends
+    values = [rng.normal(size=200) for _ in range(3)]
+    folders = [
+        tracked_folder(
+            tmp_path / f"ppo-{number}", [("reward", *row) for row in zip(some.tolist(), many.tolist(), strict=True)]
+        )
+        for number, (some, many) in enumerate(zip(steps, values, strict=True))
+    ]
+    assert len(lines_of(pictured(*folders))) == 3
+    sources = open_sources(folders)
+    figure = figure_of(groups(sources, average=True), ["reward"])
+    ((name, (x, y)),) = lines_of(figure).items()
+    assert name == "average (3 runs)"
+    width = int(x[1] - x[0])
+    first = int(min(some[0] for some in steps))
+    assert 30 <= len(x) <= 50
+    together = 0
+    for place in range(len(x)):
+        assert x[place] == first + place * width + (width - 1) / 2
+        each = [many[(some - first) // width == place] for some, many in zip(steps, values, strict=True)]
+        assert y[place] == pytest.approx(np.mean([one.mean() for one in each if len(one)]))
+        together += all(len(one) for one in each)
+    assert together >= 0.9 * len(x)

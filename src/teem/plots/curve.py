@@ -13,6 +13,8 @@ from scipy.special import stdtrit
 
 MOST = 2000  # places a curve has at most; a picture has fewer pixels
 CONFIDENCE = 0.95
+TOGETHER = 0.75  # of all runs know a number, on average, at the places that a mean is drawn at
+ROWS_A_PLACE = 4  # at least, where the rows of several runs lie apart
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,6 +42,11 @@ class Grid(NamedTuple):
         first, last = min(one.first for one in extents), max(one.last for one in extents)
         exact = max(one.rows for one in extents) <= most
         return cls(first, 1 if exact else -(-(last - first + 1) // most))
+
+    @classmethod
+    def shared(cls, extents: Sequence[Extent]) -> Grid:
+        """One grid for several curves whose rows lie apart: so coarse that each has some at most places."""
+        return cls.over(extents, max(2, min(MOST, min(one.rows for one in extents) // ROWS_A_PLACE)))
 
     def steps(self, places: Ints) -> Floats:
         """The step in the middle of each place."""
@@ -90,6 +97,15 @@ class Fold:
         table = np.array([self._sums[place] for place in places], np.float64).reshape(-1, 4)
         table[table[:, 0] == 0] = np.nan
         return Curve(np.array(places, np.int64), table[:, 1] / table[:, 0], table[:, 2], table[:, 3])
+
+
+def apart(curves: Sequence[Curve]) -> bool:
+    """Whether runs seldom have rows at the same places, where all of them go on: a mean there would be of few."""
+    if len(curves) < 2:
+        return False
+    first, last = max(one.place[0] for one in curves), min(one.place[-1] for one in curves)
+    within = [one.place[(one.place >= first) & (one.place <= last)] for one in curves]
+    return sum(map(len, within)) < TOGETHER * len(curves) * len(np.unique(np.concatenate(within)))
 
 
 def line(grid: Grid, curves: Sequence[Curve]) -> DrawnLine:
