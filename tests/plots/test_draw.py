@@ -227,11 +227,12 @@ def test_without_matplotlib_it_says_how_to_install_it(tmp_path: Path, monkeypatc
 def test_a_run_that_was_evaluated_beside_shows_its_evaluations_with_its_record(tmp_path: Path) -> None:
     for seed, mean in ((1, 4.0), (2, 8.0)):
         run = run_folder(tmp_path / f"run-{seed}", rewards([1.0, 2.0]), seed=seed)
-        tracked_folder(tmp_path / f"t-{seed}", evaluations=[(10, "done", mean, 1.0, 5), (20, "failed", None, None, 0)])
+        evaluations = [(10, "done", mean, 1.0, 5), (20, "failed", None, None, 0)]
+        tracked_folder(tmp_path / f"t-{seed}", [("evaluation_length", 10, 5.0)], evaluations)
         (tmp_path / f"t-{seed}" / "history.db").rename(run / "history.db")
     figure = pictured(tmp_path / "run-1", tmp_path / "run-2")
-    assert [panel.get_title() for panel in figure.axes[:2]] == [
-        "result of an evaluation, mean", "reward a step, of those who acted",
+    assert [panel.get_title() for panel in figure.axes if panel.axison] == [
+        "result of an evaluation, mean", "reward a step, of those who acted", "agents alive",
     ]  # fmt: skip
     ((x, y),) = lines_of(figure).values()
     assert x.tolist() == [10, 20]
@@ -246,7 +247,7 @@ def test_a_run_that_is_there_twice_counts_once_and_the_longest_stands_for_its_se
     short = run_folder(tmp_path / "short", rewards([1.0, 2.0]), seed=1, steps=20)
     other = run_folder(tmp_path / "other", rewards([3.0, 6.0]), seed=2, steps=20)
     drawn = draw([short, long, long, other], tmp_path / "c.png", ["reward"])
-    assert drawn.lines == {"short (2 runs)": [long, other]}
+    assert drawn.lines == {f"{tmp_path.name} (2 runs)": [long, other]}
     assert drawn.repeated == [short]
     assert "left out: " in drawn.in_words()
     ((x, y),) = lines_of(pictured(short, long, other, metrics=["reward"])).values()

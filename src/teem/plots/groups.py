@@ -82,9 +82,10 @@ def _names(together: Sequence[tuple[Settings | None, Mapping[Any, Sequence[Sourc
     known = [settings for settings, _ in together if settings]
     folders = [next(iter(members.values()))[0].folder for _, members in together]
     names = []
-    for (settings, _), folder in zip(together, folders, strict=True):
+    for (settings, members), folder in zip(together, folders, strict=True):
         differs = _name(settings, known) if settings and len(together) > 1 else ""
-        names.append("average" if settings == {} else differs or folder.resolve().name)
+        called = folder.resolve().parent if len(members) > 1 else folder.resolve()
+        names.append("average" if settings == {} else differs or called.name)
     return [str(folder) if names.count(name) > 1 else name for name, folder in zip(names, folders, strict=True)]
 
 

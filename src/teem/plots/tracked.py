@@ -50,8 +50,9 @@ class Tracked:
 
     @property
     def usual(self) -> tuple[str, ...]:
-        """What is drawn unless something else is asked for: everything."""
-        return tuple(self._extents)
+        """What is drawn unless something else is asked for: everything, but for evaluations told in other ways."""
+        told = EVALUATION in self._extents
+        return tuple(name for name in self._extents if not (told and name.startswith(f"{EVALUATION}_")))
 
     def label(self, metric: str) -> str:
         """What a number is."""
