@@ -101,51 +101,51 @@ def naive() -> Any:
     return Naive()
 
 
+class Moments:
+    """When each rollout has been learnt from, and what there was then; a hook once in 2,048 steps."""
+
+    def __init__(self, model: Any) -> None:
+        self.begun = time.perf_counter()
+        self.times, self.cpu, self.memory = [self.begun], [time.process_time()], [0.0]
+        train = model.train
+
+        def trained() -> None:
+            train()
+            self.times.append(time.perf_counter())
+            self.cpu.append(time.process_time())
+            self.memory.append(rss_mb() or float("nan"))
+
+        model.train = trained
+
+
 def learn(way: str, steps: int, seed: int) -> dict[str, Any]:
     """One training, in this process."""
     import torch
     from stable_baselines3 import PPO
-    from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 
     torch.set_num_threads(1)
 
-    class Marks(BaseCallback):
-        """When each fiftieth of the steps was made, which costs next to nothing; memory at the end of a rollout."""
-
-        def _on_training_start(self) -> None:
-            self.times, self.memory = [time.perf_counter()], []
-            self.cpu = [time.process_time()]
-
-        def _on_step(self) -> bool:
-            if self.num_timesteps >= len(self.times) * steps / 50:
-                self.times.append(time.perf_counter())
-                self.cpu.append(time.process_time())
-                self.memory.append(rss_mb() or float("nan"))
-            return True
-
     warnings.simplefilter("ignore")
-    model, marks = PPO("MlpPolicy", "CartPole-v1", seed=seed), Marks()
-    before = threading.active_count()
+    model, before = PPO("MlpPolicy", "CartPole-v1", seed=seed), threading.active_count()
     with tempfile.TemporaryDirectory() as folder:
-        callbacks = [marks] if way == "plain" else [callback_of(way, Path(folder)), marks]
-        begun = time.perf_counter()
-        model.learn(steps, callback=CallbackList(callbacks) if len(callbacks) > 1 else callbacks[0])
-        whole = time.perf_counter() - begun
+        callback = None if way == "plain" else callback_of(way, Path(folder))
+        moments = Moments(model)
+        model.learn(steps, callback=callback)
+        whole = time.perf_counter() - moments.begun
         children = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]
-    times, cpu = np.diff(marks.times), np.diff(marks.cpu)
-    fps = steps / 50 / times
+    fps = 2048 / np.diff(moments.times)
     told: dict[str, Any] = {
         "way": way,
-        "fps": float(steps / (marks.times[-1] - marks.times[0])),
-        "fps_whole": float(steps / whole),
-        "cpu_us": float(1e6 * cpu.sum() / steps),
-        "last_over_first": float(np.median(fps[-5:]) / np.median(fps[:5])),
-        "mb_grown": marks.memory[-1] - marks.memory[4],  # after a tenth, when everything has been used once
+        "fps": model.num_timesteps / (moments.times[-1] - moments.begun),
+        "fps_whole": model.num_timesteps / whole,
+        "cpu_us": 1e6 * (moments.cpu[-1] - moments.cpu[0]) / model.num_timesteps,
+        "last_over_first": float(np.median(fps[-len(fps) // 10 :]) / np.median(fps[: len(fps) // 10])),
+        "mb_grown": moments.memory[-1] - moments.memory[len(fps) // 10],  # since everything has been used once
         "threads_left": threading.active_count() - before,
         "processes_left": sum(map(len, children)),
     }
     if way not in ("plain", "naive"):
-        summary = callbacks[0].summary
+        summary = callback.summary
         told |= {"evaluations": summary["evaluations"], "shares": summary["shares"]}
     return told
 

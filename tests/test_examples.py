@@ -18,6 +18,7 @@ SMALL = {
     "own_network": ["--agents", "6", "--steps", "80", "--out", "run"],
     "own_policy_loop": ["--agents", "20", "--steps", "20"],
     "read_attention": ["--agents", "12", "--steps", "12"],
+    "tracked_loop": ["--steps", "1500", "--out", "tracked"],
 }
 SAYS = {
     "run_farm": "kept in run",
@@ -28,6 +29,7 @@ SAYS = {
     "own_rule": "cells of lava",
     "own_rule_compiled": ": the same bits",
     "read_attention": "limb0.0",
+    "tracked_loop": "stopped: ",
 }
 
 

@@ -15,6 +15,7 @@ from teem.version import __version__
 if TYPE_CHECKING:
     from teem.config.load import load_config
     from teem.config.settings import Config
+    from teem.envs.make import make_env
     from teem.record.read import open_run
     from teem.runtime.loop import Run
     from teem.training.track import track
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 kernel_cache.choose()
 
 __all__ = [
-    "Config", "PerformanceTracker", "Run", "__version__", "load_config", "open_run", "register_channel",
+    "Config", "PerformanceTracker", "Run", "__version__", "load_config", "make_env", "open_run", "register_channel",
     "register_rule", "track",
 ]  # fmt: skip
 
@@ -34,6 +35,7 @@ _HOMES = {
     "PerformanceTracker": "teem.training.tracker",
     "Run": "teem.runtime.loop",
     "load_config": "teem.config.load",
+    "make_env": "teem.envs.make",
     "open_run": "teem.record.read",
     "register_channel": "teem.worlds.farm.channels",
     "register_rule": "teem.worlds.treasure.own",

@@ -20,9 +20,9 @@ from teem.runtime.present import Compiling, Lines, choose_view, progress
 from teem.runtime.vitals import Trace, Vitals
 
 
-def drawn(run: Any, width: int, height: int) -> list[str]:
+def drawn(run: Any, width: int, height: int, **more: Any) -> list[str]:
     console = Console(width=width, height=height, file=io.StringIO(), color_system=None, force_terminal=True)
-    console.print(Panel(run, Vitals(run)))
+    console.print(Panel(run, Vitals(run), **more))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
 
@@ -51,6 +51,12 @@ def test_a_run_that_has_not_begun_shows_what_is_unknown(still_run: Callable[...,
     assert "– J an agent" in text
     assert "– left" in text
     assert "learning   off" in "\n".join(drawn(still_run(learns=False), 80, 24))
+
+
+def test_the_last_evaluation_is_shown_where_there_was_one(still_run: Callable[..., Any]) -> None:
+    said = "step 900 came to 0.107 J"
+    assert f"evaluated  {said}" in "\n".join(drawn(still_run(), 110, 30, evaluated=lambda: said))
+    assert "evaluated" not in "\n".join(drawn(still_run(), 110, 30))
 
 
 def test_a_snapshot_is_svg(still_run: Callable[..., Any]) -> None:

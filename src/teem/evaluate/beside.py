@@ -78,6 +78,7 @@ class Beside:
         contest = contest_of(run.config)
         pictures = Pictures() if settings.pictures else None
         self.unit = contest.unit
+        self.said: str | None = None  # of the last result
         self._run, self._begun, self._look_at = run, time.monotonic(), 0.0
         self._tracker = PerformanceTracker(folder)
         self._evaluations = Evaluations(
@@ -131,9 +132,11 @@ class Beside:
         log = {"of_step": found.step, "status": found.status, "fault": found.fault, "seconds": found.seconds}
         result = {"result": found.mean, "unit": self.unit} if found.done else {}
         self._run.folder.log("evaluated", step=self._run.step, **log, **result)
-        if found.done and not sys.stderr.isatty():
+        if found.done:
             mean, spread = words.number(found.mean), words.number(found.std)
-            print(f"evaluated: step {words.count(found.step)} came to {mean} ± {spread} {self.unit}", file=sys.stderr)
+            self.said = f"step {words.count(found.step)} came to {mean} ± {spread} {self.unit}"
+            if not sys.stderr.isatty():  # where there is no panel
+                print(f"evaluated: {self.said}", file=sys.stderr)
 
 
 def _conditions(config: Config) -> list[Condition]:

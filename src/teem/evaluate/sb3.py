@@ -34,7 +34,9 @@ try:
 except ImportError as error:
     raise TeemError("TeemCallback needs Stable-Baselines3: pip install 'teem[sb3]'") from error
 
-TIMED, ONE_IN = 64, 16  # steps in a row that are timed, and one in how many of all
+LOOK_EVERY = 8  # calls; of them evaluations begin at a multiple
+TIMED, ONE_IN = 8, 16  # calls in a row that are timed, since it costs 4 us each, and one in how many of all
+NONE = np.zeros(0, np.bool_)
 PARTS = ("environment", "inference", "learning", "evaluation", "callback")
 
 
@@ -80,7 +82,6 @@ class TeemCallback(BaseCallback):
         self._play = (make_env, episodes, seed, deterministic)
         self._at_end, self._logged = at_end, 0
         self._undo: list[Callable[[], None]] = []
-        self._steps_left = 0  # until timing begins, or ends
         self._learning_since = 0
         self._sums: np.ndarray[Any, Any] | None = None  # rewards and lengths so far, where nothing monitors them
 
@@ -111,27 +112,23 @@ class TeemCallback(BaseCallback):
         if self.training.ended:  # `learn` is called again
             self.training = self._new_training()
         self.training.begin(self.num_timesteps, Sb3Player(self.model, *self._play), partial(write_version, self.model))
-        self._time_parts()
         self._learning_since = 0
         if not _is_monitored(self.training_env):
             self._sums = np.zeros((2, self.training_env.num_envs))
 
     def _time_parts(self) -> None:
-        """Begin, or end, to time the environment and the policy: in 64 steps of 1,024, since it costs 4 us a step.
+        """Begin to time the environment, the policy, and this.
 
-        It is done by attributes of the instances, neither of which is among what a model or its `VecNormalize` saves.
+        It is done by attributes of the instances, none of which is among what a model or its `VecNormalize` saves.
         """
-        if self._undo:
-            self._stop_timing()
-            self._steps_left = TIMED * (ONE_IN - 1)
-            return
-        self._steps_left = TIMED
-        venv, policy = self.training_env.unwrapped, self.model.policy
+        venv, policy, pace = self.training_env.unwrapped, self.model.policy, self.training.pace
         infer = "forward" if isinstance(self.model, OnPolicyAlgorithm) else "predict"
         timed = [(venv, "step_async", "environment"), (venv, "step_wait", "environment"), (policy, infer, "inference")]
         for subject, name, part in timed:
-            setattr(subject, name, self.training.pace.timed(part, getattr(subject, name), ONE_IN))
+            setattr(subject, name, pace.timed(part, getattr(subject, name), ONE_IN))
             self._undo.append(partial(delattr, subject, name))
+        self._on_step = self._timed_step  # type: ignore[method-assign]  # until the timing ends
+        self._undo.append(partial(delattr, self, "_on_step"))
 
     def _stop_timing(self) -> None:
         for undo in self._undo:
@@ -144,24 +141,32 @@ class TeemCallback(BaseCallback):
     def _on_rollout_start(self) -> None:
         if self._learning_since:
             self.training.pace.spent_ns["learning"] += perf_counter_ns() - self._learning_since
+        self.training.between(self.num_timesteps)
 
     def _on_step(self) -> bool:
-        begun = perf_counter_ns()
-        spent = self.training.pace.spent_ns
-        evaluated = spent["evaluation"]
-        self._steps_left -= 1
-        if not self._steps_left:
-            self._time_parts()
-        dones = self.locals.get("dones")  # ARS, which plays whole episodes by itself, tells of none
-        if self._sums is not None and dones is not None:
+        """Almost always there is nothing to do: between two calls of the library even a little costs a hundredth."""
+        dones = self.locals.get("dones", NONE)  # ARS, which plays whole episodes by itself, tells of none
+        if self._sums is not None:
             self._sums[0] += self._rewards()
             self._sums[1] += 1
-        if dones is not None and dones.any():
+        if np.count_nonzero(dones):
             self._count_episodes(dones)
-        go_on = self.training.on_step(self.num_timesteps)
-        if len(self.training.tracker.results) and self.training.tracker.results[-1].version != self._logged:
+        return True if self.n_calls % LOOK_EVERY else self._look()
+
+    def _timed_step(self) -> bool:
+        spent = self.training.pace.spent_ns
+        begun, evaluated = perf_counter_ns(), spent["evaluation"]
+        go_on = TeemCallback._on_step(self)
+        spent["callback"] += ONE_IN * (perf_counter_ns() - begun - (spent["evaluation"] - evaluated))
+        return go_on
+
+    def _look(self) -> bool:
+        if (not (self.n_calls // TIMED) % ONE_IN) != bool(self._undo):
+            self._stop_timing() if self._undo else self._time_parts()
+        go_on = self.training.on_step(self.num_timesteps, between=False)
+        results = self.training.tracker.results
+        if len(results) and results[-1].version != self._logged:
             self._log()
-        spent["callback"] += perf_counter_ns() - begun - (spent["evaluation"] - evaluated)
         return go_on
 
     def _rewards(self) -> Any:

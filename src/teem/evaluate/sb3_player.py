@@ -58,7 +58,12 @@ class Sb3Player:
             self._env.seed(self._seed)
             self._model.set_random_seed(self._seed)
         rewards, lengths = evaluation_of(self._model)(
-            self._model, self._env, self._episodes, deterministic=self._deterministic, return_episode_rewards=True
+            self._model,
+            self._env,
+            self._episodes,
+            deterministic=self._deterministic,
+            return_episode_rewards=True,
+            warn=False,
         )
         return rewards, lengths
 

@@ -50,9 +50,9 @@ class Tracked:
 
     @property
     def usual(self) -> tuple[str, ...]:
-        """What is drawn unless something else is asked for: everything, but for evaluations told in other ways."""
-        told = EVALUATION in self._extents
-        return tuple(name for name in self._extents if not (told and name.startswith(f"{EVALUATION}_")))
+        """What is drawn unless something else is asked for: not shares of the time, nor evaluations in other ways."""
+        aside = ("share_", f"{EVALUATION}_") if EVALUATION in self._extents else ("share_",)
+        return tuple(name for name in self._extents if not name.startswith(aside))
 
     def label(self, metric: str) -> str:
         """What a number is."""

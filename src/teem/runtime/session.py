@@ -105,6 +105,11 @@ class Companion(Protocol):
         """Why the run is to end; None while it isn't."""
         ...
 
+    @property
+    def said(self) -> str | None:
+        """What it found last, for the panel."""
+        ...
+
     def on_step(self) -> None:
         """A step was made."""
         ...
@@ -164,7 +169,10 @@ def exit_code(report: dict[str, Any]) -> int:
 
 
 def _play(run: Run, interrupts: Interrupts, headless: bool, companion: Companion | None) -> str:
-    view = choose_view(run, headless=headless)
+    if companion is None:
+        view = choose_view(run, headless=headless)
+    else:
+        view = choose_view(run, headless=headless, evaluated=lambda: companion.said)
     try:
         if companion is None:
             return run.play(view.on_step, lambda: interrupts.asked)

@@ -3,48 +3,34 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from teem.measure.culprits import FRAME, SPAN, steady_frames
-from teem.measure.forecast import ALLOCATED, MEMORY, Forecaster, Target, in_words
+from teem.measure.culprits import FRAME, SPAN, Culprit
+from teem.measure.forecast import ALLOCATED, MEMORY, Forecast, in_words
 from teem.measure.heap import Heap
 from teem.measure.history import History
 from teem.measure.machine import rss_mb
 from teem.measure.malloc import allocated_mb
 from teem.measure.process import core_wait_s, files, files_most, memory_most_mb, threads
 from teem.measure.trends import LEAST
+from teem.runtime import words
+from teem.training.looker import Answer
 from teem.training.pace import Rate
+from teem.training.process import Process
 
-HORIZON_S = 24 * 3600.0  # how far ahead is looked
-SLOWER = 2.0  # times as long as at first, which a step may take
-THREADS_MOST = 1024
+LOOK_S = 30.0  # that a look may take, its process's beginning included
 
 
 class Diagnosis:
-    """Remembers what each sample found and now and then looks at all of it, as a run of teem's is looked at."""
+    """Remembers what each sample found, and has all of it looked at, as a run of teem's is, in another process."""
 
     def __init__(self) -> None:
         self.history = History()
-        room = memory_most_mb()
-        first: list[float] = []
-
-        def frame_limit(history: History) -> float | None:
-            if not first and len(history) >= LEAST:
-                first.append(float(np.median(steady_frames(history))))
-            return SLOWER * first[0] if first else None
-
-        self._forecaster = Forecaster(
-            [
-                Target(MEMORY, "MB", lambda history: room),
-                Target(FRAME, "ms", frame_limit),
-                Target("threads", "threads", lambda history: THREADS_MOST),
-                Target("open_files", "files", lambda history: files_most()),
-            ],
-            HORIZON_S,
-            Heap().name,
-        )
+        self.found: tuple[Forecast, ...] = ()  # what grows, as the last look had it
+        self._limits = memory_most_mb(), files_most()
+        self._process: Process | None = None
+        self._heap = Heap()
         self._waited = core_wait_s()
 
     def sample(self, step: int, rate: Rate, steps: int) -> None:
@@ -59,15 +45,39 @@ class Diagnosis:
         self.history.add(float(step), curves)
 
     def look(self) -> list[str]:
-        """Look at everything; the alarms that are new, a line each."""
-        from teem.runtime import words
+        """Have everything looked at; the alarms that are new, a line each. Waits for the answer."""
+        if len(self.history) < LEAST:
+            return []
+        if self._process is None:
+            self._process = Process("teem.training.looker", *self._limits)
+        self._process.pipe.send(self.history)
+        if not self._process.pipe.poll(LOOK_S):
+            self.close()
+            raise TimeoutError(f"a look took more than {LOOK_S:g} s")
+        answer: Answer = self._process.pipe.recv()
+        self.found, new = answer
+        self._look_at_heap()
+        named = {one.name: one for one in self.found}
+        return [in_words(named[one.name], words.number, words.duration) for one in new]
 
-        return [in_words(one, words.number, words.duration) for one in self._forecaster.look(self.history)]
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """What grows, as JSON takes it."""
+        return [one.as_dict() for one in self.found]
 
-    @property
-    def found(self) -> list[dict[str, Any]]:
-        """What grows, as the last look found it."""
-        return [one.as_dict() for one in self._forecaster.found]
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    def _look_at_heap(self) -> None:
+        """Name what piles up, which only this process can: by two looks at what it holds."""
+        named = []
+        for one in self.found:
+            kind = "objects" if one.cause.startswith("Python's objects") else "memory"
+            name = self._heap.name(Culprit(kind, one.cause)) if one.name == MEMORY else None
+            named.append(replace(one, cause=name) if name else one)
+        self.found = tuple(named)
 
 
 def _number(value: float | None) -> float:

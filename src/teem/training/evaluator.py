@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from contextlib import suppress
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from teem.errors import TeemError, UsageError
 from teem.training.evaluation import FAILED, TIMEOUT, Evaluation, Player, Request, Status
+from teem.training.process import Process
 
 START_S = 120.0  # how long a process may take to import, and to make its environments
-END_S = 5.0  # and to end when it is told to
 FAULTS_MOST = 5  # evaluations in a row without a result, after which none is asked for any more
-_THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 class Evaluator:
@@ -41,8 +34,7 @@ class Evaluator:
         self._timeout_s, self._faults = timeout_s, 0
         self._pickled = folder / "player.pickle"
         self._pickled.write_bytes(_pickle(player))
-        self._process: subprocess.Popen[bytes] | None = None
-        self._pipe: Connection | None = None
+        self._process: Process | None = None
         self._request: Request | None = None  # under way
         self._ready = False  # the process has its player
         self._deadline = 0.0
@@ -65,17 +57,7 @@ class Evaluator:
 
     def start(self) -> None:
         """Begin the process, so that the first evaluation needn't wait for what it imports."""
-        mine, its = Pipe()
-        with its:
-            orders = map(str, (its.fileno(), os.getpid(), self._pickled, self.kept))
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "teem.training.worker", *orders],
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, **dict.fromkeys(_THREAD_COUNTS, "1"), "PYTHONPATH": _path()},
-                pass_fds=(its.fileno(),),
-                start_new_session=True,  # so that what it begins ends with it, and a Ctrl-C isn't heard there
-            )
-        self._pipe, self._ready = mine, False
+        self._process, self._ready = Process("teem.training.worker", self._pickled, self.kept), False
         self._deadline = time.monotonic() + START_S
         self.started += 1
 
@@ -83,13 +65,13 @@ class Evaluator:
         """Begin an evaluation; False where one is under way, or none is made any more."""
         if not self.free:
             return False
-        if self._process is not None and self._process.poll() is not None:
-            self._let_go()  # it died between two evaluations: no fault of one
-        if self._pipe is None:
+        if self._process is not None and self._process.over:  # it died between two evaluations: no fault of one
+            self._kill()
+        if self._process is None:
             self.start()
-        assert self._pipe is not None
+        assert self._process is not None
         with suppress(BrokenPipeError):  # `poll` will tell
-            self._pipe.send(request)  # some hundred bytes: there is room for them, so it doesn't wait
+            self._process.pipe.send(request)  # some hundred bytes: there is room for them, so it doesn't wait
         self._request = request
         if self._ready:
             self._deadline = time.monotonic() + self._timeout_s
@@ -97,11 +79,11 @@ class Evaluator:
 
     def poll(self) -> Evaluation | None:
         """What came of the evaluation that is under way; None while that isn't known."""
-        if self._request is None or self._pipe is None:
+        if self._request is None or self._process is None:
             return None
         try:
-            while self._pipe.poll():
-                heard = self._pipe.recv()
+            while self._process.pipe.poll():
+                heard = self._process.pipe.recv()
                 if isinstance(heard, Evaluation):
                     return self._settle(heard)
                 if heard:
@@ -109,7 +91,8 @@ class Evaluator:
                     return self._lost(FAILED, f"the environment could not be made in its process: {heard}")
                 self._ready, self._deadline = True, time.monotonic() + self._timeout_s
         except (EOFError, ConnectionResetError):
-            return self._lost(FAILED, f"its process {self._end()}")
+            how, self._process = self._process.end(), None
+            return self._lost(FAILED, f"its process {how}")
         if time.monotonic() > self._deadline:
             what = f"took longer than {self._timeout_s:g} s" if self._ready else f"had not begun after {START_S:g} s"
             self._kill()
@@ -121,8 +104,8 @@ class Evaluator:
         while self.busy:
             if (found := self.poll()) is not None:
                 return found
-            if self._pipe is not None:
-                self._pipe.poll(max(0.0, min(0.5, self._deadline - time.monotonic())))
+            if self._process is not None:
+                self._process.pipe.poll(max(0.0, min(0.5, self._deadline - time.monotonic())))
         return None
 
     def __del__(self) -> None:  # of a training that was given up amid it, such as in a notebook
@@ -132,12 +115,9 @@ class Evaluator:
     def close(self) -> None:
         """End the process, and what it began; an evaluation that is under way is lost."""
         self._request = None
-        if self._pipe is not None:
-            self._pipe.close()
-            self._pipe = None
         if self._process is not None and self._ready:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(END_S)
+            self._process.end()
+            self._process = None
         self._kill()
 
     def counts(self) -> dict[str, Any]:
@@ -164,27 +144,10 @@ class Evaluator:
         self._faults, self.fault = self._faults + 1, fault
         return Evaluation(lost.version, lost.step, status, fault=fault)
 
-    def _end(self) -> str:
-        """How the process ended."""
-        assert self._process is not None
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(END_S)
-        status = self._process.poll()
-        self._kill()
-        return f"was killed by signal {-status}" if status is not None and status < 0 else f"ended with {status}"
-
     def _kill(self) -> None:
-        """End the process and all of its session now, and see it gone."""
         if self._process is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
-        self._process, self._pipe, self._ready = None, None, False
+            self._process.kill()
+        self._process = None
 
 
 def expect_patience(timeout_s: float) -> None:
@@ -216,8 +179,3 @@ def _pickle(player: Player) -> bytes:
             [f"the evaluation can't be sent to another process ({type(error).__name__}: {error}): give a function "
              "that makes its environment, and let it hold no open file, socket or lock"]
         ) from error  # fmt: skip
-
-
-def _path() -> str:
-    """Where modules are found here, for the process to find them too: the environment may be of a module beside."""
-    return os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109 - as Python means it

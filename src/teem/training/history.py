@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,10 @@ class HistoryFile:
         if not self._channel.close(deadline_s):
             self.lost += self._channel.dropped
         if self._connection is not None:
+            with suppress(
+                sqlite3.OperationalError
+            ):  # somebody reads it now: the file is as good with its log beside it
+                self._connection.execute("PRAGMA journal_mode = DELETE")
             self._connection.close()
             self._connection = None
 

@@ -51,7 +51,10 @@ class Pace:
         if ns <= 0 or steps <= 0:
             return None
         spent = dict(zip(self.parts, (int(each) for each in last[2:] - first[2:]), strict=True))
-        spent["other"] = max(0, ns - sum(spent.values()))
+        told = sum(spent.values())
+        if told > ns:  # of parts that are timed now and then, by chance
+            spent = {name: round(each * ns / told) for name, each in spent.items()}
+        spent["other"] = ns - sum(spent.values())
         return Rate(
             1e9 * steps / ns,
             {name: each / ns for name, each in spent.items()},

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from teem.errors import UsageError
+from teem.training.process import search_path
 
 FILE = "curves.png"
 DRAWING_S = 60.0  # how long one may take
@@ -73,14 +74,13 @@ class Pictures:
             self._process = None
 
     def _draw(self, folder: Path) -> None:
-        path = os.pathsep.join(each or os.getcwd() for each in sys.path)  # noqa: PTH109 - as Python means it
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "teem", "plot", str(folder), "--out", str(folder / FILE)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": search_path()},
             start_new_session=True,
         )
         self._begun = time.monotonic()

@@ -73,12 +73,12 @@ class PerformanceTracker:
 
     def evaluated(self, found: Evaluation) -> None:
         """Take in an evaluation; one that failed is counted and written down, and is no result."""
-        self.add(f"evaluation_{found.status}", found.step, 1.0)
         if found.done:
             self.results.append(found)
-            self.update(found.step, evaluation_reward=found.mean, evaluation_length=found.length)
-            self.add("evaluation_seconds", found.step, found.seconds)
-        if self.history is not None:
+            for name, value in (("evaluation_reward", found.mean), ("evaluation_length", found.length)):
+                if (series := self.series.get(name) or self._begin(name)) is not None:
+                    series.add(found.step, value)
+        if self.history is not None:  # which has a table of them
             self.history.evaluated(found, time.time())
 
     def latest(self, name: str) -> float:

@@ -86,18 +86,26 @@ class Training:
         )
         self._mark(step)
 
-    def on_step(self, step: int) -> bool:
-        """Go on to `step`; False when training is to stop, `reason` says why."""
+    def on_step(self, step: int, between: bool = True) -> bool:
+        """Go on to `step`; False when training is to stop, `reason` says why.
+
+        A rate is noted only `between` two rounds of acting and learning, where there are such rounds.
+        """
         assert self.evaluations is not None
         seconds = self.pace.seconds
         self.evaluations.ask_when_due(step, seconds)
         if seconds < self._look_at:
             return self._stopping.reason is None
         self._look_at = seconds + LOOK_S
-        if seconds >= self._mark_at:
-            self._mark_at = seconds + MARK_S
-            self._mark(step)
+        if between:
+            self.between(step)
         return self.evaluations.hear(step, seconds) is None
+
+    def between(self, step: int) -> None:
+        """Here acting begins anew after learning: note the rate if it is time."""
+        if self.pace.seconds >= self._mark_at:
+            self._mark_at = self.pace.seconds + MARK_S
+            self._mark(step)
 
     def end(self, step: int, at_end: bool, keep: Snapshot) -> dict[str, Any]:
         """Training has ended: hear what is under way, evaluate once more if wanted, keep the last, and report."""
@@ -110,6 +118,7 @@ class Training:
             keep(partial)
             swap(partial, self.evaluations.last_model)
         self._channel.close(5.0)
+        self._diagnosis.close()
         found = self.summary(step)
         if self.tracker.history is not None:
             self.tracker.history.ended(step, time.time(), found["stopped"] or "training ended")
@@ -124,6 +133,7 @@ class Training:
         if self.evaluations is not None:
             self.evaluations.close()
         self._channel.close(1.0)
+        self._diagnosis.close()
         self.tracker.close()
 
     def summary(self, step: int) -> dict[str, Any]:
@@ -138,7 +148,7 @@ class Training:
             "episodes": self.tracker.episodes,
             "not_finite": self.tracker.not_finite,
             "alarms": self.alarms,
-            "grows": self._diagnosis.found,
+            "grows": self._diagnosis.as_dicts(),
             "history_rows_lost": self.tracker.history.lost if self.tracker.history else 0,
         }
 

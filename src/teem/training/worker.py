@@ -1,13 +1,10 @@
 """The process that evaluates: it is sent a player once, then plays what it is asked to, one version at a time.
 
-It ends when its pipe does, or with the process that began it, whatever that died of.
+It ends when its pipe does.
 """
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
 import sys
 import traceback
 from contextlib import suppress
@@ -17,8 +14,7 @@ from time import perf_counter
 
 from teem.training.evaluation import FAILED, Evaluation, Player, Request
 from teem.training.evaluator import swap
-
-PR_SET_PDEATHSIG = 1
+from teem.training.process import inherited
 
 
 def serve(pipe: Connection, pickled: Path, kept: Path) -> None:
@@ -60,15 +56,7 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{where}"
 
 
-def main(descriptor: int, parent: int, pickled: str, kept: str) -> None:
-    """Serve on a pipe that was inherited."""
-    with suppress(OSError, AttributeError):  # systems without it: the end of the pipe is what is left
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before we asked
-        return
-    with suppress(BrokenPipeError):
-        serve(Connection(descriptor), Path(pickled), Path(kept))
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4])
+    given, (player_at, kept_at) = inherited(sys.argv[1:])
+    with suppress(BrokenPipeError):
+        serve(given, Path(player_at), Path(kept_at))

@@ -1,0 +1,71 @@
+"""A process beside the training, with a pipe to it: it ends when it is told to, and with whoever began it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+
+END_S = 5.0  # how long one may take to end when its pipe has
+_PR_SET_PDEATHSIG = 1
+_LOWER = 5  # its priority, so that training goes first where cores are few
+_THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class Process:
+    """A module of teem's that is played as a program of one thread, and is given a pipe first of all."""
+
+    def __init__(self, module: str, *arguments: object) -> None:
+        self.pipe, its = Pipe()
+        with its:
+            orders = map(str, (its.fileno(), os.getpid(), *arguments))
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", module, *orders],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **dict.fromkeys(_THREAD_COUNTS, "1"), "PYTHONPATH": search_path()},
+                pass_fds=(its.fileno(),),
+                start_new_session=True,  # so that what it begins ends with it, and a Ctrl-C isn't heard there
+            )
+        self.pid = self._process.pid
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
+    def end(self) -> str:
+        """Let it end by itself, for a while, and then make it; how it did."""
+        self.pipe.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_S)
+        status = self._process.poll()
+        self.kill()
+        return f"was killed by signal {-status}" if status is not None and status < 0 else f"ended with {status}"
+
+    def kill(self) -> None:
+        """End it and all that it began now, and see it gone."""
+        self.pipe.close()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def inherited(arguments: list[str]) -> tuple[Connection, list[str]]:
+    """In such a process: its pipe, and what else it was given. It ends when whoever began it does."""
+    descriptor, parent, *others = arguments
+    with suppress(OSError, AttributeError):  # systems without it: the end of the pipe is what is left
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):  # it died before we asked
+        sys.exit()
+    os.nice(_LOWER)
+    return Connection(int(descriptor)), others
+
+
+def search_path() -> str:
+    """Where modules are found here, for another process to find them too: the environment may be of a module beside."""
+    return os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109 - as Python means it
