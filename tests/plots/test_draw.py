@@ -91,7 +91,7 @@ def test_a_tracked_training_is_drawn_with_its_evaluations_and_those_that_failed_
     history = [("train/loss", step, 1.0 / (step + 1)) for step in range(5)]
     history += [("reward", 0, 1.0), ("reward", 2, float("nan")), ("reward", 4, float("inf")), ("reward", 6, 2.0)]
     evaluations = [(100, "done", 10.0, 2.0, 5), (200, "failed", None, None, 0), (300, "timeout", 99.0, 1.0, 5)]
-    evaluations += [(400, "done", 20.0, 0.0, 1)]
+    evaluations += [(400, "done", 20.0, 0.0, 1), (400, "timeout", -50.0, 9.0, 5)]
     folder = tracked_folder(tmp_path / "ppo", history, evaluations)
     figure = pictured(folder)
     assert [panel.get_title() for panel in figure.axes[:3]] == ["result of an evaluation, mean", "reward", "train/loss"]
@@ -101,6 +101,7 @@ def test_a_tracked_training_is_drawn_with_its_evaluations_and_those_that_failed_
     assert np.isnan(y[1:3]).all()
     half = stats.t.ppf(0.975, 4) * 2.0 / np.sqrt(4)
     assert band_of(figure)[100.0] == pytest.approx((10 - half, 10 + half))
+    assert band_of(figure)[400.0] == (20.0, 20.0)
     x, y = lines_of(figure, 1)["ppo"]
     assert x.tolist() == [0, 2, 4, 6]
     assert np.isnan(y).tolist() == [False, True, True, False]

@@ -74,7 +74,6 @@ class DrawnLine:
     mean: Floats  # [n] NaN: a gap
     low: Floats  # [n] of the band; NaN where there is none
     high: Floats  # [n]
-    runs: Ints  # [n] that know it
 
 
 class Fold:
@@ -115,18 +114,17 @@ def line(grid: Grid, curves: Sequence[Curve]) -> DrawnLine:
     """
     if len(curves) == 1:
         only = curves[0]
-        known = np.isfinite(only.mean).astype(np.int64)
-        return DrawnLine(grid.steps(only.place), only.mean, only.low, only.high, known)
+        return DrawnLine(grid.steps(only.place), only.mean, only.low, only.high)
     places = np.unique(np.concatenate([one.place for one in curves]))
     values = np.full((len(curves), len(places)), np.nan)
     for row, one in zip(values, curves, strict=True):
         row[np.searchsorted(places, one.place)] = one.mean
-    mean, half, runs = across(values)
-    return DrawnLine(grid.steps(places), mean, mean - half, mean + half, runs)
+    mean, half = across(values)
+    return DrawnLine(grid.steps(places), mean, mean - half, mean + half)
 
 
-def across(values: Floats) -> tuple[Floats, Floats, Ints]:
-    """Of values `[runs, n]`: their mean, half its 95% interval (Student 1908), and how many runs know one.
+def across(values: Floats) -> tuple[Floats, Floats]:
+    """Of values `[runs, n]`: their mean over the runs that know one, and half its 95% interval (Student 1908).
 
     The mean of none, and the interval of fewer than two, are NaN.
     """
@@ -137,7 +135,7 @@ def across(values: Floats) -> tuple[Floats, Floats, Ints]:
     spread = np.where(known, values - mean, 0.0)
     deviation = np.sqrt((spread**2).sum(axis=0) / (several - 1))
     half = np.array([quantile(int(one)) for one in runs]) * deviation / np.sqrt(some)
-    return mean, half, runs
+    return mean, half
 
 
 @cache
