@@ -128,7 +128,7 @@ def test_ctrl_c_stops_what_plays_and_says_what_is_left(
     said = capsys.readouterr()
     assert "0 of 3 runs done, 0 failed" in said.out
     assert "stopped: as given, seed 7: stopped before its last step" in said.out
-    assert "2 runs were not begun" in said.out
+    assert "waiting: 2 runs more" in said.out
     assert "the same command goes on with what isn't done" in said.err
     assert [Job(1, seed, 9, out).state() for seed in (7, 8, 9)] == ["begun", "waiting", "waiting"]
 
