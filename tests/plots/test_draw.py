@@ -288,3 +288,28 @@ def test_tracked_trainings_are_averaged_over_steps_that_each_of_them_has(tmp_pat
         assert y[place] == pytest.approx(np.mean([one.mean() for one in each if len(one)]))
         together += all(len(one) for one in each)
     assert together >= 0.9 * len(x)
+
+
+def test_what_is_drawn_of_a_real_run_ends_with_what_its_report_says(tmp_path: Path) -> None:
+    from teem.config.load import load_config
+    from teem.record.folder import RunFolder
+    from teem.runtime.loop import Run
+    from teem.runtime.report import build_report
+
+    settings = {"population.founders": 30, "population.capacity": 60, "steps": 40, "world.maturity": 1}
+    settings |= {"world.age_max": 30, "record.every": 1, "record.learning_every": 1}
+    config = load_config("farm", {**settings, "learning.replay.warmup": 8, "learning.batch": 8})
+    folder = RunFolder.create(tmp_path / "run", "run")
+    run = Run.create(config, folder)
+    assert run.play(lambda run, outcome: None, lambda: False) == "steps"
+    run.finish("steps")
+    report = build_report(run, "steps", 1.0)
+    folder.write_report(report)
+    folder.close()
+    assert report["agents"]["died"] > 0  # ages differ
+    figure = pictured(tmp_path / "run")
+    assert figure.axes[0].get_title() == "joules a step lived"
+    last = [lines_of(figure, panel)["run"][1][-1] for panel in range(4)]
+    assert last[0] == pytest.approx(report["feats"]["per_step"], rel=1e-6)
+    assert last[3] == report["agents"]["alive"]
+    assert last[2] == pytest.approx(float(np.nanmean(run.policies.gauges.loss[run.world.population.living])), rel=1e-6)
