@@ -76,6 +76,9 @@ def test_a_run_ends_when_it_is_enough_and_can_be_gone_on_with(tmp_path, capfd):
     assert "the reward was 1e-09 or more" in report["evaluations"]["stopped"]
     assert "enough: at step" in capfd.readouterr().out
     assert main(["resume", str(tmp_path / "run"), "--steps", str(report["steps"] + 10), "--headless"]) == 0
+    again = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert again["evaluations"]["stopped"]  # it was enough before, and still is
+    assert again["evaluations"]["best"]["mean"] >= report["evaluations"]["best"]["mean"]
 
 
 def test_an_evaluation_that_takes_too_long_is_no_result_and_holds_up_nothing(tmp_path):

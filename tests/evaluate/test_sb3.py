@@ -123,10 +123,11 @@ def test_normalised_training_is_evaluated_by_its_statistics(tmp_path):
 @pytest.mark.slow
 def test_a_callback_can_be_used_again(tmp_path):
     model = model_of("PPO")
-    callback = TeemCallback("CartPole-v1", 200, tmp_path, episodes=1)
-    for _ in range(2):
-        model.learn(300, callback=callback, reset_num_timesteps=False)
-    assert callback.summary["step"] == model.num_timesteps
+    callback = TeemCallback("CartPole-v1", 200, tmp_path, episodes=1, stop=[RewardThreshold(1.0)], at_end=False)
+    for _ in range(2):  # the second knows nothing of why the first was stopped, nor of its steps
+        model.learn(100_000, callback=callback)
+        assert callback.summary["step"] == model.num_timesteps < 100_000
+        assert callback.tracker.results[0].step == 200
 
 
 class Hanging(gymnasium.Wrapper):

@@ -111,6 +111,33 @@ def test_a_loop_that_breaks_leaves_nothing_behind(tmp_path):
     assert not list(tmp_path.glob(".evaluating*"))
 
 
+def test_a_training_goes_on_where_another_ended_and_one_that_begins_anew_puts_it_aside(tmp_path):
+    reward = {"of": 1.0}
+
+    def train(steps: int, first: int = 0) -> track:
+        training = track(lambda: Line(reward["of"]), right, Every(steps=10**9), tmp_path, episodes=2)
+        training.steps = first
+        with training:
+            for _ in range(steps):
+                training.step(1.0, False)
+        return training
+
+    first = train(30)
+    assert first.summary["best"] == {"step": 30, "version": 1, "mean": 10.0, "std": 0.0, "length": 10.0}
+    best = (tmp_path / "best_policy.pickle").read_bytes()
+    reward["of"] = 0.5
+    second = train(20, first=30)
+    assert [(each.step, each.version, each.mean) for each in second.tracker.results] == [(30, 1, 10.0), (50, 2, 5.0)]
+    assert second.summary["best"]["step"] == 30 and second.summary["last"]["step"] == 50
+    assert (tmp_path / "best_policy.pickle").read_bytes() == best
+    third = train(10)
+    assert third.summary["best"] == {"step": 10, "version": 1, "mean": 5.0, "std": 0.0, "length": 10.0}
+    with sqlite3.connect(tmp_path / "earlier-1" / "history.db") as connection:
+        assert connection.execute("SELECT step FROM evaluations").fetchall() == [(30,), (50,)]
+    connection.close()
+    assert (tmp_path / "earlier-1" / "best_policy.pickle").read_bytes() == best
+
+
 def test_without_an_environment_there_are_no_processes():
     with track(stop=[MostSteps(500)]) as training:
         while training.step(0.5, True):

@@ -81,6 +81,9 @@ class Beside:
         self.said: str | None = None  # of the last result
         self._run, self._begun, self._look_at = run, time.monotonic(), 0.0
         self._tracker = PerformanceTracker(folder)
+        if self._tracker.history is not None:
+            self._tracker.history.rewind(run.step)  # as its record was
+        self._tracker.take_up()
         self._evaluations = Evaluations(
             folder,
             self._tracker,

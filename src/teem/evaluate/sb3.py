@@ -8,6 +8,7 @@ model.learn(1_000_000, callback=TeemCallback(make_env, eval_every=5000, log_dir=
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -74,16 +75,21 @@ class TeemCallback(BaseCallback):
         make_env = check(lambda: maker(eval_env))
         self._spaces = check(lambda: _rehearse(make_env)) if make_env else None
         check.expect_none()
-        self._new_training = partial(
-            Training, schedule, stopping, log_dir, pictures or Pictures(), PARTS, "model.zip", timeout_s, verbose
-        )
-        self.training: Training = self._new_training()
+        self._settings = schedule, stopping, pictures or Pictures()
+        self._others = log_dir, PARTS, "model.zip", timeout_s, verbose
+        self.training = self._new_training()
         self.summary: dict[str, Any] = {}
         self._play = (make_env, episodes, seed, deterministic)
         self._at_end, self._logged = at_end, 0
         self._undo: list[Callable[[], None]] = []
         self._learning_since = 0
         self._sums: np.ndarray[Any, Any] | None = None  # rewards and lengths so far, where nothing monitors them
+
+    def _new_training(self) -> Training:
+        """One that knows nothing of another: schedules and conditions remember what they have seen."""
+        schedule, stopping, pictures = deepcopy(self._settings)
+        log_dir, parts, model, timeout_s, verbose = self._others
+        return Training(schedule, stopping, log_dir, pictures, parts, model, timeout_s, verbose)
 
     @property
     def tracker(self) -> PerformanceTracker:

@@ -41,12 +41,13 @@ class Evaluations:
         tell: Tell | None = None,
     ) -> None:
         """Without a player nothing is evaluated. `model` is the name of the files that policies are kept in."""
-        self.best: Evaluation | None = None
+        self.best: Evaluation | None
         self.best_model, self.last_model = folder / f"best_{model}", folder / f"last_{model}"
         self._folder, self._tracker, self._schedule, self._stopping = folder, tracker, schedule, stopping
         self._snapshot, self._pictures, self._tell = snapshot, pictures, tell
         self._scratch = tempfile.TemporaryDirectory(prefix=".evaluating-", dir=folder)
-        self._version = 0
+        self._version = max((each.version for each in tracker.results), default=0)
+        self.best = max(tracker.results, key=lambda each: each.mean, default=None) if self.best_model.exists() else None
         self.evaluator: Evaluator | None = None
         if player is not None:
             self.evaluator = Evaluator(player, Path(self._scratch.name), timeout_s, self.last_model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -11,14 +12,15 @@ from typing import Any
 
 from teem.errors import UsageError
 from teem.measure.channel import Channel
-from teem.training.evaluation import Evaluation
+from teem.training.evaluation import DONE, Evaluation
 
 FILE = "history.db"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS history (metric TEXT NOT NULL, step INTEGER NOT NULL, time REAL NOT NULL, value REAL);
 CREATE TABLE IF NOT EXISTS evaluations (
     step INTEGER NOT NULL, version INTEGER NOT NULL, time REAL NOT NULL, status TEXT NOT NULL,
-    mean REAL, std REAL, episodes INTEGER NOT NULL, length REAL, seconds REAL NOT NULL, fault TEXT NOT NULL
+    mean REAL, std REAL, episodes INTEGER NOT NULL, length REAL, seconds REAL NOT NULL, fault TEXT NOT NULL,
+    rewards TEXT NOT NULL, lengths TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS ends (step INTEGER NOT NULL, time REAL NOT NULL, reason TEXT NOT NULL);
 """
@@ -38,14 +40,39 @@ class HistoryFile:
         self.lost = 0  # for which there was no room
         self._rows: list[tuple[Any, ...]] = []
         self._flush_at = time.monotonic() + BATCH_S
+        self.last_step = self._begin()  # of what was noted there before; -1: nothing was
+        self._connection: sqlite3.Connection | None = None  # the thread's
+        self._channel: Channel[Batch] = Channel("history", self._write, BATCHES)
+
+    def _begin(self) -> int:
         try:
             with _open(self.path) as connection:
                 connection.executescript(SCHEMA)
+                tables = "SELECT step FROM history UNION ALL SELECT step FROM evaluations"
+                (last,) = connection.execute(f"SELECT coalesce(max(step), -1) FROM ({tables})").fetchone()
             connection.close()
         except sqlite3.Error as error:
             raise UsageError(f"{self.path} can't be written ({error}): give another log_dir") from error
-        self._connection: sqlite3.Connection | None = None  # the thread's
-        self._channel: Channel[Batch] = Channel("history", self._write, BATCHES)
+        return int(last)
+
+    def rewind(self, step: int) -> None:
+        """Forget what was noted of later steps: they are made again."""
+        with _open(self.path) as connection:
+            for table in ("history", "evaluations", "ends"):
+                connection.execute(f"DELETE FROM {table} WHERE step > ?", (step,))
+        connection.close()
+        self.last_step = min(self.last_step, step)
+
+    def results(self) -> list[Evaluation]:
+        """The evaluations that were done before, by rising version."""
+        with _open(self.path) as connection:
+            query = "SELECT version, step, rewards, lengths, seconds FROM evaluations WHERE status = ? ORDER BY rowid"
+            rows = connection.execute(query, (DONE,)).fetchall()
+        connection.close()
+        return [
+            Evaluation(version, step, DONE, tuple(json.loads(rewards)), tuple(json.loads(lengths)), seconds)
+            for version, step, rewards, lengths, seconds in rows
+        ]
 
     @property
     def fault(self) -> str | None:
@@ -66,7 +93,8 @@ class HistoryFile:
 
     def evaluated(self, found: Evaluation, at: float) -> None:
         """Note an evaluation, whatever came of it."""
-        known = (found.mean, found.std, len(found.rewards), found.length, found.seconds, found.fault)
+        each = json.dumps(found.rewards), json.dumps(found.lengths)
+        known = (found.mean, found.std, len(found.rewards), found.length, found.seconds, found.fault, *each)
         self._put("evaluations", [(found.step, found.version, at, found.status, *known)])
 
     def ended(self, step: int, at: float, reason: str) -> None:

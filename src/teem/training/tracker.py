@@ -36,6 +36,11 @@ class PerformanceTracker:
         self._sizes, self._most = (recent, older), most
         self.history = HistoryFile(writable(folder)) if folder is not None else None
 
+    def take_up(self) -> None:
+        """Go on from what is in the folder: its evaluations count as if they had been made now."""
+        if self.history is not None:
+            self.results.extend(self.history.results())
+
     def update(self, step: int, **values: float) -> None:
         """Take in the values of some metrics at a step; steps don't fall."""
         for name, value in values.items():

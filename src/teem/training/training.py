@@ -6,6 +6,7 @@ import json
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from teem.training.diagnosis import Diagnosis
 from teem.training.evaluation import Evaluation, Player
 from teem.training.evaluations import Evaluations, Snapshot
 from teem.training.evaluator import swap
+from teem.training.history import FILE
 from teem.training.pace import Pace, Rate
+from teem.training.pictures import FILE as PICTURE
 from teem.training.pictures import Pictures
 from teem.training.schedules import Schedule
 from teem.training.stopping import Stopping
@@ -71,6 +74,9 @@ class Training:
 
     def begin(self, step: int, player: Player | None, snapshot: Snapshot) -> None:
         """Training begins at this step; without a player nothing is evaluated."""
+        if self.tracker.history is not None and self.tracker.history.last_step > step:
+            self._set_aside()
+        self.tracker.take_up()
         self.pace = Pace(self.pace.parts)  # its clock begins now
         self.evaluations = Evaluations(
             self.folder,
@@ -151,6 +157,18 @@ class Training:
             "grows": self._diagnosis.as_dicts(),
             "history_rows_lost": self.tracker.history.lost if self.tracker.history else 0,
         }
+
+    def _set_aside(self) -> None:
+        """Another training, which came farther, is kept in the folder: put it into one of its own."""
+        self.tracker.close()
+        number = next(number for number in count(1) if not (self.folder / f"earlier-{number}").exists())
+        earlier = self.folder / f"earlier-{number}"
+        earlier.mkdir()
+        models = (f"best_{self._model}", f"last_{self._model}")
+        for name in (FILE, SUMMARY, PICTURE, *models):
+            if (self.folder / name).exists():
+                (self.folder / name).rename(earlier / name)
+        self.tracker = PerformanceTracker(self.folder)
 
     def _tell(self, found: Evaluation) -> None:
         if self._verbose and found.done:
