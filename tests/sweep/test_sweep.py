@@ -136,9 +136,9 @@ def test_ctrl_c_stops_what_plays_and_says_what_is_left(
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_a_sweep_that_is_killed_ends_with_the_bits_of_a_plain_run(tmp_path: Path, capsys: Any) -> None:
     out, two = tmp_path / "one", tmp_path / "two"
-    settings = [*SMALL, "--record.every", "100", "--agents", "12", "--steps", "5000", "--checkpoint.every", "250"]
+    settings = [*SMALL, "--record.every", "100", "--agents", "12", "--steps", "3000", "--checkpoint.every", "250"]
     asked = ["sweep", "farm", *settings, "--seed", "3", "--seeds", "1", "--out", str(out)]
-    run = Job(1, 3, 5000, out)
+    run = Job(1, 3, 3000, out)
     process, children = start(asked, run)
     process.kill()
     process.communicate(timeout=120)
