@@ -154,7 +154,7 @@ def plot(given: Namespace) -> int:
     """Draw learning curves."""
     from teem.plots.draw import draw
 
-    drawn = draw(given.folders, given.out, given.metric or None)
+    drawn = draw(given.folders, given.out, given.metric or None, average=given.average)
     print(json.dumps(drawn.as_dict()) if given.json else drawn.in_words())
     return 0
 

@@ -244,6 +244,7 @@ def _describe_plot(parser: ArgumentParser) -> None:
         help="what to draw, a panel each; may be given again (default: feats, reward, loss, population, or all that "
         "was tracked)",
     )  # fmt: skip
+    parser.add_argument("--average", action="store_true", help="draw the mean of all tracked trainings, as one line")
     parser.add_argument("--json", action="store_true", help="print the picture's path and what is in it as JSON")
 
 

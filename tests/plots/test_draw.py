@@ -35,8 +35,12 @@ def lines_of(figure: Figure, panel: int = 0) -> dict[str, tuple[np.ndarray, np.n
 
 def band_of(figure: Figure, number: int = 0, panel: int = 0) -> dict[float, tuple[float, float]]:
     """A band's least and most at each x."""
-    vertices = np.concatenate([path.vertices for path in figure.axes[panel].collections[number].get_paths()])
-    return {x: (vertices[vertices[:, 0] == x, 1].min(), vertices[vertices[:, 0] == x, 1].max()) for x in vertices[:, 0]}
+    found: dict[float, tuple[float, float]] = {}
+    for path in figure.axes[panel].collections[number].get_paths():
+        for x, y in path.vertices.tolist():
+            low, high = found.get(x, (y, y))
+            found[x] = min(low, y), max(high, y)
+    return found
 
 
 def rewards(values: list[float | None], every: int = 10) -> list[dict[str, Any]]:
@@ -87,7 +91,7 @@ def test_a_tracked_training_is_drawn_with_its_evaluations_and_those_that_failed_
     history = [("train/loss", step, 1.0 / (step + 1)) for step in range(5)]
     history += [("reward", 0, 1.0), ("reward", 2, float("nan")), ("reward", 4, float("inf")), ("reward", 6, 2.0)]
     evaluations = [(100, "done", 10.0, 2.0, 5), (200, "failed", None, None, 0), (300, "timeout", 99.0, 1.0, 5)]
-    evaluations += [(400, "done", 20.0, 0.0, 1)]
+    evaluations += [(400, "done", 20.0, 0.0, 1), (400, "timeout", -50.0, 9.0, 5)]
     folder = tracked_folder(tmp_path / "ppo", history, evaluations)
     figure = pictured(folder)
     assert [panel.get_title() for panel in figure.axes[:3]] == ["result of an evaluation, mean", "reward", "train/loss"]
@@ -97,6 +101,7 @@ def test_a_tracked_training_is_drawn_with_its_evaluations_and_those_that_failed_
     assert np.isnan(y[1:3]).all()
     half = stats.t.ppf(0.975, 4) * 2.0 / np.sqrt(4)
     assert band_of(figure)[100.0] == pytest.approx((10 - half, 10 + half))
+    assert band_of(figure)[400.0] == (20.0, 20.0)
     x, y = lines_of(figure, 1)["ppo"]
     assert x.tolist() == [0, 2, 4, 6]
     assert np.isnan(y).tolist() == [False, True, True, False]
@@ -118,7 +123,9 @@ def test_a_long_history_is_drawn_as_means_with_bands_of_bounded_size(
         by = values.reshape(-1, 3)
         assert x.tolist() == (np.arange(curves.MOST) * 3 + 1.0).tolist()
         assert y == pytest.approx(by.mean(axis=1))
-        assert band_of(figure)[4.0] == pytest.approx((by[1].min(), by[1].max()))
+        band = band_of(figure)
+        assert [band[step][0] for step in x] == pytest.approx(by.min(axis=1))
+        assert [band[step][1] for step in x] == pytest.approx(by.max(axis=1))
 
 
 @pytest.mark.parametrize(("name", "begins"), [("curves.png", b"\x89PNG\r\n\x1a\n"), ("curves.svg", b"<?xml")])
@@ -221,11 +228,12 @@ def test_without_matplotlib_it_says_how_to_install_it(tmp_path: Path, monkeypatc
 def test_a_run_that_was_evaluated_beside_shows_its_evaluations_with_its_record(tmp_path: Path) -> None:
     for seed, mean in ((1, 4.0), (2, 8.0)):
         run = run_folder(tmp_path / f"run-{seed}", rewards([1.0, 2.0]), seed=seed)
-        tracked_folder(tmp_path / f"t-{seed}", evaluations=[(10, "done", mean, 1.0, 5), (20, "failed", None, None, 0)])
+        evaluations = [(10, "done", mean, 1.0, 5), (20, "failed", None, None, 0)]
+        tracked_folder(tmp_path / f"t-{seed}", [("evaluation_length", 10, 5.0)], evaluations)
         (tmp_path / f"t-{seed}" / "history.db").rename(run / "history.db")
     figure = pictured(tmp_path / "run-1", tmp_path / "run-2")
-    assert [panel.get_title() for panel in figure.axes[:2]] == [
-        "result of an evaluation, mean", "reward a step, of those who acted",
+    assert [panel.get_title() for panel in figure.axes if panel.axison] == [
+        "result of an evaluation, mean", "reward a step, of those who acted", "agents alive",
     ]  # fmt: skip
     ((x, y),) = lines_of(figure).values()
     assert x.tolist() == [10, 20]
@@ -240,7 +248,7 @@ def test_a_run_that_is_there_twice_counts_once_and_the_longest_stands_for_its_se
     short = run_folder(tmp_path / "short", rewards([1.0, 2.0]), seed=1, steps=20)
     other = run_folder(tmp_path / "other", rewards([3.0, 6.0]), seed=2, steps=20)
     drawn = draw([short, long, long, other], tmp_path / "c.png", ["reward"])
-    assert drawn.lines == {"short (2 runs)": [long, other]}
+    assert drawn.lines == {f"{tmp_path.name} (2 runs)": [long, other]}
     assert drawn.repeated == [short]
     assert "left out: " in drawn.in_words()
     ((x, y),) = lines_of(pictured(short, long, other, metrics=["reward"])).values()
@@ -253,3 +261,55 @@ def test_no_two_lines_have_the_same_name(tmp_path: Path) -> None:
     farm = run_folder(tmp_path / "farm", rewards([1.0]))
     treasure = run_folder(tmp_path / "treasure", rewards([1.0]), **{"world.name": "treasure"})
     assert list(lines_of(pictured(farm, treasure, metrics=["reward"]))) == ["farm", "treasure"]
+
+
+def test_tracked_trainings_are_averaged_over_steps_that_each_of_them_has(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    steps = [np.cumsum(rng.integers(5, 16, 200)) for _ in range(3)]  # an episode ends when it ends
+    values = [rng.normal(size=200) for _ in range(3)]
+    folders = [
+        tracked_folder(
+            tmp_path / f"ppo-{number}", [("reward", *row) for row in zip(some.tolist(), many.tolist(), strict=True)]
+        )
+        for number, (some, many) in enumerate(zip(steps, values, strict=True))
+    ]
+    assert len(lines_of(pictured(*folders))) == 3
+    sources = open_sources(folders)
+    figure = figure_of(groups(sources, average=True), ["reward"])
+    ((name, (x, y)),) = lines_of(figure).items()
+    assert name == "average (3 runs)"
+    width = int(x[1] - x[0])
+    first = int(min(some[0] for some in steps))
+    assert 30 <= len(x) <= 50
+    together = 0
+    for place in range(len(x)):
+        assert x[place] == first + place * width + (width - 1) / 2
+        each = [many[(some - first) // width == place] for some, many in zip(steps, values, strict=True)]
+        assert y[place] == pytest.approx(np.mean([one.mean() for one in each if len(one)]))
+        together += all(len(one) for one in each)
+    assert together >= 0.9 * len(x)
+
+
+def test_what_is_drawn_of_a_real_run_ends_with_what_its_report_says(tmp_path: Path) -> None:
+    from teem.config.load import load_config
+    from teem.record.folder import RunFolder
+    from teem.runtime.loop import Run
+    from teem.runtime.report import build_report
+
+    settings = {"population.founders": 30, "population.capacity": 60, "steps": 40, "world.maturity": 1}
+    settings |= {"world.age_max": 30, "record.every": 1, "record.learning_every": 1}
+    config = load_config("farm", {**settings, "learning.replay.warmup": 8, "learning.batch": 8})
+    folder = RunFolder.create(tmp_path / "run", "run")
+    run = Run.create(config, folder)
+    assert run.play(lambda run, outcome: None, lambda: False) == "steps"
+    run.finish("steps")
+    report = build_report(run, "steps", 1.0)
+    folder.write_report(report)
+    folder.close()
+    assert report["agents"]["died"] > 0  # ages differ
+    figure = pictured(tmp_path / "run")
+    assert figure.axes[0].get_title() == "joules a step lived"
+    last = [lines_of(figure, panel)["run"][1][-1] for panel in range(4)]
+    assert last[0] == pytest.approx(report["feats"]["per_step"], rel=1e-6)
+    assert last[3] == report["agents"]["alive"]
+    assert last[2] == pytest.approx(float(np.nanmean(run.policies.gauges.loss[run.world.population.living])), rel=1e-6)

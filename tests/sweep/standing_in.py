@@ -20,7 +20,7 @@ lr, seed, broken = table["learning"]["lr"], orders["overrides"]["seed"], Path(sy
 folder = Path(orders["folder"])
 if broken.exists() and folder.parent.name + "/" + folder.name in broken.read_text().split():
     sys.exit("broken as planted")
-value = None if table["learning"]["hidden"] == [1] else -((math.log10(lr) + 3) ** 2) + seed / 1000
+value = None if seed == 8 and table["learning"]["hidden"] == [1] else -((math.log10(lr) + 3) ** 2) + seed / 1000
 folder.mkdir(parents=True)
 report = {"reason": "steps", "feats": {"unit": "joules", "per_step": value}}
 (folder / "report.json").write_text(json.dumps(report))

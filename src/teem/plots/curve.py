@@ -13,6 +13,8 @@ from scipy.special import stdtrit
 
 MOST = 2000  # places a curve has at most; a picture has fewer pixels
 CONFIDENCE = 0.95
+TOGETHER = 0.75  # of all runs know a number, on average, at the places that a mean is drawn at
+ROWS_A_PLACE = 4  # at least, where the rows of several runs lie apart
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -41,6 +43,11 @@ class Grid(NamedTuple):
         exact = max(one.rows for one in extents) <= most
         return cls(first, 1 if exact else -(-(last - first + 1) // most))
 
+    @classmethod
+    def shared(cls, extents: Sequence[Extent]) -> Grid:
+        """One grid for several curves whose rows lie apart: so coarse that each has some at most places."""
+        return cls.over(extents, max(2, min(MOST, min(one.rows for one in extents) // ROWS_A_PLACE)))
+
     def steps(self, places: Ints) -> Floats:
         """The step in the middle of each place."""
         return np.asarray(self.first + places * self.width + (self.width - 1) / 2, np.float64)
@@ -67,7 +74,6 @@ class DrawnLine:
     mean: Floats  # [n] NaN: a gap
     low: Floats  # [n] of the band; NaN where there is none
     high: Floats  # [n]
-    runs: Ints  # [n] that know it
 
 
 class Fold:
@@ -92,6 +98,15 @@ class Fold:
         return Curve(np.array(places, np.int64), table[:, 1] / table[:, 0], table[:, 2], table[:, 3])
 
 
+def apart(curves: Sequence[Curve]) -> bool:
+    """Whether runs seldom have rows at the same places, where all of them go on: a mean there would be of few."""
+    if len(curves) < 2:
+        return False
+    first, last = max(one.place[0] for one in curves), min(one.place[-1] for one in curves)
+    within = [one.place[(one.place >= first) & (one.place <= last)] for one in curves]
+    return sum(map(len, within)) < TOGETHER * len(curves) * len(np.unique(np.concatenate(within)))
+
+
 def line(grid: Grid, curves: Sequence[Curve]) -> DrawnLine:
     """One curve as it is with its band from least to most; of several their mean, with its 95% interval.
 
@@ -99,18 +114,17 @@ def line(grid: Grid, curves: Sequence[Curve]) -> DrawnLine:
     """
     if len(curves) == 1:
         only = curves[0]
-        known = np.isfinite(only.mean).astype(np.int64)
-        return DrawnLine(grid.steps(only.place), only.mean, only.low, only.high, known)
+        return DrawnLine(grid.steps(only.place), only.mean, only.low, only.high)
     places = np.unique(np.concatenate([one.place for one in curves]))
     values = np.full((len(curves), len(places)), np.nan)
     for row, one in zip(values, curves, strict=True):
         row[np.searchsorted(places, one.place)] = one.mean
-    mean, half, runs = across(values)
-    return DrawnLine(grid.steps(places), mean, mean - half, mean + half, runs)
+    mean, half = across(values)
+    return DrawnLine(grid.steps(places), mean, mean - half, mean + half)
 
 
-def across(values: Floats) -> tuple[Floats, Floats, Ints]:
-    """Of values `[runs, n]`: their mean, half its 95% interval (Student 1908), and how many runs know one.
+def across(values: Floats) -> tuple[Floats, Floats]:
+    """Of values `[runs, n]`: their mean over the runs that know one, and half its 95% interval (Student 1908).
 
     The mean of none, and the interval of fewer than two, are NaN.
     """
@@ -121,7 +135,7 @@ def across(values: Floats) -> tuple[Floats, Floats, Ints]:
     spread = np.where(known, values - mean, 0.0)
     deviation = np.sqrt((spread**2).sum(axis=0) / (several - 1))
     half = np.array([quantile(int(one)) for one in runs]) * deviation / np.sqrt(some)
-    return mean, half, runs
+    return mean, half
 
 
 @cache

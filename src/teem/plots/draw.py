@@ -12,7 +12,7 @@ import numpy as np
 
 from teem.config.names import nearest
 from teem.errors import UsageError
-from teem.plots.curve import DrawnLine, Grid, line
+from teem.plots.curve import Curve, DrawnLine, Grid, apart, line
 from teem.plots.groups import Group, groups
 from teem.plots.sources import Source, open_sources
 from teem.plots.tracked import EVALUATION
@@ -53,8 +53,12 @@ class Drawn:
         return "\n".join(lines)
 
 
-def draw(folders: Sequence[str | Path], out: str | Path, metrics: Sequence[str] | None = None) -> Drawn:
+def draw(
+    folders: Sequence[str | Path], out: str | Path, metrics: Sequence[str] | None = None, *, average: bool = False
+) -> Drawn:
     """Draw what agents of these runs, sweeps or tracked trainings achieved into a .png or .svg file.
+
+    `average`: the tracked trainings become one line, their mean.
 
     Raises UsageError with everything that is wrong, before anything is written.
     """
@@ -68,7 +72,7 @@ def draw(folders: Sequence[str | Path], out: str | Path, metrics: Sequence[str] 
         faults += error.faults
     if faults:
         raise UsageError(faults)
-    drawn = groups(sources)
+    drawn = groups(sources, average=average)
     write(figure_of(drawn, chosen), path)
     left = dict.fromkeys(name for one in sources for name in one.extents if name not in chosen)
     lines = {one.name: [source.folder for source in one.sources] for one in drawn}
@@ -123,16 +127,26 @@ def figure_of(drawn: Sequence[Group], metrics: Sequence[str]) -> Figure:
 def _draw_panel(panel: Axes, drawn: Sequence[Group], metric: str) -> None:
     """All lines of one metric, over one grid."""
     having = [[one for one in group.sources if metric in one.extents] for group in drawn]
-    grid = Grid.over([one.extents[metric] for some in having for one in some])
-    for number, (group, some) in enumerate(zip(drawn, having, strict=True)):
+    grid, curves = _curves(having, metric)
+    for number, (group, some) in enumerate(zip(drawn, curves, strict=True)):
         if some:
-            _draw_line(panel, line(grid, [one.curve(metric, grid) for one in some]), group.name, f"C{number % 10}")
+            _draw_line(panel, line(grid, some), group.name, f"C{number % 10}")
     several = any(len(some) > 1 for some in having)
     panel.set_title(next(one.label(metric) for some in having for one in some), fontsize="medium")
     panel.set_xlabel(f"step{''.join(_explained(grid, several, metric == EVALUATION))}", fontsize="small")
     panel.locator_params("x", nbins=7)  # so that long numbers stay apart
     panel.grid(alpha=0.3)
     panel.margins(x=0.01)
+
+
+def _curves(having: Sequence[Sequence[Source]], metric: str) -> tuple[Grid, list[list[Curve]]]:
+    """The curves of each group, over a grid on which those of a group lie together."""
+    grid = Grid.over([one.extents[metric] for some in having for one in some])
+    curves = [[one.curve(metric, grid) for one in some] for some in having]
+    if not any(apart(some) for some in curves):
+        return grid, curves
+    grid = Grid.shared([one.extents[metric] for some in having for one in some if len(some) > 1])
+    return grid, [[one.curve(metric, grid) for one in some] for some in having]
 
 
 def _explained(grid: Grid, several: bool, evaluated: bool) -> Iterator[str]:

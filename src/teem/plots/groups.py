@@ -25,23 +25,26 @@ class Group(NamedTuple):
     repeated: list[Path]  # runs of a seed that is there already, which would count it twice
 
 
-def groups(sources: Sequence[Source]) -> list[Group]:
+def groups(sources: Sequence[Source], *, average: bool = False) -> list[Group]:
     """The sources by their settings, in the order they were given; a tracked training is one by itself.
 
-    Of several runs with the same settings and seed, the longest stands for all.
+    `average`: all tracked trainings are one together, whatever they were of. Of several runs with the same settings
+    and seed, the longest stands for all.
     """
     together: list[tuple[Settings | None, dict[Any, list[Source]]]] = []
     for source in sources:
         settings = _settings(source.folder)
         seed = source.folder if settings is None else settings["seed"]
-        compared = None if settings is None else {path: one for path, one in settings.items() if path not in ASIDE}
+        compared: Settings | None = {} if average else None
+        if settings is not None:
+            compared = {path: one for path, one in settings.items() if path not in ASIDE}
         for known, members in together:
             if compared is not None and compared == known:
                 members.setdefault(seed, []).append(source)
                 break
         else:
             together.append((compared, {seed: [source]}))
-    names = _names([(settings, members) for settings, members in together])
+    names = _names(together)
     return [_group(name, list(members.values())) for name, (_, members) in zip(names, together, strict=True)]
 
 
@@ -76,12 +79,13 @@ def _flat(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _names(together: Sequence[tuple[Settings | None, Mapping[Any, Sequence[Source]]]]) -> list[str]:
     """A name for each group, and for no two the same."""
-    known = [settings for settings, _ in together if settings is not None]
+    known = [settings for settings, _ in together if settings]
     folders = [next(iter(members.values()))[0].folder for _, members in together]
     names = []
-    for (settings, _), folder in zip(together, folders, strict=True):
-        differs = _name(settings, known) if settings is not None and len(together) > 1 else ""
-        names.append(differs or folder.resolve().name)
+    for (settings, members), folder in zip(together, folders, strict=True):
+        differs = _name(settings, known) if settings and len(together) > 1 else ""
+        called = folder.resolve().parent if len(members) > 1 else folder.resolve()
+        names.append("average" if settings == {} else differs or called.name)
     return [str(folder) if names.count(name) > 1 else name for name, folder in zip(names, folders, strict=True)]
 
 

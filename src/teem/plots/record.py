@@ -44,6 +44,7 @@ MEASURES = {
     "updates": Measure("updates of an agent, mean of the living", "learning", "updates", "updates"),
     "replay_ratio": Measure("transitions learnt from, a decision", "learning", "replay_ratio", "replay_ratio"),
 }
+REMEDY = "restore it from a copy"
 USUAL = ("feats", "reward", "loss", "population")
 
 
@@ -56,7 +57,7 @@ class RunRecord:
         expect_run_database(folder / DATABASE)
         self.folder = folder
         self._path = folder / DATABASE
-        with self._reading() as connection:
+        with reading(self._path, REMEDY) as connection:
             self._extents = dict(_extents(connection))
         self._unit = _unit(folder)
 
@@ -76,20 +77,22 @@ class RunRecord:
             f"SELECT (step - ?) / ?, count(value), sum(value), min(value), max(value) FROM ({_rows(MEASURES[metric])}) "
             "GROUP BY 1"
         )
-        with self._reading() as connection:
+        with reading(self._path, REMEDY) as connection:
             for low, high in _ranges(extent.first, extent.last):
                 fold.add(connection.execute(query, (grid.first, grid.width, low, high)))
         return fold.curve()
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        connection = connect_to_read(self._path)
-        try:
-            yield connection
-        except sqlite3.DatabaseError as error:
-            raise UsageError(f"{self._path} can't be read ({error}): restore it from a copy") from error
-        finally:
-            connection.close()
+
+@contextmanager
+def reading(path: Path, remedy: str) -> Iterator[sqlite3.Connection]:
+    """A connection to read a database by; UsageError with the remedy where that can't be done."""
+    connection = connect_to_read(path)
+    try:
+        yield connection
+    except sqlite3.DatabaseError as error:
+        raise UsageError(f"{path} can't be read ({error}): {remedy}") from error
+    finally:
+        connection.close()
 
 
 def _rows(measure: Measure) -> str:
@@ -113,12 +116,8 @@ def _extents(connection: sqlite3.Connection) -> Iterator[tuple[str, Extent]]:
         first, last = connection.execute(f"SELECT min(step), max(step) FROM {table}").fetchone()
         if first is None:
             continue
-        rows = sum(
-            connection.execute(f"SELECT count(DISTINCT step) FROM {table} WHERE step BETWEEN ? AND ?", one).fetchone()[
-                0
-            ]
-            for one in _ranges(first, last)
-        )
+        count = f"SELECT count(DISTINCT step) FROM {table} WHERE step BETWEEN ? AND ?"
+        rows = sum(connection.execute(count, part).fetchone()[0] for part in _ranges(first, last))
         for name, measure in measures.items():
             known = f"SELECT 1 FROM {table} WHERE {FINITE.format(measure.value)} IS NOT NULL LIMIT 1"
             if connection.execute(known).fetchone():

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from teem.errors import UsageError
 from teem.plots.curve import Curve, Extent, Grid
-from teem.plots.record import RunRecord
-from teem.plots.tracked import HISTORY, Tracked
+from teem.plots.record import USUAL, RunRecord
+from teem.plots.tracked import EVALUATION, HISTORY, Tracked
 from teem.record.folder import DATABASE
 
 
@@ -44,7 +44,7 @@ class Both:
         self.folder = folder
         self._of = {name: part for part in parts for name in part.extents}
         self.extents = {name: part.extents[name] for name, part in self._of.items()}
-        self.usual = [name for part in parts for name in part.usual]
+        self.usual = [name for name in (EVALUATION, *USUAL) if name in self._of]
 
     def label(self, metric: str) -> str:
         """What a curve is of."""

@@ -10,23 +10,20 @@ from pathlib import Path
 
 from teem.errors import UsageError
 from teem.plots.curve import Curve, Extent, Fold, Grid, quantile
-from teem.plots.record import FINITE
-from teem.record.schema import connect_to_read
+from teem.plots.record import FINITE, reading
 
 HISTORY = "history.db"
 EVALUATION = "evaluation"  # the name of the curve of evaluations' means
 ROWS_AT_ONCE = 200_000  # that one query reads
 
+_VALUE = FINITE.format("value")
+_MEAN = f"CASE status WHEN 'done' THEN {FINITE.format('mean')} END"  # of one that was not done there is no result
 _ROWS = {  # SQL for the rows between two rowids: metric, step, value, and its bounds
-    "history": (
-        f"SELECT metric, step, {FINITE.format('value')} AS value, {FINITE.format('value')} AS low, "
-        f"{FINITE.format('value')} AS high FROM history WHERE rowid > ? AND rowid <= ?"
-    ),
-    "evaluations": (  # one that was not done is no result: a gap
-        f"SELECT '{EVALUATION}' AS metric, step, CASE status WHEN 'done' THEN {FINITE.format('mean')} END AS value, "
-        "mean - half(std, episodes) AS low, mean + half(std, episodes) AS high "
-        "FROM evaluations WHERE rowid > ? AND rowid <= ?"
-    ),
+    "history": f"SELECT metric, step, {_VALUE} AS value, {_VALUE} AS low, {_VALUE} AS high FROM history "
+    "WHERE rowid > ? AND rowid <= ?",
+    "evaluations": f"SELECT '{EVALUATION}' AS metric, step, {_MEAN} AS value, "
+    f"{_MEAN} - half(std, episodes) AS low, {_MEAN} + half(std, episodes) AS high FROM evaluations "
+    "WHERE rowid > ? AND rowid <= ?",
 }
 
 
@@ -50,8 +47,9 @@ class Tracked:
 
     @property
     def usual(self) -> tuple[str, ...]:
-        """What is drawn unless something else is asked for: everything but the shares of the time."""
-        return tuple(name for name in self._extents if not name.startswith("share_"))
+        """What is drawn unless something else is asked for: not shares of the time, nor evaluations in other ways."""
+        aside = ("share_", f"{EVALUATION}_") if EVALUATION in self._extents else ("share_",)
+        return tuple(name for name in self._extents if not name.startswith(aside))
 
     def label(self, metric: str) -> str:
         """What a number is."""
@@ -83,14 +81,9 @@ class Tracked:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        connection = connect_to_read(self._path)
-        connection.create_function("half", 2, _half, deterministic=True)
-        try:
+        with reading(self._path, "give the folder of a tracker") as connection:
+            connection.create_function("half", 2, _half, deterministic=True)
             yield connection
-        except sqlite3.DatabaseError as error:
-            raise UsageError(f"{self._path} can't be read ({error}): give the folder of a tracker") from error
-        finally:
-            connection.close()
 
 
 def _ranges(last: int | None) -> Iterator[tuple[int, int]]:

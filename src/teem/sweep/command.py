@@ -41,12 +41,12 @@ def sweep(given: Namespace) -> int:
                 for values, config in configs:
                     study.take(values, config)
                 study.play(study.jobs, places, interrupts, headless=given.headless)
-            left = interrupts.asked
+            stopped = interrupts.asked
         report = study.report(given.test)
         study.write(report)
     finally:
         study.close()
-    _tell(report, folder, given.json, left or not report.is_whole)
+    _tell(report, folder, given.json, stopped or not report.is_whole)
     return 1 if any(one.outcome == "failed" for one in report.missing) else 0
 
 

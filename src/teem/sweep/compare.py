@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Literal
@@ -80,7 +81,8 @@ def p_value(differences: ArrayLike, test: Test) -> float | None:
         return None
     if not given.any():
         return 1.0
-    with np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # of differences that are all but equal: p is all but 0
         p = float(_TESTS[test](given))
     return p if np.isfinite(p) else None
 

@@ -15,6 +15,7 @@ from teem.errors import UsageError
 from teem.record.folder import LOCK
 
 PLAN = "sweep.json"
+OURS = (LOCK, f"{PLAN}.partial")  # what is left where one was killed before its plan was there
 
 Values = dict[str, Any]  # by dotted path
 
@@ -81,7 +82,7 @@ def expect_plan(folder: Path, plan: Plan) -> None:
     if kept is not None:
         if told := list(differences(kept, plan)):
             raise UsageError([f"{folder} holds another sweep ({one}): give another --out" for one in told])
-    elif folder.is_dir() and (found := sorted(one.name for one in folder.iterdir() if one.name != LOCK)):
+    elif folder.is_dir() and (found := sorted(one.name for one in folder.iterdir() if one.name not in OURS)):
         raise UsageError(f"{folder} is not empty (it holds {found[0]}): give another --out")
 
 

@@ -28,7 +28,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     settings: list[Standing]
     contrasts: list[Contrast]
     missing: list[Result]  # runs that failed, were stopped, or have no figure
-    waiting: int  # that have not been begun
+    waiting: int  # that were not begun, or were killed
     refused: list[str] = []  # settings of a search that contradict each other
     best: int | None = None  # the setting that a search found, by its number
 
@@ -89,7 +89,7 @@ def remarks(report: Report) -> list[str]:
             f"its figure is too good: play {settings_file(Path(), report.best)} with other seeds to know it"
         )
     if report.waiting:
-        lines.append(f"{report.waiting} runs were not begun")
+        lines.append(f"waiting: {report.waiting} runs more")
     return lines
 
 
