@@ -65,6 +65,9 @@ def test_a_run_is_evaluated_as_its_checkpoints_play_and_goes_as_it_would(tmp_pat
     assert one.step == other.step
     np.testing.assert_equal(one.state["world"], other.state["world"])
     np.testing.assert_equal(one.state["policies"], other.state["policies"])
+    measured = json.loads((tmp_path / "run" / "metrics.json").read_text())["values"]
+    assert measured["evaluations"].keys() == {"done", "failed", "timed_out", "refused"}
+    assert measured["evaluations"]["failed"] == 0
     assert threading.active_count() == threads
     assert not list((tmp_path / "run").glob(".evaluating*")) and not list((tmp_path / "run").glob("partial*"))
 

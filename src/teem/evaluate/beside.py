@@ -102,6 +102,17 @@ class Beside:
         """Why the run is to end; None while it isn't."""
         return self._evaluations.reason
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Evaluations so far, by how they ended."""
+        found = self._evaluations.summary()["evaluations"]
+        return {name: found[name] for name in ("done", "failed", "timed_out", "refused")}
+
+    @property
+    def result(self) -> float | None:
+        """What the last that was done came to."""
+        return self._tracker.results[-1].mean if self._tracker.results else None
+
     def on_step(self) -> None:
         """A step was made."""
         seconds = time.monotonic() - self._begun

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from teem.runtime.companion import Companion
     from teem.runtime.loop import Run
-    from teem.runtime.session import Apart, Companion
+    from teem.runtime.session import Apart
 
 
 def companion_of(run: Run | Apart) -> Companion | None:

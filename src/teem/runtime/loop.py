@@ -28,6 +28,7 @@ from teem.record.folder import RunFolder
 from teem.record.schema import rewind
 from teem.runtime.asked import Asked
 from teem.runtime.cohorts import least_trained, standings
+from teem.runtime.companion import Companion
 from teem.runtime.governing import Governing
 from teem.runtime.measured import CONTAINERS, metrics_of
 from teem.runtime.memory import Memory
@@ -90,6 +91,7 @@ class Run:
         if self.collector:
             self.collector.start(resumed=resumed is not None)
         self.memory.begin(self)
+        self.companion: Companion | None = None  # while it is played with one
         self.watch = Watch(self, metrics_of(self), CONTAINERS, pool=self.pools["statistics"], asked=Asked(self).look)
 
     @classmethod

@@ -41,6 +41,10 @@ def _faults(run: Run) -> Value:
     return int(run.policies.gauges.faults[run.world.population.living].sum())
 
 
+def _result(run: Run) -> Value:
+    return run.companion.result if run.companion else None
+
+
 def _loss(run: Run) -> Value:
     loss = run.policies.gauges.loss[run.world.population.living]
     known = loss[np.isfinite(loss)]
@@ -114,6 +118,15 @@ METRICS: tuple[Metric, ...] = (
     gauge("least_trained_updates", "the fewest updates that anybody has had who is old enough for one", least_trained),
     gauge("loss", "the median of the living's last losses", _loss),
     gauge("epsilon", "how often an agent tries something at random, on average", _epsilon),
+    counter(
+        "evaluations",
+        "evaluations beside the run, by how they ended",
+        lambda run: run.companion.counts if run.companion else {},
+        "training.evaluator:Evaluator.failed training.evaluator:Evaluator.refused "
+        "training.evaluator:Evaluator.started training.evaluator:Evaluator.timed_out",
+        "end",
+    ),
+    gauge("evaluation_result", "what the last of them that was done came to", _result),
     gauge("slots_ready", "agents that there is memory for now", "world.population.size", "Population.size"),
     gauge("faults", "numbers of the living that were not finite and held back", _faults),
     counter("record_rows", "rows handed over to the writer", "recorder.rows", "Recorder.rows"),

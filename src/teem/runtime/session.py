@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 from teem.config.dump import dump_config
 from teem.config.load import load_config
@@ -14,6 +14,7 @@ from teem.errors import UsageError
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
 from teem.runtime.cluster import expect_cluster
+from teem.runtime.companion import Companion
 from teem.runtime.governing import expect_replayable
 from teem.runtime.interrupt import Interrupts
 from teem.runtime.islands.archipelago import Archipelago, islands_saved
@@ -97,32 +98,6 @@ def _expect_steps_left(config: Config, folder: RunFolder) -> None:
         )
 
 
-class Companion(Protocol):
-    """Goes along with a run that is played here."""
-
-    @property
-    def enough(self) -> str | None:
-        """Why the run is to end; None while it isn't."""
-        ...
-
-    @property
-    def said(self) -> str | None:
-        """What it found last, for the panel."""
-        ...
-
-    def on_step(self) -> None:
-        """A step was made."""
-        ...
-
-    def end(self) -> dict[str, Any]:
-        """The run has ended and is saved; what there is to report."""
-        ...
-
-    def close(self) -> None:
-        """Let everything go, also amid the run."""
-        ...
-
-
 def play(
     run: Run | Apart, interrupts: Interrupts, *, headless: bool = False, companion: Companion | None = None
 ) -> dict[str, Any]:
@@ -130,6 +105,7 @@ def play(
     with shown(run):
         if isinstance(run, Apart):
             return _play_apart(run, interrupts, headless)
+        run.companion = companion
         try:
             return _play_here(run, interrupts, headless, companion)
         finally:
