@@ -27,7 +27,7 @@ report = {"reason": "steps", "feats": {"unit": "joules", "per_step": value}}
 """
 
 
-def value_of(lr: float, seed: int) -> float:
+def metric_of(lr: float, seed: int) -> float:
     """The figure of a run, as the program has it."""
     from math import log10
 

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 import pytest
-from standing_in import use, value_of
+from standing_in import use, metric_of
 
 from teem.cli import main
 
@@ -44,7 +44,7 @@ def test_a_search_looks_where_it_was_good(tmp_path: Path, broken: Path, capsys: 
     assert {one["learning.hidden"] for one in drawn} == {"16", "32,16"}
     assert {int(one["learning.batch"]) for one in drawn} <= set(range(8, 17))
     means = [one["mean"] for one in found["settings"]]
-    assert means == pytest.approx([value_of(rate, 7) for rate in rates], abs=1e-3)
+    assert means == pytest.approx([metric_of(rate, 7) for rate in rates], abs=1e-3)
     assert means[found["best"] - 1] == max(means)
     assert median(means[-8:]) > -0.25  # of settings at random half are below -2.25
 

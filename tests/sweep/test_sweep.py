@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from standing_in import use, value_of
+from standing_in import use, metric_of
 
 from teem.cli import main
 from teem.record.folder import acquire
@@ -43,7 +43,7 @@ def test_a_sweep_is_reported_and_goes_on_with_what_failed(
     assert (told["runs"], told["done"], told["whole"], told["unit"]) == (6, 6, True, "joules a step lived")
     assert [one["name"] for one in told["settings"]] == ["learning.lr = 0.01", "learning.lr = 0.001"]
     for rate, one in zip((1e-2, 1e-3), told["settings"], strict=True):
-        assert one["values"] == {str(seed): pytest.approx(value_of(rate, seed)) for seed in (7, 8, 9)}
+        assert one["values"] == {str(seed): pytest.approx(metric_of(rate, seed)) for seed in (7, 8, 9)}
     assert told["contrasts"][0]["pairs"] == 3
     assert told["contrasts"][0]["difference"] == pytest.approx(-1)
     assert {path: path.stat().st_mtime_ns for path in played} == played  # they were not played again

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -25,13 +26,13 @@ def children() -> set[int]:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if int(fields[1]) == __import__("os").getpid() and fields[0] != "Z":
+        if int(fields[1]) == os.getpid() and fields[0] != "Z":
             found.add(int(stat.parent.name))
     return found
 
 
 def test_a_loop_is_evaluated_stopped_and_reported(tmp_path):
-    before = threading.active_count(), children()
+    before, there = threading.active_count(), children()
     weights = {"right": 0.0}
 
     def act(observation):
@@ -59,7 +60,7 @@ def test_a_loop_is_evaluated_stopped_and_reported(tmp_path):
         assert connection.execute("SELECT reason FROM ends").fetchall() == [(training.stopped,)]
         assert connection.execute("SELECT count(*) FROM history WHERE metric = 'right'").fetchone()[0] == training.steps
     connection.close()
-    assert (threading.active_count(), children()) == before
+    assert threading.active_count() == before and children() <= there
     assert not list(tmp_path.glob(".evaluating*"))
 
 
@@ -76,6 +77,8 @@ def test_episodes_are_summed_in_each_of_several_environments():
 
 
 def test_an_evaluation_that_hangs_or_fails_never_stops_the_training(tmp_path):
+    before = children()
+
     class Hangs(Line):
         def step(self, action):
             if threading.current_thread() is threading.main_thread() and self.hanging:
@@ -98,16 +101,16 @@ def test_an_evaluation_that_hangs_or_fails_never_stops_the_training(tmp_path):
             time.sleep(0.001)
     assert training.summary["evaluations"]["done"] == 0
     assert training.summary["best"] is None and training.summary["last"] is None
-    assert children() == set()
+    assert children() <= before
 
 
 def test_a_loop_that_breaks_leaves_nothing_behind(tmp_path):
-    before = threading.active_count()
+    before, there = threading.active_count(), children()
     with pytest.raises(ZeroDivisionError), track(Line, right, 10, tmp_path) as training:
         for _ in range(50):
             training.step(1.0, False)
         1 / 0  # noqa: B018
-    assert children() == set() and threading.active_count() == before
+    assert children() <= there and threading.active_count() == before
     assert not list(tmp_path.glob(".evaluating*"))
 
 
@@ -139,10 +142,11 @@ def test_a_training_goes_on_where_another_ended_and_one_that_begins_anew_puts_it
 
 
 def test_without_an_environment_there_are_no_processes():
+    before = children()
     with track(stop=[MostSteps(500)]) as training:
         while training.step(0.5, True):
             pass
-        assert children() == set()
+        assert children() <= before
     assert training.summary["evaluations"] is None
     assert training.summary["step"] == training.steps >= 500
 

@@ -72,11 +72,11 @@ class Trials:
         asked = self._trials.ask(self._space)
         self._take(self._trials.trials[asked.number])
 
-    def tell(self, value_of: Callable[[int], float | None]) -> None:
+    def tell(self, metric_of: Callable[[int], float | None]) -> None:
         """Tell what came of those whose runs are all done; one that has no figure, since nobody was left, failed."""
         for number, jobs in list(self.open.items()):
             if all(job.state() == "done" for job in jobs):
-                value = value_of(number)
+                value = metric_of(number)
                 state = self._complete if value is not None else self._fail
                 self._trials.tell(number - 1, value, state=state)
                 del self.open[number]

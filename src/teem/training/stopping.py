@@ -46,7 +46,7 @@ class RewardThreshold:
         last = progress.results[-self._evaluations :]
         if len(last) < self._evaluations or any(each.mean < self._reward for each in last):
             return None
-        return f"the reward was {self._reward:g} or more in {_times(self._evaluations)}, {last[-1].mean:g} at last"
+        return f"the reward was {self._reward:g} or more in {_so_many(self._evaluations)}, {last[-1].mean:g} at last"
 
 
 class NoImprovement:
@@ -68,7 +68,7 @@ class NoImprovement:
             self._since += 1
             if each.mean > self._best + (self._least if isfinite(self._best) else 0.0):
                 self._best, self._since = each.mean, 0
-        return f"no better than {self._best:g} in {_times(self._since)}" if self._since >= self._patience else None
+        return f"no better than {self._best:g} in {_so_many(self._since)}" if self._since >= self._patience else None
 
 
 class Plateau:
@@ -98,7 +98,7 @@ class Plateau:
         risen = high * (steps[-1] - steps[0])
         if low > 0 or high < 0 or risen >= self._least * abs(means.mean()):
             return None
-        return f"the reward stays at {means.mean():g} in {_times(len(last))}: it rises by {risen:g} at most"
+        return f"the reward stays at {means.mean():g} in {_so_many(len(last))}: it rises by {risen:g} at most"
 
 
 class MostSteps:
@@ -177,5 +177,5 @@ def _count(name: str, **given: int) -> list[str]:
     ]
 
 
-def _times(count: int) -> str:
+def _so_many(count: int) -> str:
     return "1 evaluation" if count == 1 else f"{count} evaluations"
