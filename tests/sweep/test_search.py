@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 import pytest
-from standing_in import use, metric_of
+from standing_in import metric_of, use
 
 from teem.cli import main
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from standing_in import use, metric_of
+from standing_in import metric_of, use
 
 from teem.cli import main
 from teem.record.folder import acquire
