@@ -19,12 +19,10 @@ import numpy as np
 
 from teem.errors import TeemError, UsageError
 from teem.evaluate.sb3_player import MakeEnv, Sb3Player, vectorised, write_version
-from teem.training.evaluator import expect_patience
-from teem.training.gym_player import maker
+from teem.training.expect import Faults, expect_episodes, expect_patience, maker
 from teem.training.pictures import Pictures
 from teem.training.schedules import Schedule, as_schedule
 from teem.training.stopping import Condition, Stopping
-from teem.training.track import Faults, expect_episodes
 from teem.training.tracker import PerformanceTracker
 from teem.training.training import Training
 

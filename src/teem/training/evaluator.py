@@ -10,6 +10,7 @@ from typing import Any
 
 from teem.errors import TeemError, UsageError
 from teem.training.evaluation import FAILED, TIMEOUT, Evaluation, Player, Request, Status
+from teem.training.expect import expect_patience
 from teem.training.process import Process
 
 START_S = 120.0  # how long a process may take to import, and to make its environments
@@ -148,12 +149,6 @@ class Evaluator:
         if self._process is not None:
             self._process.kill()
         self._process = None
-
-
-def expect_patience(timeout_s: float) -> None:
-    """Raise UsageError unless an evaluation may take so many seconds."""
-    if not timeout_s > 0:
-        raise UsageError(f"timeout_s is {timeout_s}: give the seconds that an evaluation may take, more than 0")
 
 
 def swap(path: Path, to: Path) -> None:

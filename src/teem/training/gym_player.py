@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite
 from pathlib import Path
 from typing import Any
-
-from teem.errors import UsageError
 
 MakeEnv = Callable[[], Any]
 Policy = Callable[[Any], Any]
@@ -56,44 +53,3 @@ def write_policy(policy: Policy, path: Path) -> None:
     import cloudpickle
 
     path.write_bytes(cloudpickle.dumps(policy))
-
-
-def maker(eval_env: MakeEnv | str) -> MakeEnv:
-    """What makes the environment, from that or from its id; UsageError where it is neither."""
-    if isinstance(eval_env, str):
-        import gymnasium
-
-        if eval_env not in gymnasium.registry:
-            raise UsageError(f"eval_env {eval_env!r} is nothing that Gymnasium knows: give an id, or a function")
-        return _Known(eval_env)
-    if eval_env is None or not callable(eval_env):
-        raise UsageError(
-            f"eval_env is {eval_env!r}: give a function that makes an environment, such as lambda: "
-            "gymnasium.make('CartPole-v1'); it is called in another process"
-        )
-    return eval_env
-
-
-class _Known:
-    """Makes an environment by its id."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __call__(self) -> Any:
-        import gymnasium
-
-        return gymnasium.make(self._name)
-
-
-def rehearse(make_env: MakeEnv) -> None:
-    """Make the environment once, here, and take a step in it; UsageError where it can't be, or its reward is none."""
-    try:
-        env = make_env()
-        env.reset()
-        reward = env.step(env.action_space.sample())[1]
-        env.close()
-    except Exception as error:  # whatever a user's environment raises
-        raise UsageError(f"eval_env could not be made and stepped: {type(error).__name__}: {error}") from error
-    if not isfinite(reward):
-        raise UsageError(f"eval_env gave the reward {reward} in its first step: rewards must be numbers")

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 
 from teem.errors import UsageError
 from teem.training.evaluations import Snapshot
-from teem.training.evaluator import expect_patience
-from teem.training.gym_player import GymPlayer, MakeEnv, Policy, maker, rehearse, write_policy
+from teem.training.expect import Faults, expect_episodes, expect_patience, maker, rehearse
+from teem.training.gym_player import GymPlayer, MakeEnv, Policy, write_policy
 from teem.training.pictures import Pictures
 from teem.training.schedules import Schedule, as_schedule
 from teem.training.stopping import Condition, Stopping
@@ -117,29 +117,3 @@ class track:  # noqa: N801 - it reads as what is done: `with track(...) as train
 def _none(observation: Any) -> Any:
     """Stands for a policy where nothing is evaluated."""
     raise UsageError("no policy was given")
-
-
-class Faults:
-    """Everything that is wrong with what was given, gathered to be told at once."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-
-    def __call__(self, make: Callable[[], Any]) -> Any:
-        """What is made; None, and the faults noted, where that can't be."""
-        try:
-            return make()
-        except UsageError as error:
-            self.found += error.faults
-            return None
-
-    def expect_none(self) -> None:
-        """Raise them."""
-        if self.found:
-            raise UsageError(self.found)
-
-
-def expect_episodes(episodes: int) -> None:
-    """Raise UsageError unless an evaluation can be of so many."""
-    if isinstance(episodes, bool) or not isinstance(episodes, int) or episodes < 1:
-        raise UsageError(f"episodes is {episodes}: an evaluation needs 1 or more")
