@@ -36,6 +36,8 @@ def test_points_say_what_the_values_between_their_steps_were(values, sizes, piec
     assert points.known.sum() == (~np.isnan(values)).sum() == series.total - series.unknown
     covered = np.concatenate([np.arange(a, b + 1, 3) for a, b in zip(points.first, points.last, strict=True)] or [[]])
     np.testing.assert_array_equal(covered, steps)  # no value is in two points, none is in none
+    sizes_of_points = (points.last - points.first) // 3 + 1
+    assert np.isin(sizes_of_points, (1, series.stride), invert=True).sum() <= 1  # the one that is not whole
     exact = min(len(values), sizes[0] // 2)
     np.testing.assert_array_equal(series.recent()[1][len(series.recent()[1]) - exact :], values[len(values) - exact :])
     assert len(series) == len(points.first) <= sum(sizes) + 1
