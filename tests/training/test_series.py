@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from teem.training.series import Series
 
-VALUES = st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(float("nan"))), max_size=700)
+
+def drawn(length: int, seed: int, unknown: float) -> np.ndarray:
+    """So many values, a part of them unknown."""
+    random = np.random.default_rng(seed)
+    return np.where(random.random(length) < unknown, np.nan, random.normal(0, 1e3, length))
+
+
+VALUES = st.builds(drawn, st.integers(0, 700), st.integers(0, 99), st.sampled_from([0.0, 0.1, 0.9, 1.0]))
 
 
 def plain(steps, values, points):
@@ -27,7 +34,7 @@ def plain(steps, values, points):
 @settings(max_examples=60)
 @given(VALUES, st.sampled_from([(4, 4), (8, 4), (8, 16), (16, 8)]), st.integers(1, 90))
 def test_points_say_what_the_values_between_their_steps_were(values, sizes, piece):
-    values, steps = np.array(values, float), 3 * np.arange(len(values))
+    steps = 3 * np.arange(len(values))
     series = Series(*sizes)
     for begin in range(0, len(values), piece):
         series.extend(steps[begin : begin + piece], values[begin : begin + piece])
