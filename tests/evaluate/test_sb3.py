@@ -25,6 +25,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from teem.errors import UsageError
 from teem.evaluate.sb3 import TeemCallback
+from teem.evaluate.sb3_player import Sb3Player, write_version
 from teem.training.stopping import RewardThreshold
 
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -76,6 +77,18 @@ def test_results_are_those_of_the_librarys_own_evaluation(tmp_path, kind, determ
     best = max(callback.tracker.results, key=lambda each: each.mean)
     assert list(best.rewards) == their_own(callback.best_model, model, lambda: gymnasium.make(env), 11, deterministic)
     assert callback.summary["best"]["mean"] == best.mean
+
+
+def test_weights_that_are_not_finite_are_no_result(tmp_path):
+    model = model_of("PPO")
+    player = Sb3Player(model, lambda: gymnasium.make("CartPole-v1"), 1, 0, True)
+    with torch.no_grad():
+        next(model.policy.parameters()).fill_(float("nan"))
+    write_version(model, tmp_path / "version")
+    validates = torch.distributions.Distribution._validate_args
+    with pytest.raises(ValueError, match="not finite"):
+        player.play(tmp_path / "version")
+    torch.distributions.Distribution.set_default_validate_args(validates)
 
 
 def test_training_is_the_same_with_and_without_and_nothing_is_left(tmp_path):
