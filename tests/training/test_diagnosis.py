@@ -56,7 +56,21 @@ def test_samples_are_taken_here_and_looked_at_elsewhere():
 
 
 def test_a_look_that_never_ends_is_ended(monkeypatch):
+    class Silent:
+        """Takes what it is sent, and never answers."""
+
+        def __init__(self, *arguments: object) -> None:
+            self.pipe = self
+
+        def send(self, history: History) -> None: ...
+
+        def poll(self, seconds: float) -> bool:
+            return False
+
+        def kill(self) -> None: ...
+
     monkeypatch.setattr("teem.training.diagnosis.LOOK_S", 0.01)
+    monkeypatch.setattr("teem.training.diagnosis.Process", Silent)
     diagnosis = Diagnosis()
     for point in range(25):
         diagnosis.sample(1000 * point, Rate(1000.0, {}, dict.fromkeys(PARTS, 0.2)), 1000)

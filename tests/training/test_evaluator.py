@@ -12,6 +12,7 @@ from players import Scripted, Unmakeable
 from teem.errors import UsageError
 from teem.training.evaluation import Evaluation, Request
 from teem.training.evaluator import FAULTS_MOST, Evaluator
+from teem.training.files import put
 
 
 @pytest.fixture
@@ -131,3 +132,16 @@ def test_what_can_not_travel_is_refused_at_once(tmp_path):
 
 def test_an_evaluation_without_episodes_is_no_result():
     assert Evaluation.of(Request(1, 1, Path("x")), [], [], 0.1).status == "failed"
+
+
+def test_what_a_process_that_was_ended_left_half_written_is_no_obstacle(tmp_path):
+    def write(path: Path) -> None:
+        path.mkdir()
+        (path / "weights").write_text("new")
+
+    for name in ("partial-last", "old-last", "last"):  # folders, as runs are kept in
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "weights").write_text("old")
+    put(tmp_path / "last", write)
+    assert (tmp_path / "last" / "weights").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["last"]

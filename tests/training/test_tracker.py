@@ -118,3 +118,10 @@ def test_rows_that_the_disk_refuses_are_lost_and_counted_and_training_goes_on(tm
     assert "disk is full" in tracker.history.fault
     assert tracker.history.lost > 0
     assert tracker.series["reward"].total == 600_000
+
+
+def test_a_metric_that_was_told_of_nothing_has_its_place():
+    tracker = PerformanceTracker(most=1)
+    tracker.extend([], reward=[])
+    tracker.update(1, reward=2.0)
+    assert tracker.latest("reward") == 2.0 and not tracker.refused

@@ -19,7 +19,8 @@ from teem.runtime import words
 from teem.runtime.loop import Run
 from teem.threads import Threads
 from teem.training.evaluation import Evaluation
-from teem.training.evaluations import Evaluations, link
+from teem.training.evaluations import Evaluations
+from teem.training.files import link
 from teem.training.pictures import Pictures
 from teem.training.schedules import Every
 from teem.training.stopping import Condition, NoImprovement, RewardThreshold, Stopping

@@ -9,8 +9,9 @@ from typing import Protocol
 from teem.errors import UsageError
 from teem.plots.curve import Curve, Extent, Grid
 from teem.plots.record import USUAL, RunRecord
-from teem.plots.tracked import EVALUATION, HISTORY, Tracked
+from teem.plots.tracked import EVALUATION, Tracked
 from teem.record.folder import DATABASE
+from teem.training.history import FILE as HISTORY
 
 
 class Source(Protocol):

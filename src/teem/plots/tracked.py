@@ -11,8 +11,8 @@ from pathlib import Path
 from teem.errors import UsageError
 from teem.plots.curve import Curve, Extent, Fold, Grid, quantile
 from teem.plots.record import FINITE, reading
+from teem.training.history import FILE as HISTORY
 
-HISTORY = "history.db"
 EVALUATION = "evaluation"  # the name of the curve of evaluations' means
 ROWS_AT_ONCE = 200_000  # that one query reads
 

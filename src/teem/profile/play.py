@@ -70,7 +70,7 @@ def performed(play: Callable[[Job, TextIO, Hear], None], says: TextIO) -> int:
     os.dup2(2, 1)
     sys.path.insert(0, str(Path.cwd()))  # where a user's own modules lie, as for `teem run`
     from teem.errors import TeemError
-    from teem.runtime.processes.worker import die_with
+    from teem.offspring import die_with
 
     die_with(job.parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to hear, which ends this

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from teem.errors import TeemError
-from teem.runtime.processes.worker import die_with
+from teem.offspring import die_with
 from teem.sweep.runs import Orders
 
 

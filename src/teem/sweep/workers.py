@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from teem.config.settings import Config
 from teem.errors import UsageError
+from teem.offspring import environment
 from teem.runtime.interrupt import Stop
 from teem.sweep.runs import Job, command
 
 LOOK_S = 0.05
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 class Places(NamedTuple):
@@ -60,11 +60,10 @@ class Playing:
     def __init__(self, job: Job, places: Places, own_threads: bool) -> None:
         job.clear()
         job.log.parent.mkdir(exist_ok=True)
-        environment = {**os.environ, **dict.fromkeys(THREADS, str(places.threads))}
         with job.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command(job.orders(os.getpid(), 0 if own_threads else places.threads)),
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=environment,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=environment(places.threads),
                 start_new_session=True,  # a Ctrl-C is the sweep's to hear, which passes it on once
             )  # fmt: skip
         self.job = job

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from teem.training.evaluation import FAILED, Evaluation, Player, Request
-from teem.training.evaluator import Evaluator, swap
+from teem.training.evaluator import Evaluator
+from teem.training.files import Snapshot, link, put, remove
 from teem.training.pictures import Pictures
 from teem.training.schedules import Schedule
 from teem.training.stopping import Progress, Stopping
 from teem.training.tracker import PerformanceTracker
-
-Snapshot = Callable[[Path], None]
-"""Writes the policy as it is now to a path, as its player reads it."""
 
 Tell = Callable[[Evaluation], None]
 
@@ -120,7 +117,7 @@ class Evaluations:
 
     def _take_in(self, found: Evaluation) -> None:
         """Keep what came of an evaluation, and the model if it is the best."""
-        _remove(self._path(found.version))
+        remove(self._path(found.version))
         self._schedule.took(found.seconds)
         self._tracker.evaluated(found)
         if not found.done:
@@ -129,10 +126,7 @@ class Evaluations:
                 warnings.warn("nothing is evaluated any more: too many evaluations failed in a row", stacklevel=2)
         elif self.best is None or found.mean > self.best.mean:
             self.best = found
-            partial = self.best_model.with_name(f"partial-{self.best_model.name}")
-            _remove(partial)
-            link(self.last_model, partial)
-            swap(partial, self.best_model)
+            put(self.best_model, partial(link, self.last_model))
         if self._tell is not None:
             self._tell(found)
         if self._pictures is not None and self._tracker.history is not None:
@@ -144,25 +138,3 @@ def _plain(found: Evaluation | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return {"step": found.step, "version": found.version, "mean": found.mean, "std": found.std, "length": found.length}
-
-
-def link(path: Path, to: Path) -> None:
-    """Have the same files under another name too; what is written to the first later is another file."""
-    if path.is_dir():
-        shutil.copytree(path, to, copy_function=_link_file)
-    else:
-        _link_file(path, to)
-
-
-def _link_file(path: str | Path, to: str | Path) -> None:
-    try:
-        os.link(path, to)
-    except OSError:  # a file system without them
-        shutil.copyfile(path, to)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -149,17 +148,6 @@ class Evaluator:
         if self._process is not None:
             self._process.kill()
         self._process = None
-
-
-def swap(path: Path, to: Path) -> None:
-    """Put a file, or a folder, in the place of another; no reader finds half of one."""
-    if not to.is_dir():
-        path.replace(to)
-        return
-    old = to.with_name(f"old-{to.name}")
-    to.rename(old)
-    path.rename(to)
-    shutil.rmtree(old)
 
 
 def _pickle(player: Player) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -11,10 +10,10 @@ from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
+from teem.offspring import die_with, environment
+
 END_S = 5.0  # how long one may take to end when its pipe has
-_PR_SET_PDEATHSIG = 1
 _LOWER = 5  # its priority, so that training goes first where cores are few
-_THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 class Process:
@@ -27,7 +26,7 @@ class Process:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", module, *orders],
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **dict.fromkeys(_THREAD_COUNTS, "1"), "PYTHONPATH": search_path()},
+                env={**environment(threads=1), "PYTHONPATH": search_path()},
                 pass_fds=(its.fileno(),),
                 start_new_session=True,  # so that what it begins ends with it, and a Ctrl-C isn't heard there
             )
@@ -58,10 +57,7 @@ class Process:
 def inherited(arguments: list[str]) -> tuple[Connection, list[str]]:
     """In such a process: its pipe, and what else it was given. It ends when whoever began it does."""
     descriptor, parent, *others = arguments
-    with suppress(OSError, AttributeError):  # systems without it: the end of the pipe is what is left
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(parent):  # it died before we asked
-        sys.exit()
+    die_with(int(parent))
     os.nice(_LOWER)
     return Connection(int(descriptor)), others
 

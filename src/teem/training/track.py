@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from teem.errors import UsageError
-from teem.training.evaluations import Snapshot
 from teem.training.expect import Faults, expect_episodes, expect_patience, maker, rehearse
+from teem.training.files import Snapshot
 from teem.training.gym_player import GymPlayer, MakeEnv, Policy, write_policy
 from teem.training.pictures import Pictures
 from teem.training.schedules import Schedule, as_schedule
@@ -70,7 +70,6 @@ class track:  # noqa: N801 - it reads as what is done: `with track(...) as train
         self._write: Snapshot = partial(write_policy, policy or _none)
         self._at_end = at_end
         self._sums = np.zeros((2, 0))  # reward and length so far, of each environment
-        self._go_on = True
 
     @property
     def stopped(self) -> str | None:

@@ -48,7 +48,7 @@ class PerformanceTracker:
 
     def add(self, name: str, step: int, value: float) -> None:
         """Take in a value of one metric."""
-        if (series := self.series.get(name) or self._begin(name)) is None:
+        if (series := self._series(name)) is None:
             return
         value = float(value)
         if not isfinite(value):
@@ -61,7 +61,7 @@ class PerformanceTracker:
     def extend(self, steps: ArrayLike, **values: ArrayLike) -> None:
         """Take in many values of some metrics, with the steps `[n]` that they are of."""
         for name, some in values.items():
-            if (series := self.series.get(name) or self._begin(name)) is None:
+            if (series := self._series(name)) is None:
                 continue
             known = np.asarray(some, np.float64)
             if not (finite := np.isfinite(known)).all():
@@ -81,7 +81,7 @@ class PerformanceTracker:
         if found.done:
             self.results.append(found)
             for name, value in (("evaluation_reward", found.mean), ("evaluation_length", found.length)):
-                if (series := self.series.get(name) or self._begin(name)) is not None:
+                if (series := self._series(name)) is not None:
                     series.add(found.step, value)
         if self.history is not None:  # which has a table of them
             self.history.evaluated(found, time.time())
@@ -128,7 +128,10 @@ class PerformanceTracker:
         if self.history is not None:
             self.history.close()
 
-    def _begin(self, name: str) -> Series | None:
+    def _series(self, name: str) -> Series | None:
+        """A metric's curve, begun if there is none; None where there is no room."""
+        if name in self.series:
+            return self.series[name]
         if len(self.series) == self._most:
             if len(self.refused) < self._most:
                 self.refused.add(name)

@@ -15,8 +15,8 @@ import numpy as np
 from teem.measure.channel import Channel
 from teem.training.diagnosis import Diagnosis
 from teem.training.evaluation import Evaluation, Player
-from teem.training.evaluations import Evaluations, Snapshot
-from teem.training.evaluator import swap
+from teem.training.evaluations import Evaluations
+from teem.training.files import Snapshot, put
 from teem.training.history import FILE
 from teem.training.pace import Pace, Rate
 from teem.training.pictures import FILE as PICTURE
@@ -120,9 +120,7 @@ class Training:
         self._mark(step)
         self.evaluations.end(step, at_end)
         if self.evaluations.evaluator is not None:
-            partial = self.folder / f"partial-last_{self._model}"
-            keep(partial)
-            swap(partial, self.evaluations.last_model)
+            put(self.evaluations.last_model, keep)
         self._channel.close(5.0)
         self._diagnosis.close()
         found = self.summary(step)

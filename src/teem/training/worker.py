@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 
 from teem.training.evaluation import FAILED, Evaluation, Player, Request
-from teem.training.evaluator import swap
+from teem.training.files import put
 from teem.training.process import inherited
 
 
@@ -41,9 +41,7 @@ def _answer(player: Player, request: Request, kept: Path) -> Evaluation:
     try:
         rewards, lengths = player.play(request.policy)
         found = Evaluation.of(request, rewards, lengths, perf_counter() - begun)
-        partial = kept.with_name(f"partial-{kept.name}")
-        player.keep(partial)
-        swap(partial, kept)
+        put(kept, player.keep)
     except Exception as error:  # as above: counted and shown where training goes on
         return Evaluation(request.version, request.step, FAILED, seconds=perf_counter() - begun, fault=told(error))
     return found

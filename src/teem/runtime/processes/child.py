@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from teem.errors import GroupError
+from teem.offspring import environment
 from teem.runtime.processes.control import Control
 from teem.runtime.processes.worker import Orders
 from teem.runtime.transport.shared import anonymous
@@ -21,7 +22,6 @@ START_S = 120.0  # how long a process may take to give its first sign of life
 STILL_S = 3.5  # how long a living one may give none; seven beats
 LOOK_S = 0.25  # how often it is looked at
 _WORDS = 20_000  # bytes of last words that are read
-_THREAD_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 class Child:
@@ -35,13 +35,12 @@ class Child:
         self._alive = False  # it has beaten once
         self._beaten = self._got_on = self._looked = time.monotonic()
         package = str(Path(__file__).resolve().parents[3])
-        threads = dict.fromkeys(_THREAD_COUNTS, str(orders.threads))  # before anything is imported
         path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "teem.runtime.processes.worker", msgspec.json.encode(self.orders).decode()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, **threads, "PYTHONPATH": path},
+            env={**environment(orders.threads), "PYTHONPATH": path},
             start_new_session=True,  # a Ctrl-C is the supervisor's to hear
             pass_fds=(*orders.wiring.descriptors, self._words, orders.lock),
         )

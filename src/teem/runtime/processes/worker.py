@@ -6,7 +6,6 @@ where that one looks.
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
 import signal
@@ -22,6 +21,7 @@ import msgspec
 from teem.config.load import load_config
 from teem.config.settings import Config
 from teem.errors import TeemError
+from teem.offspring import die_with
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
 from teem.runtime.beside import learner_folder
@@ -33,7 +33,6 @@ from teem.runtime.processes.teaching import Teaching
 from teem.threads import Threads
 
 BEAT_S = 0.5
-_PR_SET_PDEATHSIG = 1
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,14 +75,6 @@ def main(text: str) -> int:
         os.pwrite(orders.words, traceback.format_exc().encode(), 0)
         return 1
     return 0
-
-
-def die_with(parent: int) -> None:
-    """Have the system kill this process when its parent dies; at once if that has happened already."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _beat(orders: Orders, links: Links) -> None:
