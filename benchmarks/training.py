@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,6 +22,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from _turns import Went, by_turns, wait_for_turns
 
 from teem.measure.machine import rss_mb
 
@@ -55,9 +54,9 @@ def callback_of(way: str, folder: Path) -> Any:
 
     if way == "naive":
         return naive()
-    return TeemCallback(
-        hanging if way == "hanging" else make, EVERY, folder, episodes=EPISODES, timeout_s=2.0, at_end=False
-    )
+    if way == "hanging":
+        return TeemCallback(hanging, EVERY, folder, episodes=EPISODES, timeout_s=2.0, at_end=False)
+    return TeemCallback(make, EVERY, folder, episodes=EPISODES, at_end=False)
 
 
 def naive() -> Any:
@@ -105,8 +104,7 @@ class Moments:
     """When each rollout has been learnt from, and what there was then; a hook once in 2,048 steps."""
 
     def __init__(self, model: Any) -> None:
-        self.begun = time.perf_counter()
-        self.times, self.cpu, self.memory = [self.begun], [time.process_time()], [0.0]
+        self.times, self.cpu, self.memory = [time.perf_counter()], [time.process_time()], [0.0]
         train = model.train
 
         def trained() -> None:
@@ -129,18 +127,18 @@ def learn(way: str, steps: int, seed: int) -> dict[str, Any]:
     model, before = PPO("MlpPolicy", "CartPole-v1", seed=seed), threading.active_count()
     with tempfile.TemporaryDirectory() as folder:
         callback = None if way == "plain" else callback_of(way, Path(folder))
+        wait_for_turns()
         moments = Moments(model)
         model.learn(steps, callback=callback)
-        whole = time.perf_counter() - moments.begun
+        ended = time.perf_counter()
         children = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]
-    fps = 2048 / np.diff(moments.times)
     told: dict[str, Any] = {
         "way": way,
-        "fps": model.num_timesteps / (moments.times[-1] - moments.begun),
-        "fps_whole": model.num_timesteps / whole,
+        "steps": model.num_timesteps,
+        "times": moments.times,
+        "ended": ended,
         "cpu_us": 1e6 * (moments.cpu[-1] - moments.cpu[0]) / model.num_timesteps,
-        "last_over_first": float(np.median(fps[-len(fps) // 10 :]) / np.median(fps[: len(fps) // 10])),
-        "mb_grown": moments.memory[-1] - moments.memory[len(fps) // 10],  # since everything has been used once
+        "mb_grown": moments.memory[-1] - moments.memory[len(moments.times) // 10],  # since all has been used once
         "threads_left": threading.active_count() - before,
         "processes_left": sum(map(len, children)),
     }
@@ -150,23 +148,33 @@ def learn(way: str, steps: int, seed: int) -> dict[str, Any]:
     return told
 
 
+def rates(went: Went) -> dict[str, Any]:
+    """What a training told, with its rates by the time that it had."""
+    told: dict[str, Any] = json.loads(went.printed.splitlines()[-1])
+    times = np.array([went.seconds(moment) for moment in told.pop("times")])
+    fps = 2048 / np.diff(times)
+    return told | {
+        "fps": told["steps"] / (times[-1] - times[0]),
+        "fps_whole": told["steps"] / (went.seconds(told.pop("ended")) - times[0]),
+        "last_over_first": float(np.median(fps[-len(fps) // 10 :]) / np.median(fps[: len(fps) // 10])),
+    }
+
+
 def compare(ways: list[str], steps: int, pairs: int) -> None:
-    """Each way in turn, and all of them again."""
+    """All ways by turns, and again from other seeds."""
     found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
-    for pair in range(pairs):
-        for way in ways if pair % 2 == 0 else reversed(ways):
-            command = [sys.executable, __file__, "learn", way, "--steps", str(steps), "--seed", str(pair)]
-            told = json.loads(
-                subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
-            )
-            found[way].append(told)
+    for seed in range(pairs):
+        commands = [(__file__, "learn", way, "--steps", str(steps), "--seed", str(seed)) for way in ways]
+        for told in map(rates, by_turns(commands)):
+            found[told["way"]].append(told)
             print(json.dumps(told), flush=True)
     for way in ways:
         each = found[way]
         line = {name: median(one[name] for one in each) for name in each[0] if isinstance(each[0][name], int | float)}
-        ratios = [one["fps"] / other["fps"] for one, other in zip(each, found[ways[0]], strict=True)]
-        whole = [one["fps_whole"] / other["fps_whole"] for one, other in zip(each, found[ways[0]], strict=True)]
-        cpu = [one["cpu_us"] / other["cpu_us"] for one, other in zip(each, found[ways[0]], strict=True)]
+        ratios, whole, cpu = (
+            [one[name] / other[name] for one, other in zip(each, found[ways[0]], strict=True)]
+            for name in ("fps", "fps_whole", "cpu_us")
+        )
         print(
             f"{way:8} {line['fps']:6.0f} fps, {median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}) of "
             f"{ways[0]}; all of learn {median(whole):.3f}; CPU of its process {median(cpu):.3f} "

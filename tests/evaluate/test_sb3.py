@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+import numpy as np
 import pytest
 import torch
 
@@ -103,7 +104,7 @@ def test_training_is_the_same_with_and_without_and_nothing_is_left(tmp_path):
         assert torch.equal(mine, theirs)
     assert threading.active_count() == before
     assert tracked.env.step == steps and "forward" not in vars(tracked.policy)
-    assert not {"step_wait", "step_async"} & set(vars(tracked.env))
+    assert not {"step_wait", "step_async"} & set(vars(tracked.env)) and "on_step" not in vars(callback)
     assert callback.tracker.episodes == len(tracked.ep_info_buffer)
     with sqlite3.connect(tmp_path / "history.db") as connection:
         told = connection.execute("SELECT value FROM history WHERE metric = 'reward' ORDER BY rowid").fetchall()
@@ -131,6 +132,48 @@ def test_normalised_training_is_evaluated_by_its_statistics(tmp_path):
     assert list(callback.tracker.results[-1].rewards) == list(expected)
     rewards = callback.tracker.series["reward"].recent()[1]  # though nothing monitors the environment that trains
     assert len(rewards) == 3 and (rewards < -100).all()  # as the environment gave them, not as they are normalised
+
+
+class Forbidding(gymnasium.Env[Any, Any]):
+    """Of four actions the one that was observed earns most, and one that is not allowed ends everything."""
+
+    observation_space = gymnasium.spaces.Box(0, 3, (1,))
+    action_space = gymnasium.spaces.Discrete(4)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.steps = 0
+        return self.observe(), {}
+
+    def observe(self) -> Any:
+        self.best = int(self.np_random.integers(4))
+        return np.array([self.best], np.float32)
+
+    def action_masks(self) -> Any:
+        return np.arange(4) != (self.best + 1) % 4
+
+    def step(self, action: Any) -> Any:
+        self.steps += 1
+        allowed = bool(self.action_masks()[action])
+        gained = float(action == self.best) + 0.1 * float(action)
+        return self.observe(), gained if allowed else -1000.0, not allowed, self.steps == 20, {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_who_masks_actions_is_evaluated_with_its_masks(tmp_path, deterministic):
+    from sb3_contrib import MaskablePPO
+    from sb3_contrib.common.maskable.evaluation import evaluate_policy as of_maskable
+
+    model = MaskablePPO("MlpPolicy", Forbidding(), n_steps=64, seed=3)
+    callback = TeemCallback(Forbidding, 200, tmp_path, episodes=4, seed=11, deterministic=deterministic)
+    model.learn(600, callback=callback)
+    env = DummyVecEnv([lambda: Monitor(Forbidding())])
+    env.seed(11)
+    model.set_random_seed(11)
+    expected, _ = of_maskable(model, env, 4, deterministic=deterministic, return_episode_rewards=True)
+    last = callback.tracker.results[-1]
+    assert list(last.rewards) == expected and min(expected) > 0  # nothing was tried that isn't allowed
 
 
 @pytest.mark.slow
@@ -197,6 +240,15 @@ def test_a_reward_that_is_no_number_is_refused():
 
     with pytest.raises(UsageError, match="rewards must be numbers"):
         TeemCallback(lambda: Broken(gymnasium.make("CartPole-v1")))
+
+
+def test_an_observation_unlike_its_space_is_refused():
+    class Broken(gymnasium.ObservationWrapper):
+        def observation(self, observation: Any) -> Any:
+            return observation[:3]
+
+    with pytest.raises(UsageError, match=r"eval_env could not make a step.*\(3,\)"):
+        TeemCallback(lambda: Broken(gymnasium.make("CartPole-v1", disable_env_checker=True)))
 
 
 def test_another_space_is_refused_before_anything_is_learnt(tmp_path):

@@ -20,6 +20,7 @@ import numpy as np
 from teem.errors import TeemError, UsageError
 from teem.evaluate.sb3_player import MakeEnv, Sb3Player, vectorised, write_version
 from teem.training.expect import Faults, expect_episodes, expect_patience, maker
+from teem.training.looks import Looks
 from teem.training.pictures import Pictures
 from teem.training.schedules import Schedule, as_schedule
 from teem.training.stopping import Condition, Stopping
@@ -33,8 +34,7 @@ try:
 except ImportError as error:
     raise TeemError("TeemCallback needs Stable-Baselines3: pip install 'teem[sb3]'") from error
 
-LOOK_EVERY = 8  # calls; of them evaluations begin at a multiple
-TIMED, ONE_IN = 8, 16  # calls in a row that are timed, since it costs 4 us each, and one in how many of all
+ONE_IN = 16  # the parts are timed, which costs 4 us a step, from one look to the next, and in one of so many
 NONE = np.zeros(0, np.bool_)
 PARTS = ("environment", "inference", "learning", "evaluation", "callback")
 
@@ -81,6 +81,8 @@ class TeemCallback(BaseCallback):
         self._at_end, self._logged = at_end, 0
         self._undo: list[Callable[[], None]] = []
         self._learning_since = 0
+        self._looks, self._look_at = Looks(), 0  # the next at so many calls
+        self._timed_at, self._weight = 0, 1.0  # the last timed call, and how many others each stands for
         self._sums: np.ndarray[Any, Any] | None = None  # rewards and lengths so far, where nothing monitors them
 
     def _new_training(self) -> Training:
@@ -117,6 +119,7 @@ class TeemCallback(BaseCallback):
             self.training = self._new_training()
         self.training.begin(self.num_timesteps, Sb3Player(self.model, *self._play), partial(write_version, self.model))
         self._learning_since = 0
+        self._looks, self._look_at, self._timed_at = Looks(), self.n_calls, self.n_calls
         if not _is_monitored(self.training_env):
             self._sums = np.zeros((2, self.training_env.num_envs))
 
@@ -129,10 +132,10 @@ class TeemCallback(BaseCallback):
         infer = "forward" if isinstance(self.model, OnPolicyAlgorithm) else "predict"
         timed = [(venv, "step_async", "environment"), (venv, "step_wait", "environment"), (policy, infer, "inference")]
         for subject, name, part in timed:
-            setattr(subject, name, pace.timed(part, getattr(subject, name), ONE_IN))
+            setattr(subject, name, pace.timed(part, getattr(subject, name), self._weight))
             self._undo.append(partial(delattr, subject, name))
-        self._on_step = self._timed_step  # type: ignore[method-assign]  # until the timing ends
-        self._undo.append(partial(delattr, self, "_on_step"))
+        self.on_step = self._timed_step  # type: ignore[method-assign]  # until the timing ends
+        self._undo.append(partial(delattr, self, "on_step"))
 
     def _stop_timing(self) -> None:
         for undo in self._undo:
@@ -147,30 +150,46 @@ class TeemCallback(BaseCallback):
             self.training.pace.spent_ns["learning"] += perf_counter_ns() - self._learning_since
         self.training.between(self.num_timesteps)
 
-    def _on_step(self) -> bool:
-        """Almost always there is nothing to do: between two calls of the library even a little costs a hundredth."""
+    def update_locals(self, locals_: dict[str, Any]) -> None:
+        """Refer to the local variables of the library's loop, that the base class copies at every step."""
+        self.locals = locals_
+
+    def on_step(self) -> bool:
+        """Almost always there is nothing to do: between two calls of the library even a little costs a hundredth.
+
+        Hence not by way of the base class, which calls `_on_step` each time.
+        """
+        self.n_calls += 1
+        self.num_timesteps = self.model.num_timesteps
         dones = self.locals.get("dones", NONE)  # ARS, which plays whole episodes by itself, tells of none
         if self._sums is not None:
             self._sums[0] += self._rewards()
             self._sums[1] += 1
         if np.count_nonzero(dones):
             self._count_episodes(dones)
-        return True if self.n_calls % LOOK_EVERY else self._look()
+        return True if self.n_calls < self._look_at else self._on_step()
 
     def _timed_step(self) -> bool:
         spent = self.training.pace.spent_ns
         begun, evaluated = perf_counter_ns(), spent["evaluation"]
-        go_on = TeemCallback._on_step(self)
-        spent["callback"] += ONE_IN * (perf_counter_ns() - begun - (spent["evaluation"] - evaluated))
+        go_on = TeemCallback.on_step(self)
+        spent["callback"] += round(self._weight * (perf_counter_ns() - begun - (spent["evaluation"] - evaluated)))
         return go_on
 
-    def _look(self) -> bool:
-        if (not (self.n_calls // TIMED) % ONE_IN) != bool(self._undo):
-            self._stop_timing() if self._undo else self._time_parts()
-        go_on = self.training.on_step(self.num_timesteps, between=False)
-        results = self.training.tracker.results
-        if len(results) and results[-1].version != self._logged:
+    def _on_step(self) -> bool:
+        """Look at what is under way, and say when to look again."""
+        training = self.training
+        go_on = training.on_step(self.num_timesteps, between=False)
+        if training.tracker.results and training.tracker.results[-1].version != self._logged:
             self._log()
+        due = (training.due_step - self.num_timesteps) / self.training_env.num_envs
+        self._look_at = self.n_calls + self._looks.until_next(training.pace.seconds, due)
+        if self._undo:
+            self._stop_timing()
+        elif self._looks.count % ONE_IN == 1:
+            self._weight = (self._look_at - self._timed_at) / (self._look_at - self.n_calls)
+            self._timed_at = self._look_at
+            self._time_parts()
         return go_on
 
     def _rewards(self) -> Any:

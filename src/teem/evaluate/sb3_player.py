@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from teem.evaluate.sb3_quick import quick_env, quick_model
+
 MakeEnv = Callable[[], Any]
 """Makes a Gymnasium `Env`, or a `VecEnv` of Stable-Baselines3."""
 
@@ -34,8 +36,8 @@ class Sb3Player:
 
         if self._model is None:
             torch.set_num_threads(1)
-            self._model = _quick(self._kind.load(io.BytesIO(self._bytes), device="cpu"))
-            self._env = vectorised(self._make_env, self._kind, self._normalised)
+            self._model = quick_model(self._kind.load(io.BytesIO(self._bytes), device="cpu"))
+            self._env = quick_env(vectorised(self._make_env, self._kind, self._normalised))
         version = torch.load(policy, map_location="cpu", weights_only=False)  # written by the process that trains
         self._model.set_parameters(version["parameters"], device="cpu")
         if not all(bool(weights.isfinite().all()) for weights in self._model.policy.parameters()):
@@ -68,20 +70,6 @@ class Sb3Player:
             warn=False,
         )
         return rewards, lengths
-
-
-def _quick(model: Any) -> Any:
-    """The same model, that takes a quarter less for a decision and decides the same.
-
-    It is in its mode for evaluation once and for all, and distributions don't look whether their parameters are
-    finite, since weights are looked at once a version.
-    """
-    from torch.distributions import Distribution
-
-    Distribution.set_default_validate_args(False)
-    model.policy.set_training_mode(False)
-    model.policy.set_training_mode = lambda mode: None
-    return model
 
 
 ATTRIBUTES = ("num_timesteps", "_n_updates", "exploration_rate", "_current_progress_remaining")

@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ class Evaluations:
     def reason(self) -> str | None:
         """Why training is to stop."""
         return self._stopping.reason
+
+    @property
+    def next_step(self) -> float:
+        """At which an evaluation is due: infinity where it goes by the clock, 0 where a schedule doesn't tell."""
+        return inf if self.evaluator is None else getattr(self._schedule, "next_step", 0)
 
     def ask_when_due(self, step: int, seconds: float) -> None:
         """Begin an evaluation if it is time; asked after every step."""

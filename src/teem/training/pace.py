@@ -61,7 +61,7 @@ class Pace:
             {name: each / 1e6 / steps for name, each in spent.items()},
         )
 
-    def timed(self, part: str, work: Callable[..., T], times: int = 1) -> Callable[..., T]:
+    def timed(self, part: str, work: Callable[..., T], times: float = 1) -> Callable[..., T]:
         """The same work, its time added to a part's; so many `times`, where only one in as many calls is timed."""
         spent = self.spent_ns
 
@@ -70,6 +70,6 @@ class Pace:
             try:
                 return work(*args, **kwargs)
             finally:
-                spent[part] += times * (perf_counter_ns() - begun)
+                spent[part] += round(times * (perf_counter_ns() - begun))
 
         return measured

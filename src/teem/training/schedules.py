@@ -10,7 +10,11 @@ from teem.errors import UsageError
 
 
 class Schedule(Protocol):
-    """Says when an evaluation is due. `due` is asked after every step, so it must cost next to nothing."""
+    """Says when an evaluation is due. `due` is asked often, so it must cost next to nothing.
+
+    One that has a `next_step` isn't asked after every step: it is the step at which an evaluation is due next,
+    infinity where it goes by the clock.
+    """
 
     def due(self, step: int, seconds: float) -> bool:
         """Whether one is due now; that it was said so once makes it wait for the next."""
@@ -31,14 +35,14 @@ class Every:
             if every is not None and not every > 0:
                 raise UsageError(f"Every({name}={every}): evaluations need {name} between them, more than 0")
         self._steps, self._seconds = steps or inf, 60 * minutes if minutes else inf
-        self._next_step, self._next_s = self._steps, self._seconds
+        self.next_step, self._next_s = self._steps, self._seconds
 
     def due(self, step: int, seconds: float) -> bool:
         """Whether so many steps, or minutes, have gone since the last."""
-        if step < self._next_step and seconds < self._next_s:
+        if step < self.next_step and seconds < self._next_s:
             return False
-        while self._next_step <= step:
-            self._next_step += self._steps
+        while self.next_step <= step:
+            self.next_step += self._steps
         self._next_s = seconds + self._seconds
         return True
 
@@ -60,13 +64,13 @@ class Adaptive:
         if faults:
             raise UsageError(faults)
         self._steps, self._factors = steps, tuple(factors)
-        self._next = self._after(0)
+        self.next_step = self._after(0)
 
     def due(self, step: int, seconds: float) -> bool:
         """Whether as many steps have gone since the last as there are to be by now."""
-        if step < self._next:
+        if step < self.next_step:
             return False
-        self._next = self._after(step)
+        self.next_step = self._after(step)
         return True
 
     def took(self, seconds: float) -> None:
@@ -81,6 +85,8 @@ class Share:
 
     The first comes after `least_steps`, and two are at least so many steps apart.
     """
+
+    next_step = inf
 
     def __init__(self, share: float = 0.05, least_steps: int = 1000) -> None:
         faults = [f"Share({share}): give a share of the time, more than 0 and at most 1"] if not 0 < share <= 1 else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import Protocol
 
 import numpy as np
@@ -25,7 +25,7 @@ class Progress:
 
 
 class Condition(Protocol):
-    """Asked about twenty times a second, and so soon after an evaluation has come in."""
+    """Asked about twenty times a second, and so soon after an evaluation has come in; `MostSteps` at its step, too."""
 
     def __call__(self, progress: Progress) -> str | None:
         """Why training is to stop; None while it isn't."""
@@ -107,11 +107,11 @@ class MostSteps:
     def __init__(self, steps: int) -> None:
         if faults := _count("MostSteps", steps=steps):
             raise UsageError(faults)
-        self._steps = steps
+        self.steps = steps
 
     def __call__(self, progress: Progress) -> str | None:
         """Why, or None."""
-        return f"{self._steps} steps were made" if progress.step >= self._steps else None
+        return f"{self.steps} steps were made" if progress.step >= self.steps else None
 
 
 class MostMinutes:
@@ -152,6 +152,7 @@ class Stopping:
         if faults:
             raise UsageError(faults)
         self.reason: str | None = None
+        self.most_steps = min((each.steps for each in conditions if isinstance(each, MostSteps)), default=inf)
         self._conditions = conditions
 
     def __bool__(self) -> bool:

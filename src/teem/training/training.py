@@ -72,6 +72,12 @@ class Training:
         """Why training is to stop; None while it isn't."""
         return self._stopping.reason
 
+    @property
+    def due_step(self) -> float:
+        """Before which `on_step` need not be called for what goes by steps."""
+        assert self.evaluations is not None
+        return min(self._stopping.most_steps, self.evaluations.next_step)
+
     def begin(self, step: int, player: Player | None, snapshot: Snapshot) -> None:
         """Training begins at this step; without a player nothing is evaluated."""
         if self.tracker.history is not None and self.tracker.history.last_step > step:
@@ -93,14 +99,14 @@ class Training:
         self._mark(step)
 
     def on_step(self, step: int, between: bool = True) -> bool:
-        """Go on to `step`; False when training is to stop, `reason` says why.
+        """Go on to `step`; False when training is to stop, `reason` says why. Meant to be called after every step.
 
         A rate is noted only `between` two rounds of acting and learning, where there are such rounds.
         """
         assert self.evaluations is not None
         seconds = self.pace.seconds
         self.evaluations.ask_when_due(step, seconds)
-        if seconds < self._look_at:
+        if seconds < self._look_at and step < self._stopping.most_steps:
             return self._stopping.reason is None
         self._look_at = seconds + LOOK_S
         if between:
