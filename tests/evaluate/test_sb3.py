@@ -27,7 +27,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from teem.errors import UsageError
 from teem.evaluate.sb3 import TeemCallback
 from teem.evaluate.sb3_player import Sb3Player, write_version
-from teem.training.stopping import RewardThreshold
+from teem.training.stopping import MostSteps, RewardThreshold
 
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "PPO": ("CartPole-v1", "MlpPolicy", {"n_steps": 256}),
@@ -184,6 +184,35 @@ def test_a_callback_can_be_used_again(tmp_path):
         model.learn(100_000, callback=callback)
         assert callback.summary["step"] == model.num_timesteps < 100_000
         assert callback.tracker.results[0].step == 200
+
+
+@pytest.mark.parametrize("envs", [1, 4])
+def test_evaluations_begin_and_training_ends_just_at_their_steps(tmp_path, envs):
+    model = sb3.PPO("MlpPolicy", DummyVecEnv([lambda: gymnasium.make("CartPole-v1")] * envs), n_steps=200, seed=3)
+    callback = TeemCallback(
+        "CartPole-v1", 330, tmp_path, episodes=1, stop=[MostSteps(771)], at_end=False, timeout_s=120
+    )
+    model.learn(100_000, callback=callback)
+    assert callback.tracker.results[0].step == 330 + 330 % envs
+    assert callback.summary["step"] == 771 + -771 % envs
+
+
+class OfAUser:
+    """A schedule that doesn't tell when it will be due."""
+
+    def due(self, step: int, seconds: float) -> bool:
+        return step in (37, 41)
+
+    def took(self, seconds: float) -> None:
+        """It doesn't matter."""
+
+
+def test_a_schedule_that_does_not_tell_is_asked_at_every_step(tmp_path):
+    model = model_of("PPO")
+    callback = TeemCallback("CartPole-v1", OfAUser(), tmp_path, episodes=1, at_end=False, timeout_s=120)
+    model.learn(100, callback=callback)
+    found = callback.summary["evaluations"]
+    assert (found["done"], found["refused"]) == (1, 1) and callback.tracker.results[0].step == 37
 
 
 class Hanging(gymnasium.Wrapper):

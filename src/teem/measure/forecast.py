@@ -73,6 +73,11 @@ class Forecaster:
         """What will run out before long."""
         return tuple(one for one in self.found if one.alarm)
 
+    @property
+    def suspected(self) -> frozenset[str]:
+        """What may come to an alarm, by its target: the last looks found it near more often than not."""
+        return frozenset(name for name, agreed in self._agreed.items() if agreed > 0)
+
     def look(self, history: History) -> tuple[Forecast, ...]:
         """Look at everything that may run out; returns the alarms that are new."""
         found = [self._look_at(target, history) for target in self._targets]

@@ -55,8 +55,9 @@ class Diagnosis:
             self.close()
             raise TimeoutError(f"a look took more than {LOOK_S:g} s")
         answer: Answer = self._process.pipe.recv()
-        self.found, new = answer
-        self._look_at_heap()
+        self.found, new, suspected = answer
+        if MEMORY in suspected:  # not for what merely grows a little: all that Python holds is looked through
+            self._look_at_heap()
         named = {one.name: one for one in self.found}
         return [in_words(named[one.name], words.number, words.duration) for one in new]
 

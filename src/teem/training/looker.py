@@ -18,8 +18,8 @@ HORIZON_S = 24 * 3600.0  # how far ahead is looked
 SLOWER = 2.0  # times as long as at first, which a step may take
 THREADS_MOST = 1024
 
-Answer = tuple[tuple[Forecast, ...], tuple[Forecast, ...]]
-"""What was found, and the alarms that are new."""
+Answer = tuple[tuple[Forecast, ...], tuple[Forecast, ...], frozenset[str]]
+"""What was found, the alarms that are new, and what may come to one."""
 
 
 def forecaster_of(memory_most_mb: float | None, files_most: int) -> Forecaster:
@@ -45,7 +45,7 @@ def serve(pipe: Connection, forecaster: Forecaster) -> None:
     with suppress(EOFError, BrokenPipeError):
         while True:
             new = forecaster.look(pipe.recv())
-            pipe.send((forecaster.found, new))
+            pipe.send((forecaster.found, new, forecaster.suspected))
 
 
 if __name__ == "__main__":

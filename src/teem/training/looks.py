@@ -13,7 +13,7 @@ class Looks:
 
     def __init__(self) -> None:
         self.count = 0  # looks so far
-        self._steps, self._seconds = 1, 0.0  # to the next look; when the last was
+        self._steps, self._seconds = 1, -LOOK_S  # to the next look; when the last was
 
     def until_next(self, seconds: float, due: float) -> int:
         """The steps to the next look, after one now; something is `due` in so many (infinity: nobody can tell)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -11,7 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from teem.errors import UsageError
-from teem.training.process import search_path
+from teem.offspring import environment
+from teem.training.process import give_way, search_path
 
 FILE = "curves.png"
 DRAWING_S = 60.0  # how long one may take
@@ -80,9 +80,10 @@ class Pictures:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": search_path()},
+            env={**environment(threads=1), "PYTHONPATH": search_path()},
             start_new_session=True,
         )
+        give_way(self._process.pid)
         self._begun = time.monotonic()
 
     def _settled(self, said: str) -> None:

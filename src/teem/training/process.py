@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from teem.offspring import die_with, environment
 
 END_S = 5.0  # how long one may take to end when its pipe has
-_LOWER = 5  # its priority, so that training goes first where cores are few
+_LOWER = 10  # its priority, so that training goes first where cores are few
 
 
 class Process:
@@ -31,6 +31,7 @@ class Process:
                 start_new_session=True,  # so that what it begins ends with it, and a Ctrl-C isn't heard there
             )
         self.pid = self._process.pid
+        give_way(self.pid)
 
     @property
     def over(self) -> bool:
@@ -58,8 +59,13 @@ def inherited(arguments: list[str]) -> tuple[Connection, list[str]]:
     """In such a process: its pipe, and what else it was given. It ends when whoever began it does."""
     descriptor, parent, *others = arguments
     die_with(int(parent))
-    os.nice(_LOWER)
     return Connection(int(descriptor)), others
+
+
+def give_way(pid: int) -> None:
+    """Have a process that began just now go on only where a core is free."""
+    with suppress(ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, pid, _LOWER)
 
 
 def search_path() -> str:
