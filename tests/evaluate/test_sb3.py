@@ -188,7 +188,8 @@ def test_a_callback_can_be_used_again(tmp_path):
 
 @pytest.mark.parametrize("envs", [1, 4])
 def test_evaluations_begin_and_training_ends_just_at_their_steps(tmp_path, envs):
-    model = sb3.PPO("MlpPolicy", DummyVecEnv([lambda: gymnasium.make("CartPole-v1")] * envs), n_steps=200, seed=3)
+    venv = DummyVecEnv([lambda: gymnasium.make("CartPole-v1")] * envs)
+    model = sb3.PPO("MlpPolicy", venv, n_steps=200, batch_size=100, seed=3)
     callback = TeemCallback(
         "CartPole-v1", 330, tmp_path, episodes=1, stop=[MostSteps(771)], at_end=False, timeout_s=120
     )

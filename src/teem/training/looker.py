@@ -42,7 +42,7 @@ def forecaster_of(memory_most_mb: float | None, files_most: int) -> Forecaster:
 
 def serve(pipe: Connection, forecaster: Forecaster) -> None:
     """Look at each history that comes, until the pipe ends."""
-    with suppress(EOFError, BrokenPipeError):
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             new = forecaster.look(pipe.recv())
             pipe.send((forecaster.found, new, forecaster.suspected))

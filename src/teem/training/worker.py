@@ -30,7 +30,7 @@ def serve(pipe: Connection, pickled: Path, kept: Path) -> None:
     while True:
         try:
             asked: Request = pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):  # the latter where what was sent last had not been heard
             player.close()
             return
         pipe.send(_answer(player, asked, kept))
