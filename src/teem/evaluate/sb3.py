@@ -34,7 +34,8 @@ try:
 except ImportError as error:
     raise TeemError("TeemCallback needs Stable-Baselines3: pip install 'teem[sb3]'") from error
 
-ONE_IN = 16  # the parts are timed, which costs 4 us a step, from one look to the next, and in one of so many
+TIMED_MOST = 16  # steps in a row of which the parts are timed, since that costs some us a step
+ONE_IN = 16  # looks, after one of which they are
 NONE = np.zeros(0, np.bool_)
 PARTS = ("environment", "inference", "learning", "evaluation", "callback")
 
@@ -183,13 +184,15 @@ class TeemCallback(BaseCallback):
         if training.tracker.results and training.tracker.results[-1].version != self._logged:
             self._log()
         due = (training.due_step - self.num_timesteps) / self.training_env.num_envs
-        self._look_at = self.n_calls + self._looks.until_next(training.pace.seconds, due)
+        steps = self._looks.until_next(training.pace.seconds, due)
         if self._undo:
             self._stop_timing()
         elif self._looks.count % ONE_IN == 1:
-            self._weight = (self._look_at - self._timed_at) / (self._look_at - self.n_calls)
-            self._timed_at = self._look_at
+            steps = min(steps, TIMED_MOST)
+            self._weight = (self.n_calls + steps - self._timed_at) / steps
+            self._timed_at = self.n_calls + steps
             self._time_parts()
+        self._look_at = self.n_calls + steps
         return go_on
 
     def _rewards(self) -> Any:
