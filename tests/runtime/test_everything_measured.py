@@ -59,6 +59,7 @@ EXCUSED = {
     "HistoryFile._rows": "2048 at most", "HistoryFile.rows": "in the file", "HistoryFile.lost": "in the summary",
     "training.pace:Pace._count": "a place in a ring", "training.pictures:Pictures._since": "since the last picture",
     "training.pictures:Pictures.drawn": "of a few a run", "training.pictures:Pictures.failed": "of a few a run",
+    "TeemCallback.n_calls": "a step, which the library counts", "Looks.count": "says whose turn it is",
     "Every.next_step": "a moment", "Share._spent_s": "seconds that evaluations took",
     "Series._begun_of": "of a point to come", "Series._length": "in fixed memory",
     "training.series:Series.total": "of a training", "training.series:Series.unknown": "of a training",

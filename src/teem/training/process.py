@@ -13,7 +13,8 @@ from multiprocessing.connection import Connection
 from teem.offspring import die_with, environment
 
 END_S = 5.0  # how long one may take to end when its pipe has
-_LOWER = 10  # its priority, so that training goes first where cores are few
+_LOWER = 10  # by so much is its priority below that of training, which goes first where cores are few
+_LOWEST = 19
 
 
 class Process:
@@ -63,9 +64,9 @@ def inherited(arguments: list[str]) -> tuple[Connection, list[str]]:
 
 
 def give_way(pid: int) -> None:
-    """Have a process that began just now go on only where a core is free."""
+    """Have a process that began just now leave the cores to this one where they are few."""
     with suppress(ProcessLookupError):
-        os.setpriority(os.PRIO_PROCESS, pid, _LOWER)
+        os.setpriority(os.PRIO_PROCESS, pid, min(os.getpriority(os.PRIO_PROCESS, 0) + _LOWER, _LOWEST))
 
 
 def search_path() -> str:
