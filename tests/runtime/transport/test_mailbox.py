@@ -117,7 +117,7 @@ while not told[0, 0]:
 
 
 def torn_reads(slots: int, size: int = 20_000, enough: int = 1000) -> tuple[int, int]:
-    """(reads, torn ones) while another process publishes as fast as it can; until enough of both."""
+    """(reads, torn ones) while another process publishes as fast as it can: until enough of both; of one slot, until one was torn."""
     columns = {**Mailbox.columns(1, size), "told": (np.int64, (2, 8))}
     segment = Segment.create("test", columns)
     reader, told, descriptor = Mailbox(segment), segment.columns["told"], segment.descriptor
@@ -127,7 +127,7 @@ def torn_reads(slots: int, size: int = 20_000, enough: int = 1000) -> tuple[int,
     row, owner, read = EVERYONE[:1], np.zeros(1, np.int64), np.zeros((1, size), np.float32)
     reads = torn = 0
     newest, deadline = np.float32(0), time.monotonic() + 120
-    while min(reads, told[1, 0]) < enough and not (slots == 1 and torn) and time.monotonic() < deadline:
+    while not (torn if slots == 1 else min(reads, told[1, 0]) >= enough) and time.monotonic() < deadline:
         if slots == 1:  # read as one would without versions
             read[0] = reader._weights[0, 0]
             reads += 1
