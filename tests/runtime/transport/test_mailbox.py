@@ -117,7 +117,10 @@ while not told[0, 0]:
 
 
 def torn_reads(slots: int, size: int = 20_000, enough: int = 1000) -> tuple[int, int]:
-    """(reads, torn ones) while another process publishes as fast as it can: until enough of both; of one slot, until one was torn."""
+    """(reads, torn ones) while another process publishes as fast as it can.
+
+    Until there are enough of both; where there is but one slot, until a read was torn.
+    """
     columns = {**Mailbox.columns(1, size), "told": (np.int64, (2, 8))}
     segment = Segment.create("test", columns)
     reader, told, descriptor = Mailbox(segment), segment.columns["told"], segment.descriptor
