@@ -35,12 +35,17 @@ def wait_for_turns() -> None:
 
 def by_turns(commands: Sequence[Sequence[str]]) -> list[Went]:
     """Run all of them to their ends; one goes on at a time, with all processes that it began."""
-    programs = [_Program(command) for command in commands]
-    while any(program.goes_on for program in programs):
+    programs: list[_Program] = []
+    try:
+        programs.extend(map(_Program, commands))
+        while any(program.goes_on for program in programs):
+            for program in programs:
+                if program.goes_on:
+                    program.turn()
+        return [program.went() for program in programs]
+    finally:  # who was interrupted would leave them stopped for good
         for program in programs:
-            if program.goes_on:
-                program.turn()
-    return [program.went() for program in programs]
+            program.process.kill()
 
 
 @dataclass
