@@ -1,15 +1,19 @@
-"""Programs that go on by turns, so that what neighbours take of the machine is taken from each alike."""
+"""Works that go on by turns, so that what neighbours take of the machine is taken from each alike.
+
+They are forked of one process: where a process happens to have its memory makes it some hundredths slower or quicker,
+and so they have it alike.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from multiprocessing import get_context
 from time import perf_counter
+from typing import Any
 
 import psutil
 
@@ -18,9 +22,9 @@ TURN_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Went:
-    """What a program printed, and when it had its turns, by the clock of `perf_counter`."""
+    """What a work returned, and when it had its turns, by the clock of `perf_counter`."""
 
-    printed: str
+    returned: Any
     turns: Sequence[tuple[float, float]]
 
     def seconds(self, moment: float) -> float:
@@ -29,57 +33,60 @@ class Went:
 
 
 def wait_for_turns() -> None:
-    """In such a program: all is made ready, what follows is measured."""
+    """In such a work: all is made ready, what follows is measured."""
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def by_turns(commands: Sequence[Sequence[str]]) -> list[Went]:
-    """Run all of them to their ends; one goes on at a time, with all processes that it began."""
-    programs: list[_Program] = []
+def by_turns(works: Sequence[Callable[[], Any]]) -> list[Went]:
+    """Do all of them to their ends; one goes on at a time, with all processes that it began.
+
+    What it needs should be imported before, and no thread begun.
+    """
+    doing: list[_Fork] = []
     try:
-        programs.extend(map(_Program, commands))
-        while any(program.goes_on for program in programs):
-            for program in programs:
-                if program.goes_on:
-                    program.turn()
-        return [program.went() for program in programs]
+        doing.extend(map(_Fork, works))
+        while any(each.goes_on for each in doing):
+            for each in doing:
+                if each.goes_on:
+                    each.turn()
+        return [each.went() for each in doing]
     finally:  # who was interrupted would leave them stopped for good
-        for program in programs:
-            program.process.kill()
+        for each in doing:
+            each.process.kill()
 
 
-@dataclass
-class _Program:
-    command: Sequence[str]
-    turns: list[tuple[float, float]] = field(default_factory=list)
-    goes_on: bool = True
+class _Fork:
+    def __init__(self, work: Callable[[], Any]) -> None:
+        forks = get_context("fork")
+        self.turns: list[tuple[float, float]] = []
+        self._returned, its = forks.Pipe(duplex=False)
+        self.process = forks.Process(target=lambda: its.send(work()))
+        self.process.start()
+        its.close()
+        self.pid = self.process.pid or 0
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
-    def __post_init__(self) -> None:
-        self.process = subprocess.Popen([sys.executable, *self.command], stdout=subprocess.PIPE, text=True)
-        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    @property
+    def goes_on(self) -> bool:
+        return self.process.is_alive()
 
     def turn(self) -> None:
         begun = self._signal(signal.SIGCONT)
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(TURN_S)
-            self.goes_on = False
+        self.process.join(TURN_S)
         self.turns.append((begun, self._signal(signal.SIGSTOP) if self.goes_on else perf_counter()))
 
     def went(self) -> Went:
-        printed, _ = self.process.communicate()  # a few lines: they had room in the pipe
-        if self.process.returncode:
-            raise subprocess.CalledProcessError(self.process.returncode, self.command)
-        return Went(printed, self.turns)
+        return Went(self._returned.recv(), self.turns)  # some kilobytes: they had room in the pipe
 
     def _signal(self, number: signal.Signals) -> float:
-        """To the program first, so that it begins no other process meanwhile; when it had it.
+        """To the work first, so that it begins no other process meanwhile; when it had it.
 
         To find its children takes milliseconds, more where there are some: they are none of its turn.
         """
-        os.kill(self.process.pid, number)
+        os.kill(self.pid, number)
         reached = perf_counter()
         with suppress(psutil.NoSuchProcess):
-            for each in psutil.Process(self.process.pid).children(recursive=True):
+            for each in psutil.Process(self.pid).children(recursive=True):
                 with suppress(psutil.NoSuchProcess):
                     each.send_signal(number)
         return reached

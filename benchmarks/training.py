@@ -6,18 +6,21 @@
 sb3: PPO learns CartPole, each way in a process of its own. `plain` has no callback; `teem` is TeemCallback, evaluating
 every 5,000 steps and writing everything down; `hanging` the same with evaluations that never end; `naive` a callback as
 they are often made at home: lists, four plots an evaluation, and a thread for each evaluation that goes on when it is
-given up. The ways go on by turns of half a second, all of a way's processes stopped while others have theirs, so that
-what neighbours take is taken from each alike. The rate is that of `learn`, from its first step to its last.
+given up. The ways of a pair are forked of one process, and go on by turns of half a second, all of a way's processes
+stopped while others have theirs. The rate is that of `learn`, from its first step to its last.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -151,7 +154,7 @@ def learn(way: str, steps: int, seed: int) -> dict[str, Any]:
 
 def rates(went: Went) -> dict[str, Any]:
     """What a training told, with its rates by the time that it had."""
-    told: dict[str, Any] = json.loads(went.printed.splitlines()[-1])
+    told: dict[str, Any] = went.returned
     times = np.array([went.seconds(moment) for moment in told.pop("times")])
     fps = 2048 / np.diff(times)
     return told | {
@@ -161,14 +164,23 @@ def rates(went: Went) -> dict[str, Any]:
     }
 
 
+def pair(ways: list[str], steps: int, seed: int) -> None:
+    """All ways by turns; a line of each."""
+    import teem.evaluate.sb3  # noqa: F401 - so that none imports anything in its turns
+
+    for told in map(rates, by_turns([partial(learn, way, steps, seed) for way in ways])):
+        print(json.dumps(told))
+
+
 def compare(ways: list[str], steps: int, pairs: int) -> None:
-    """All ways by turns, and again from other seeds."""
+    """A pair, and again from other seeds, each of a process of its own."""
     found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     for seed in range(pairs):
-        commands = [(__file__, "learn", way, "--steps", str(steps), "--seed", str(seed)) for way in ways]
-        for told in map(rates, by_turns(commands)):
+        orders = ["pair", "--steps", str(steps), "--seed", str(seed), "--ways", *ways]
+        ran = subprocess.run([sys.executable, __file__, *orders], stdout=subprocess.PIPE, text=True, check=True)
+        print(ran.stdout, end="", flush=True)
+        for told in map(json.loads, ran.stdout.splitlines()):
             found[told["way"]].append(told)
-            print(json.dumps(told), flush=True)
     for way in ways:
         each = found[way]
         line = {name: median(one[name] for one in each) for name in each[0] if isinstance(each[0][name], int | float)}
@@ -209,16 +221,15 @@ def track(updates: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("sb3", "tracker", "learn"), default="tracker")
-    parser.add_argument("way", nargs="?", choices=WAYS, help="of learn: one training, stopped before it begins")
+    parser.add_argument("what", nargs="?", choices=("sb3", "tracker", "pair"), default="tracker")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=["plain", "teem"])
     parser.add_argument("--steps", type=int, default=200_000)
     parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of pair")
     parser.add_argument("--updates", type=int, default=10_000_000)
     given = parser.parse_args()
-    if given.what == "learn":
-        print(json.dumps(learn(given.way or "plain", given.steps, given.seed)))
+    if given.what == "pair":
+        pair(given.ways, given.steps, given.seed)
     elif given.what == "sb3":
         compare(given.ways, given.steps, given.pairs)
     else:

@@ -126,7 +126,9 @@ def test_a_body_yields_as_its_equations_say(seed: int, hold: bool) -> None:
     yield_to(part, *impulse, walk, tree, out)
     answer = inertia_plain(scene.plan, 0, scene.pose[0], DT, hold)
     there = np.repeat(scene.plan.mass[0] > 0, 3)
-    np.testing.assert_allclose(out[there], (answer[:, 3 * part : 3 * part + 3] @ impulse)[there], rtol=1e-5, atol=1e-8)
+    wanted = (answer[:, 3 * part : 3 * part + 3] @ impulse)[there]
+    rounding = 1e-7 * np.abs(wanted).max()  # large terms cancel in the small components
+    np.testing.assert_allclose(out[there], wanted, rtol=1e-5, atol=rounding)
     if len(walk) > 1:  # the check sees whether motors hold
         other = inertia_plain(scene.plan, 0, scene.pose[0], DT, not hold)
         assert np.abs(other - answer).max() > 1e-4
