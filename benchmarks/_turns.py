@@ -17,6 +17,8 @@ from typing import Any
 
 import psutil
 
+from teem.offspring import die_with
+
 TURN_S = 0.5
 
 
@@ -60,7 +62,13 @@ class _Fork:
         forks = get_context("fork")
         self.turns: list[tuple[float, float]] = []
         self._returned, its = forks.Pipe(duplex=False)
-        self.process = forks.Process(target=lambda: its.send(work()))
+        parent = os.getpid()
+
+        def do() -> None:
+            die_with(parent)
+            its.send(work())
+
+        self.process = forks.Process(target=do)
         self.process.start()
         its.close()
         self.pid = self.process.pid or 0

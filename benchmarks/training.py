@@ -176,11 +176,12 @@ def pair(ways: list[str], steps: int, seed: int) -> None:
 def compare(ways: list[str], steps: int, pairs: int) -> None:
     """A pair, and again from other seeds, each of a process of its own."""
     found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
-    env = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # else where its pages lie is worth some hundredths
+    huge = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # else where its pages happen to lie is worth some hundredths
     for seed in range(pairs):
         turns = ways[:: 1 if seed % 2 == 0 else -1]  # who is forked first is a little slower
         orders = ["pair", "--steps", str(steps), "--seed", str(seed), "--ways", *turns]
-        ran = subprocess.run([sys.executable, __file__, *orders], stdout=subprocess.PIPE, text=True, check=True, env=env)
+        command, env = [sys.executable, __file__, *orders], {**os.environ, **huge}
+        ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=env)
         print(ran.stdout, end="", flush=True)
         for told in map(json.loads, ran.stdout.splitlines()):
             found[told["way"]].append(told)
