@@ -9,27 +9,20 @@ import pytest
 import recorded
 from recorded import LEAKS, RUNS, Curves, Leak, usual
 
-from teem.measure.culprits import steady_frames
 from teem.measure.forecast import Forecast, Forecaster, Target
 from teem.measure.history import History
-from teem.measure.trends import LEAST
+from teem.measure.limits import THREADS_MOST, FirstFrames
 
 SEED = 20261129
 
 
 def watched(curves: Curves, limits: dict[str, float]) -> tuple[Forecaster, list[Forecast]]:
     """Looked at every tenth sample; the forecaster in the end, and every alarm on the way."""
-    first: list[float] = []
-
-    def frame_limit(history: History) -> float | None:
-        if not first and len(history) >= LEAST:
-            first.append(float(np.median(steady_frames(history))))
-        return limits.get("frame") or (2 * first[0] if first else None)
-
+    first = FirstFrames()
     targets = [
         Target("memory", "MB", lambda history: limits.get("memory", 1.5 * usual(curves["memory"]) + 300)),
-        Target("frame", "ms", frame_limit),
-        Target("threads", "threads", lambda history: limits.get("threads", 1024)),
+        Target("frame", "ms", lambda history: limits.get("frame") or first(history)),
+        Target("threads", "threads", lambda history: limits.get("threads", THREADS_MOST)),
         Target("open_files", "files", lambda history: 1024),
         Target("disk", "MB", lambda history: 100 + 20 * float(curves["disk"][-1])),
     ]

@@ -14,18 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from teem.measure.channel import Channel
-from teem.measure.culprits import OUTSIDE, SPAN, steady_frames
+from teem.measure.culprits import OUTSIDE, SPAN
 from teem.measure.forecast import Forecast, Forecaster, Target, in_words
 from teem.measure.heap import Heap
 from teem.measure.history import History
+from teem.measure.limits import THREADS_MOST, FirstFrames
 from teem.measure.metrics import CONTAINERS as OF_CONTAINERS
 from teem.measure.metrics import Container, Metric, Registry, Value, Values, container, counter, gauge, rates
 from teem.measure.process import PROCESS, files_most, memory_most_mb
 from teem.measure.sinks import Outlet, numbers_of
-from teem.measure.trends import LEAST
 from teem.runtime import words
 from teem.runtime.beside import FILE, alarms_beside
 from teem.runtime.measured import CORE_WAIT
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
 WAIT = "wait"  # the span in which a process waits for others: no part of what it takes itself
 FILLED = "filled_megabytes"
 CLOSE_S = 5.0  # how long the last samples may take to be dealt with
-THREADS_MOST = 1024  # that anybody should need
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,17 +256,11 @@ class Watch:
     def _targets(self) -> list[Target]:
         forecast, folder = self._run.config.forecast, self._run.folder.path
         room = memory_most_mb()  # when the run begins; what others take later is not this run's doing
-
-        first: list[float] = []  # milliseconds of a frame when as much is known as a trend needs
-
-        def frame_limit(history: History) -> float | None:
-            if not first and len(history) >= LEAST:
-                first.append(float(np.median(steady_frames(history))))
-            return forecast.frame_limit or (2 * first[0] if first else None)
+        first = FirstFrames()
 
         return [
             Target("memory", "MB", lambda history: forecast.memory_limit or room),
-            Target("frame", "ms", frame_limit),
+            Target("frame", "ms", lambda history: forecast.frame_limit or first(history)),
             Target("disk", "MB", lambda history: self._disk_mb() + shutil.disk_usage(folder).free / 1e6),
             Target("threads", "threads", lambda history: THREADS_MOST),
             Target("open_files", "files", lambda history: files_most()),

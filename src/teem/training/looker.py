@@ -6,17 +6,12 @@ import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-import numpy as np
-
-from teem.measure.culprits import FRAME, steady_frames
+from teem.measure.culprits import FRAME
 from teem.measure.forecast import MEMORY, Forecast, Forecaster, Target
-from teem.measure.history import History
-from teem.measure.trends import LEAST
+from teem.measure.limits import THREADS_MOST, FirstFrames
 from teem.training.process import inherited
 
 HORIZON_S = 24 * 3600.0  # how far ahead is looked
-SLOWER = 2.0  # times as long as at first, which a step may take
-THREADS_MOST = 1024
 
 Answer = tuple[tuple[Forecast, ...], tuple[Forecast, ...], frozenset[str]]
 """What was found, the alarms that are new, and what may come to one."""
@@ -24,16 +19,9 @@ Answer = tuple[tuple[Forecast, ...], tuple[Forecast, ...], frozenset[str]]
 
 def forecaster_of(memory_most_mb: float | None, files_most: int) -> Forecaster:
     """What is looked for in a training, and where its limits are."""
-    first: list[float] = []
-
-    def frame_limit(history: History) -> float | None:
-        if not first and len(history) >= LEAST:
-            first.append(float(np.median(steady_frames(history))))
-        return SLOWER * first[0] if first else None
-
     targets = [
         Target(MEMORY, "MB", lambda history: memory_most_mb),
-        Target(FRAME, "ms", frame_limit),
+        Target(FRAME, "ms", FirstFrames()),
         Target("threads", "threads", lambda history: THREADS_MOST),
         Target("open_files", "files", lambda history: files_most),
     ]
