@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -62,6 +63,18 @@ def test_a_loop_is_evaluated_stopped_and_reported(tmp_path):
     connection.close()
     assert threading.active_count() == before and children() <= there
     assert not list(tmp_path.glob(".evaluating*"))
+
+
+def test_what_a_training_left_that_was_killed_is_removed_and_of_one_that_goes_on_is_not(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    of_dead, of_living = (tmp_path / f".evaluating-{process}-x" for process in (dead.pid, os.getppid()))
+    for folder in (of_dead, of_living):
+        folder.mkdir()
+        (folder / "version-3").write_bytes(b"weights")
+    with track(log_dir=tmp_path) as training:
+        training.step(1.0, True)
+        assert not of_dead.exists() and of_living.exists()
 
 
 def test_episodes_are_summed_in_each_of_several_environments():

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from teem.errors import InUseError, UsageError
+from teem.offspring import lives
 from teem.record.disk import write_text
 from teem.record.schema import expect_run_database
 
@@ -169,7 +170,7 @@ def acquire(path: Path) -> int:
             break
         except OSError as error:
             holder = os.pread(lock, 32, 0).decode(errors="replace").strip()
-            patience = DYING_S if _lives(holder) else HANDOVER_S
+            patience = DYING_S if not holder.isdecimal() or lives(int(holder)) else HANDOVER_S
             if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN) or time.monotonic() - begun > patience:
                 os.close(lock)
                 raise _refusal(path, holder, error) from error
@@ -183,16 +184,3 @@ def _refusal(path: Path, holder: str, error: OSError) -> Exception:
     if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN):
         return UsageError(f"{path} can't be locked ({error.strerror}): choose a folder on a local disk")
     return InUseError(f"{path} is in use by process {holder or 'unknown'}: wait for it, or stop it with Ctrl-C")
-
-
-def _lives(holder: str) -> bool:
-    """Whether the process that wrote its number still runs; one that has written none yet does."""
-    if not holder.isdecimal():
-        return True
-    try:
-        os.kill(int(holder), 0)
-        return ") Z" not in Path(f"/proc/{holder}/stat").read_text()  # killed, and not yet buried by its parent
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-    except PermissionError:
-        return True

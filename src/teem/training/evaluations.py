@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +11,7 @@ from typing import Any
 
 from teem.training.evaluation import FAILED, Evaluation, Player, Request
 from teem.training.evaluator import Evaluator
-from teem.training.files import Snapshot, link, put, remove
+from teem.training.files import Snapshot, link, put, remove, scratch_in
 from teem.training.pictures import Pictures
 from teem.training.schedules import Schedule
 from teem.training.stopping import Progress, Stopping
@@ -43,7 +42,7 @@ class Evaluations:
         self.best_model, self.last_model = folder / f"best_{model}", folder / f"last_{model}"
         self._folder, self._tracker, self._schedule, self._stopping = folder, tracker, schedule, stopping
         self._snapshot, self._pictures, self._tell = snapshot, pictures, tell
-        self._scratch = tempfile.TemporaryDirectory(prefix=".evaluating-", dir=folder)
+        self._scratch = scratch_in(folder)
         self._version = max((each.version for each in tracker.results), default=0)
         self.best = max(tracker.results, key=lambda each: each.mean, default=None) if self.best_model.exists() else None
         self.evaluator: Evaluator | None = None

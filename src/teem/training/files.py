@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from teem.offspring import lives
+
+_SCRATCH = ".evaluating-"  # and the number of the process whose it is
 
 Snapshot = Callable[[Path], None]
 """Writes a policy as it is now to a path."""
@@ -21,6 +26,15 @@ def put(path: Path, write: Snapshot) -> None:
         path.rename(old)
     partial.replace(path)
     remove(old)
+
+
+def scratch_in(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder there that goes with this process; those of processes that were killed are removed."""
+    for left in folder.glob(f"{_SCRATCH}*"):
+        owner = left.name.removeprefix(_SCRATCH).split("-")[0]
+        if owner.isdecimal() and not lives(int(owner)):
+            remove(left)
+    return tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=folder)
 
 
 def link(path: Path, to: Path) -> None:
