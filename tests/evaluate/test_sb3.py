@@ -46,7 +46,7 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 def model_of(kind: str, **more: Any) -> Any:
     home = sb3 if hasattr(sb3, kind) else __import__("sb3_contrib")
     env, policy, settings = KINDS[kind]
-    return getattr(home, kind)(policy, env, seed=3, **{**settings, **more})
+    return getattr(home, kind)(policy, more.pop("env", env), seed=3, **{**settings, **more})
 
 
 def their_own(path: Path, model: Any, make: Callable[[], Any], seed: int, deterministic: bool) -> list[float]:
@@ -117,6 +117,22 @@ def test_training_is_the_same_with_and_without_and_nothing_is_left(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("monitored", [True, False])
+def test_the_episodes_of_ars_are_heard_of_though_no_step_tells_of_them(monitored):
+    env = DummyVecEnv([lambda: Monitor(gymnasium.make("CartPole-v1")) if monitored else gymnasium.make("CartPole-v1")])
+    model = model_of("ARS", env=env)
+    callback = TeemCallback("CartPole-v1", 10_000, at_end=False)
+    told: list[tuple[float, int]] = []
+    record = model._mimic_monitor_wrapper
+    model._mimic_monitor_wrapper = lambda rewards, lengths: (
+        told.extend(zip(rewards, lengths, strict=True)), record(rewards, lengths)
+    )  # fmt: skip
+    model.learn(3000, callback=callback)
+    assert callback.summary["episodes"] == len(told) > 30
+    assert callback.tracker.curve("reward").mean.tolist() == [reward for reward, _ in told]
+    assert callback.tracker.curve("length").mean.tolist() == [length for _, length in told]
+
+
 def test_normalised_training_is_evaluated_by_its_statistics(tmp_path):
     env = VecNormalize(DummyVecEnv([lambda: gymnasium.make("Pendulum-v1")]))
     model = sb3.PPO("MlpPolicy", env, n_steps=256, seed=3)
@@ -287,6 +303,14 @@ def test_another_space_is_refused_before_anything_is_learnt(tmp_path):
         model.learn(100, callback=TeemCallback("Pendulum-v1", log_dir=tmp_path))
     assert len(told.value.faults) == 2 and "eval_env observes" in told.value.faults[0]
     assert model.num_timesteps == 0
+
+
+def test_a_model_that_cannot_be_saved_is_refused_before_anything_is_learnt(tmp_path):
+    model, before = model_of("PPO"), threading.active_count()
+    model.held = threading.Lock()
+    with pytest.raises(UsageError, match=r"the model can't be saved.*give it no open file, socket or lock"):
+        model.learn(300, callback=TeemCallback("CartPole-v1", 100, tmp_path))
+    assert model.num_timesteps == 0 and threading.active_count() == before
 
 
 def test_a_user_without_the_library_is_told_what_to_install(monkeypatch):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
+from itertools import takewhile
 from math import isfinite
 from pathlib import Path
 from time import perf_counter_ns
@@ -19,24 +20,24 @@ import numpy as np
 
 from teem.errors import TeemError, UsageError
 from teem.evaluate.sb3_player import MakeEnv, Sb3Player, vectorised, write_version
-from teem.training.expect import Faults, expect_episodes, expect_patience, maker
+from teem.training.expect import Faults, maker, plan
 from teem.training.looks import Looks
 from teem.training.pictures import Pictures
-from teem.training.schedules import Schedule, as_schedule
-from teem.training.stopping import Condition, Stopping
+from teem.training.schedules import Schedule
+from teem.training.stopping import Condition
 from teem.training.tracker import PerformanceTracker
 from teem.training.training import Training
 
 try:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
     from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 except ImportError as error:
     raise TeemError("TeemCallback needs Stable-Baselines3: pip install 'teem[sb3]'") from error
 
 TIMED_MOST = 16  # steps in a row of which the parts are timed, since that costs some us a step
-ONE_IN = 16  # looks, after one of which they are
-NONE = np.zeros(0, np.bool_)
+ONE_IN = 8  # looks, after one of which they are
 PARTS = ("environment", "inference", "learning", "evaluation", "callback")
 
 
@@ -68,9 +69,7 @@ class TeemCallback(BaseCallback):
     ) -> None:
         super().__init__(verbose)
         check = Faults()
-        schedule, stopping = check(lambda: as_schedule(eval_every)), check(lambda: Stopping(*stop))
-        check(lambda: expect_episodes(episodes))
-        check(lambda: expect_patience(timeout_s))
+        schedule, stopping = plan(check, eval_every, stop, episodes, timeout_s)
         make_env = check(lambda: maker(eval_env))
         self._spaces = check(lambda: _rehearse(make_env)) if make_env else None
         check.expect_none()
@@ -85,6 +84,7 @@ class TeemCallback(BaseCallback):
         self._looks, self._look_at = Looks(), 0  # the next at so many calls
         self._timed_at, self._weight = 0, 1.0  # the last timed call, and how many others each stands for
         self._sums: np.ndarray[Any, Any] | None = None  # rewards and lengths so far, where nothing monitors them
+        self._heard: Episodes | None = None  # of an algorithm whose loop doesn't tell of its steps
 
     def _new_training(self) -> Training:
         """One that knows nothing of another: schedules and conditions remember what they have seen."""
@@ -118,10 +118,18 @@ class TeemCallback(BaseCallback):
     def _on_training_start(self) -> None:
         if self.training.ended:  # `learn` is called again
             self.training = self._new_training()
-        self.training.begin(self.num_timesteps, Sb3Player(self.model, *self._play), partial(write_version, self.model))
+        try:
+            player = Sb3Player(self.model, *self._play)
+        except UsageError:
+            self.training.close()
+            raise
+        self.training.begin(self.num_timesteps, player, partial(write_version, self.model))
         self._learning_since = 0
         self._looks, self._look_at, self._timed_at = Looks(), self.n_calls, self.n_calls
-        if not _is_monitored(self.training_env):
+        self._heard = self._sums = None
+        if not isinstance(self.model, OnPolicyAlgorithm | OffPolicyAlgorithm):
+            self._heard = Episodes(self.model)
+        elif not _is_monitored(self.training_env):
             self._sums = np.zeros((2, self.training_env.num_envs))
 
     def _time_parts(self) -> None:
@@ -162,11 +170,11 @@ class TeemCallback(BaseCallback):
         """
         self.n_calls += 1
         self.num_timesteps = self.model.num_timesteps
-        dones = self.locals.get("dones", NONE)  # ARS, which plays whole episodes by itself, tells of none
+        dones = self.locals.get("dones")
         if self._sums is not None:
             self._sums[0] += self._rewards()
             self._sums[1] += 1
-        if np.count_nonzero(dones):
+        if dones is not None and True in dones.tolist():  # half of what NumPy takes to look for it
             self._count_episodes(dones)
         return True if self.n_calls < self._look_at else self._on_step()
 
@@ -180,6 +188,7 @@ class TeemCallback(BaseCallback):
     def _on_step(self) -> bool:
         """Look at what is under way, and say when to look again."""
         training = self.training
+        self._hear()
         go_on = training.on_step(self.num_timesteps, between=False)
         if training.tracker.results and training.tracker.results[-1].version != self._logged:
             self._log()
@@ -212,6 +221,12 @@ class TeemCallback(BaseCallback):
                 continue
             tracker.episode(self.num_timesteps, float(reward), int(length))
 
+    def _hear(self) -> None:
+        """Of episodes that no step told of."""
+        if self._heard is not None:
+            for reward, length in self._heard.new():
+                self.training.tracker.episode(self.num_timesteps, reward, length)
+
     def _log(self) -> None:
         """Tell SB3's logger of the last result, as its own `EvalCallback` does."""
         last = self.training.tracker.results[-1]
@@ -221,10 +236,27 @@ class TeemCallback(BaseCallback):
 
     def _on_training_end(self) -> None:
         self._stop_timing()
+        self._hear()
         self.summary = self.training.end(self.num_timesteps, self._at_end, self._keep)
 
     def _keep(self, path: Path) -> None:
         self.model.save(path)
+
+
+class Episodes:
+    """Those of ARS, which plays whole episodes by itself: it tells of them by what it remembers of the last."""
+
+    def __init__(self, model: BaseAlgorithm) -> None:
+        self._model = model
+        self._last = next(reversed(model.ep_info_buffer or ()), None)
+
+    def new(self) -> list[tuple[float, int]]:
+        """Rewards and lengths of those that ended since this was asked last."""
+        ended = reversed(self._model.ep_info_buffer or ())
+        found = list(takewhile(lambda one: one is not self._last, ended))[::-1]
+        if found:
+            self._last = found[-1]
+        return [(float(one["r"]), int(one["l"])) for one in found]
 
 
 def _rehearse(make_env: MakeEnv) -> tuple[Any, Any]:

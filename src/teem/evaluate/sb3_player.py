@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from teem.errors import UsageError
 from teem.evaluate.sb3_quick import quick_env, quick_model
 
 MakeEnv = Callable[[], Any]
@@ -21,9 +22,8 @@ class Sb3Player:
     """
 
     def __init__(self, model: Any, make_env: MakeEnv, episodes: int, seed: int | None, deterministic: bool) -> None:
-        file = io.BytesIO()
-        model.save(file)
-        self._kind, self._bytes = type(model), file.getvalue()
+        """UsageError when the model can't be saved."""
+        self._kind, self._bytes = type(model), _saved(model)
         self._make_env, self._episodes, self._seed = make_env, episodes, seed
         self._deterministic = deterministic
         self._normalised = normalised_by(model.get_vec_normalize_env())
@@ -70,6 +70,18 @@ class Sb3Player:
             warn=False,
         )
         return rewards, lengths
+
+
+def _saved(model: Any) -> bytes:
+    file = io.BytesIO()
+    try:
+        model.save(file)
+    except Exception as error:  # saving pickles whatever a user gave the model: this can't travel
+        raise UsageError(
+            f"the model can't be saved ({type(error).__name__}: {error}), so it can't be evaluated in another process: "
+            "give it no open file, socket or lock"
+        ) from error
+    return file.getvalue()
 
 
 ATTRIBUTES = ("num_timesteps", "_n_updates", "exploration_rate", "_current_progress_remaining")

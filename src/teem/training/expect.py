@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
 from teem.errors import UsageError
 from teem.training.gym_player import MakeEnv
+from teem.training.schedules import Schedule, as_schedule
+from teem.training.stopping import Condition, Stopping
 
 
 class Faults:
@@ -30,7 +32,21 @@ class Faults:
             raise UsageError(self.found)
 
 
-def expect_episodes(episodes: int) -> None:
+def plan(
+    check: Faults,
+    eval_every: int | Schedule,
+    stop: Sequence[Condition | Callable[..., str | None]],
+    episodes: int,
+    timeout_s: float,
+) -> tuple[Schedule, Stopping]:
+    """When to evaluate and when to stop; faults are noted, of how an evaluation is made, too."""
+    schedule, stopping = check(lambda: as_schedule(eval_every)), check(lambda: Stopping(*stop))
+    check(lambda: _expect_episodes(episodes))
+    check(lambda: expect_patience(timeout_s))
+    return schedule, stopping
+
+
+def _expect_episodes(episodes: int) -> None:
     """Raise UsageError unless an evaluation can be of so many."""
     if isinstance(episodes, bool) or not isinstance(episodes, int) or episodes < 1:
         raise UsageError(f"episodes is {episodes}: an evaluation needs 1 or more")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from math import ceil
 
-LOOK_S = 0.02  # between two looks, about
-STEPS_MOST = 64  # from one look to the next
+LOOK_S = 0.05  # between two looks, about
+STEPS_MOST = 128  # from one look to the next
 
 
 class Looks:
-    """Looks that cost next to nothing, come a few dozen times a second, and just where something is due."""
+    """Looks that cost next to nothing, come some twenty times a second, and just where something is due."""
 
     def __init__(self) -> None:
         self.count = 0  # looks so far

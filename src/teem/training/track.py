@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from teem.errors import UsageError
-from teem.training.expect import Faults, expect_episodes, expect_patience, maker, rehearse
+from teem.training.expect import Faults, maker, plan, rehearse
 from teem.training.files import Snapshot
 from teem.training.gym_player import GymPlayer, MakeEnv, Policy, write_policy
 from teem.training.pictures import Pictures
-from teem.training.schedules import Schedule, as_schedule
-from teem.training.stopping import Condition, Stopping
+from teem.training.schedules import Schedule
+from teem.training.stopping import Condition
 from teem.training.tracker import PerformanceTracker
 from teem.training.training import Training
 
@@ -50,9 +50,7 @@ class track:  # noqa: N801 - it reads as what is done: `with track(...) as train
         verbose: int = 0,
     ) -> None:
         check = Faults()
-        schedule, stopping = check(lambda: as_schedule(eval_every)), check(lambda: Stopping(*stop))
-        check(lambda: expect_episodes(episodes))
-        check(lambda: expect_patience(timeout_s))
+        schedule, stopping = plan(check, eval_every, stop, episodes, timeout_s)
         if (eval_env is None) != (policy is None):
             check.found.append("an evaluation needs both eval_env and policy: give both, or neither")
         self._player: GymPlayer | None = None
