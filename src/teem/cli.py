@@ -83,7 +83,7 @@ def _play(started: Any, interrupts: Any, given: Namespace) -> int:
     from teem.runtime.report import in_words
     from teem.runtime.session import exit_code, play
 
-    report = play(started, interrupts, headless=given.headless, companion=companion_of(started))
+    report = play(started, interrupts, headless=given.headless, accompany=companion_of)
     print(json.dumps(report) if given.json else in_words(report, str(started.folder.path)))
     return exit_code(report)
 

@@ -14,15 +14,17 @@ import pytest
 from tiny_runs import TINY, changed
 
 from teem.cli import main
+from teem.config.cohorts import cohort_of
 from teem.config.dump import dump_config
 from teem.config.evaluation import EvaluationSettings
 from teem.config.load import load_config
 from teem.errors import UsageError
 from teem.evaluate.contest import contest_of
 from teem.evaluate.episodes import evaluation_config, play_world, world_seed
-from teem.evaluate.saved import open_saved
+from teem.evaluate.saved import of_cohort, open_saved
 from teem.evaluate.trained import trained_of
 from teem.record import checkpoint
+from teem.runtime.report import in_words
 from teem.threads import Threads
 
 EVALUATION = EvaluationSettings(every=40, worlds=2, steps=30, pictures=False)
@@ -33,6 +35,13 @@ def children() -> set[str]:
     return {pid for path in Path(f"/proc/{os.getpid()}/task").glob("*/children") for pid in path.read_text().split()}
 
 
+def mixed():
+    """Settings of a run of three cohorts, one of which doesn't learn."""
+    parts = (("wide", 0.4, {"hidden": (24,)}), ("idle", 0.2, {"algorithm": "random"}))
+    cohorts = tuple(cohort_of(TINY.learning, name, share, **own) for name, share, own in parts)
+    return changed(TINY, learning={"cohorts": cohorts})
+
+
 def played(folder, tmp_path, config):
     """A run by the command line."""
     file = tmp_path / f"{folder.name}.toml"
@@ -41,9 +50,9 @@ def played(folder, tmp_path, config):
     return json.loads((folder / "report.json").read_text())
 
 
-def by_hand(folder, worlds, steps):
+def by_hand(folder, worlds, steps, cohort=""):
     """What a run's newest checkpoint comes to, played here."""
-    saved = open_saved(folder)
+    saved = of_cohort(open_saved(folder), cohort)
     trained, threads = trained_of(saved), Threads(1)
     configs = [evaluation_config(saved.config, world_seed(saved.config.seed, index), None) for index in range(worlds)]
     sides = {"trained": saved.config.learning.algorithm}
@@ -105,7 +114,11 @@ def test_an_evaluation_that_takes_too_long_is_no_result_and_holds_up_nothing(tmp
     ("given", "fault"),
     [
         ({"evaluation.patience": 3}, "evaluation.patience is 3 but evaluation.every is 0"),
-        ({"evaluation.every": 10, "runtime.mode": "async"}, "evaluation.every is 10 but runtime.mode is async"),
+        (
+            {"evaluation.every": 10, "runtime.mode": "ray", "ray.role": "actors"},
+            "evaluation.every is 10 but runtime.mode is ray",
+        ),
+        ({"evaluation.every": 10, "evaluation.cohort": "wide"}, 'evaluation.cohort is "wide" but there are no'),
         (
             {"evaluation.every": 10, "learning.algorithm": "random"},
             "learning.algorithm is random, so nothing is learnt",
@@ -119,6 +132,50 @@ def test_settings_that_contradict_each_other_are_refused(given, fault):
         load_config("farm", given)
 
 
-def test_cohorts_are_refused():
-    with pytest.raises(UsageError, match=r"evaluation.every is 10 but there are learning.cohorts"):
-        load_config("farm-cohorts", {"evaluation.every": 10})
+@pytest.mark.parametrize(("asked", "tried"), [("", "base"), ("wide", "wide")])
+def test_of_cohorts_one_is_evaluated(tmp_path, asked, tried):
+    evaluation = msgspec.structs.replace(EVALUATION, cohort=asked)
+    report = played(tmp_path / "run", tmp_path, changed(mixed(), evaluation=evaluation))
+    found = report["evaluations"]
+    assert found["cohort"] == tried and found["evaluations"]["failed"] == 0
+    assert found["last"]["step"] == TINY.steps
+    results = {name: np.mean(by_hand(tmp_path / "run", 2, 30, name)) for name in ("base", "wide")}
+    assert found["last"]["mean"] == pytest.approx(results[tried], rel=1e-12)
+    assert len(set(results.values())) == 2  # another cohort's would be seen
+    assert f"of {tried}" in dict(line.split(maxsplit=1) for line in in_words(report, "").splitlines())["evaluated"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "fault"),
+    [("wid", r'no cohort has that name: did you mean "wide"'), ("idle", 'is "idle", which does not learn: give base')],
+)
+def test_a_cohort_that_cannot_be_evaluated_is_refused(tmp_path, asked, fault):
+    file = tmp_path / "settings.toml"
+    evaluation = msgspec.structs.replace(EVALUATION, cohort=asked)
+    file.write_text(dump_config(changed(mixed(), evaluation=evaluation)))
+    with pytest.raises(UsageError, match=fault):
+        load_config(str(file))
+
+
+def test_a_run_in_processes_is_evaluated_as_its_checkpoints_play(tmp_path):
+    there = children()
+    runtime = {"mode": "async", "actors": 2, "threads": 1, "patience": 1.0}  # less than the last evaluation takes
+    evaluation = msgspec.structs.replace(EVALUATION, worlds=8, steps=150)
+    report = played(tmp_path / "run", tmp_path, changed(TINY, runtime=runtime, evaluation=evaluation))
+    found = report["evaluations"]
+    assert report["async"]["restarts"] == 0
+    assert found["evaluations"]["done"] >= 1 and found["evaluations"]["failed"] == 0
+    assert found["last"]["step"] == TINY.steps
+    assert found["last"]["mean"] == pytest.approx(np.mean(by_hand(tmp_path / "run", 8, 150)), rel=1e-12)
+    assert not (tmp_path / "run" / "actors" / "1" / "history.db").exists()  # the first actor's world is the one
+    assert children() <= there
+
+
+def test_when_it_is_enough_all_actors_stop(tmp_path, capfd):
+    runtime = {"mode": "async", "actors": 2, "threads": 1}
+    evaluation = msgspec.structs.replace(EVALUATION, enough=1e-9)
+    report = played(tmp_path / "run", tmp_path, changed(TINY, steps=0, runtime=runtime, evaluation=evaluation))
+    assert report["reason"] == "enough" and report["steps"] >= 40
+    (other,) = report["async"]["others"]
+    assert other["steps"] >= 1
+    assert "enough: at step" in capfd.readouterr().out

@@ -74,6 +74,7 @@ def still_run(tmp_path: Path) -> Callable[..., Any]:
             watchdog=SimpleNamespace(report=lambda: None, warnings=list),
             memory=SimpleNamespace(plan=None),
             garbage=SimpleNamespace(as_dict=lambda: None),
+            companion=None,
         )
 
     return make

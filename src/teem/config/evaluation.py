@@ -11,6 +11,9 @@ class EvaluationSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """What agents have learnt, tried in worlds new to them, in a process beside the run; off unless `every` is."""
 
     every: Annotated[int, Meta(ge=0, description="steps between two evaluations; 0: none")] = 0
+    cohort: Annotated[
+        str, Meta(description='the cohort that is tried, where there are several; "": the first that learns')
+    ] = ""
     worlds: Annotated[int, Meta(ge=1, le=100, description="worlds of an evaluation, the same each time")] = 3
     steps: Annotated[int, Meta(ge=0, description="steps played in each; 0: as many as teem evaluate plays")] = 0
     timeout: Annotated[

@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from teem.config.cohorts import cohorts_of, learns
 from teem.config.settings import Config
 from teem.evaluate.contest import contest_of
 from teem.evaluate.episodes import evaluation_config, play_world, world_seed
-from teem.evaluate.saved import Saved, settings_of
+from teem.evaluate.saved import Saved, of_cohort, settings_of
 from teem.evaluate.trained import trained_of
 from teem.record import archive, checkpoint
 from teem.record.folder import CHECKPOINTS, CONFIG
@@ -30,10 +31,13 @@ LOOK_S = 0.1  # between two looks at what is under way
 
 
 class RunPlayer:
-    """Plays a run's checkpoints: its trained alone, in fresh worlds that are the same each time."""
+    """Plays a run's checkpoints: its trained alone, in fresh worlds that are the same each time.
 
-    def __init__(self, run: Path, worlds: int, steps: int) -> None:
-        self._run, self._worlds, self._steps = run, worlds, steps
+    They are those of a `cohort`, where there are cohorts.
+    """
+
+    def __init__(self, run: Path, cohort: str, worlds: int, steps: int) -> None:
+        self._run, self._cohort, self._worlds, self._steps = run, cohort, worlds, steps
         self._copy = Path()  # of the checkpoint that was played last
 
     def play(self, policy: Path) -> tuple[list[float], list[int]]:
@@ -46,7 +50,7 @@ class RunPlayer:
         copied.parent.mkdir(parents=True)
         link(there, copied)  # the run keeps only a few
         shutil.copyfile(self._run / CONFIG, self._copy / CONFIG)
-        saved = _saved(self._copy, copied)
+        saved = of_cohort(_saved(self._copy, copied), self._cohort)
         trained, contest = trained_of(saved), contest_of(saved.config)
         steps, results = self._steps or contest.steps, []
         threads = Threads(1)
@@ -79,6 +83,7 @@ class Beside:
         contest = contest_of(run.config)
         pictures = Pictures() if settings.pictures else None
         self.unit = contest.unit
+        self.cohort = _cohort_of(run.config)
         self.said: str | None = None  # of the last result
         self._run, self._begun, self._look_at = run, time.monotonic(), 0.0
         self._tracker = PerformanceTracker(folder)
@@ -90,7 +95,7 @@ class Beside:
             self._tracker,
             Every(steps=settings.every),
             Stopping(*_conditions(run.config)),
-            RunPlayer(folder.absolute(), settings.worlds, settings.steps),
+            RunPlayer(folder.absolute(), self.cohort, settings.worlds, settings.steps),
             self._snapshot,
             model="run",
             timeout_s=settings.timeout,
@@ -125,7 +130,7 @@ class Beside:
     def end(self) -> dict[str, Any]:
         """The run has ended, and what it saved last is on the disk; what came of it all, for the report."""
         self._evaluations.end(self._run.step, at_end=self._run.checkpointer.last_step == self._run.step)
-        found = self._evaluations.summary() | {"unit": self.unit}
+        found = self._evaluations.summary() | {"unit": self.unit, "cohort": self.cohort}
         if self._tracker.history is not None:
             self._tracker.history.ended(self._run.step, time.time(), self.enough or "the run ended")
         self._tracker.close()
@@ -149,9 +154,17 @@ class Beside:
         self._run.folder.log("evaluated", step=self._run.step, **log, **result)
         if found.done:
             mean, spread = words.number(found.mean), words.number(found.std)
-            self.said = f"step {words.count(found.step)} came to {mean} ± {spread} {self.unit}"
+            whose = f"{self.cohort}, " if self.cohort else ""
+            self.said = f"{whose}step {words.count(found.step)} came to {mean} ± {spread} {self.unit}"
             if not sys.stderr.isatty():  # where there is no panel
                 print(f"evaluated: {self.said}", file=sys.stderr)
+
+
+def _cohort_of(config: Config) -> str:
+    """Whose networks are evaluated; "" where there are no cohorts."""
+    if not config.learning.cohorts:
+        return ""
+    return config.evaluation.cohort or next(one.name for one in cohorts_of(config.learning) if learns(one))
 
 
 def _conditions(config: Config) -> list[Condition]:

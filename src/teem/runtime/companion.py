@@ -1,9 +1,13 @@
-"""What goes along with a run that is played in this process, such as its evaluations."""
+"""What goes along with a run in the process that plays it, such as its evaluations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from teem.runtime.loop import Run
 
 
 class Companion(Protocol):
@@ -40,3 +44,22 @@ class Companion(Protocol):
     def close(self) -> None:
         """Let everything go, also amid the run."""
         ...
+
+
+Accompany = Callable[["Run"], Companion | None]
+"""Makes what goes along with a run, if its settings ask for it."""
+
+
+def alone(run: Run) -> None:
+    """Nothing goes along."""
+
+
+@contextmanager
+def accompanied(run: Run, accompany: Accompany) -> Iterator[None]:
+    """Have something go along with a run, if it is to, and let it go in the end."""
+    run.companion = accompany(run)
+    try:
+        yield
+    finally:
+        if run.companion:
+            run.companion.close()

@@ -160,7 +160,8 @@ class Run:
         return outcome
 
     def play(self, on_step: Callable[[Run, Outcome], None], stop: Callable[[], bool]) -> str:
-        """Step until done: "steps", "interrupted" (`stop` said so), "stalled" (the watchdog did) or "extinct".
+        """Step until done: "steps", "interrupted" (`stop` said so), "enough" (its companion did), "stalled" (the
+        watchdog did) or "extinct".
 
         It is extinct when nobody is left, and none is reseeded.
         """
@@ -168,11 +169,15 @@ class Run:
             while not self.config.steps or self.step < self.config.steps:
                 if stop():
                     return "interrupted"
+                if self.companion and self.companion.enough:
+                    return "enough"
                 if self.watchdog.stall.why:
                     return "stalled"
                 if not len(self.world.population.living) and self.config.population.extinction == "stop":
                     return "extinct"
                 on_step(self, self.advance())
+                if self.companion:
+                    self.companion.on_step()
         return "steps"
 
     def save(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
@@ -50,7 +50,6 @@ class Panel:
 
     run: Run
     vitals: Vitals
-    evaluated: Callable[[], str | None] = lambda: None  # the last evaluation of the run, in words
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw at the console's size, one line less than its height so that nothing scrolls."""
@@ -130,8 +129,12 @@ class Panel:
             row("updates", f"{updates}/s, least trained {words.count(least_trained(run))}"),
             row("loss", f"{words.number(float(np.median(loss)) if len(loss) else None)} median"),
             row("epsilon", f"{words.number(epsilon)} mean"),
-            *(row("evaluated", text) for text in (self.evaluated(),) if text),
+            *self._evaluated(),
         ]
+
+    def _evaluated(self) -> list[Line]:
+        said = self.run.companion.said if self.run.companion else None
+        return [row("evaluated", said)] if said else []
 
     def _machine(self) -> list[Line]:
         run, step = self.run, step_ms(self.run.spans)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
@@ -68,11 +67,11 @@ class Lines:
 class LivePanel:
     """The panel on a terminal, drawn between steps and never for more than a small part of the time."""
 
-    def __init__(self, run: Run, console: Console, evaluated: Callable[[], str | None]) -> None:
+    def __init__(self, run: Run, console: Console) -> None:
         self._vitals = Vitals(run)
         self._pause = 1.0 / run.config.runtime.panel_fps
         self._next = 0.0
-        panel = Panel(run, self._vitals, evaluated)
+        panel = Panel(run, self._vitals)
         self._live = Live(panel, console=console, auto_refresh=False, vertical_overflow="crop")
         self._live.start()
 
@@ -140,12 +139,12 @@ class LayingOut:
             print(line, file=sys.stderr, flush=True)
 
 
-def choose_view(run: Run, *, headless: bool, evaluated: Callable[[], str | None] = lambda: None) -> View:
-    """A panel where there is a terminal that can show one, with what was `evaluated` last; plain lines otherwise."""
+def choose_view(run: Run, *, headless: bool) -> View:
+    """A panel where there is a terminal that can show one; plain lines otherwise."""
     console = Console(stderr=True)
     fits = console.size.width >= SMALLEST[0] and console.size.height >= SMALLEST[1]
     able = console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf")
-    return LivePanel(run, console, evaluated) if able and fits and not headless else Lines(run)
+    return LivePanel(run, console) if able and fits and not headless else Lines(run)
 
 
 def progress(run: Run, vitals: Vitals) -> str:

@@ -174,7 +174,8 @@ def evaluated(told: dict[str, Any] | None) -> Iterator[str]:
     counts = told["evaluations"]
     lost = counts["failed"] + counts["timed_out"]
     failed = f"; {words.count(lost)} are no result, the last since {counts['fault']}" if lost else ""
-    yield f"{words.count(counts['done'])} times{failed}"
+    whose = f" of {told['cohort']}" if told.get("cohort") else ""
+    yield f"{words.count(counts['done'])} times{whose}{failed}"
     for name in ("best", "last"):
         if (found := told[name]) is not None:
             mean, spread = words.number(found["mean"]), words.number(found["std"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -14,7 +15,7 @@ from teem.errors import UsageError
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
 from teem.runtime.cluster import expect_cluster
-from teem.runtime.companion import Companion
+from teem.runtime.companion import Accompany, accompanied, alone
 from teem.runtime.governing import expect_replayable
 from teem.runtime.interrupt import Interrupts
 from teem.runtime.islands.archipelago import Archipelago, islands_saved
@@ -27,7 +28,6 @@ from teem.runtime.remote.fleet import Fleet
 from teem.runtime.report import build_report, finite
 from teem.runtime.warmup import is_warm, warm
 from teem.runtime.watchdog import STALLED
-from teem.worlds.base import Outcome
 
 Apart = Supervisor | Archipelago | Fleet  # a run whose parts play elsewhere
 RUNS = Path("runs")  # where runs lie that were given no folder
@@ -99,18 +99,18 @@ def _expect_steps_left(config: Config, folder: RunFolder) -> None:
 
 
 def play(
-    run: Run | Apart, interrupts: Interrupts, *, headless: bool = False, companion: Companion | None = None
+    run: Run | Apart, interrupts: Interrupts, *, headless: bool = False, accompany: Accompany = alone
 ) -> dict[str, Any]:
-    """Play a run until it is done or interrupted, save it, and return its report, kept in its folder too."""
+    """Play a run until it is done or interrupted, save it, and return its report, kept in its folder too.
+
+    `accompany` makes what goes along with it; its own process does where that is another.
+    """
     with shown(run):
-        if isinstance(run, Apart):
-            return _play_apart(run, interrupts, headless)
-        run.companion = companion
-        try:
-            return _play_here(run, interrupts, headless, companion)
-        finally:
-            if companion is not None:
-                companion.close()
+        if isinstance(run, Run):
+            return _play_here(run, interrupts, headless, accompany)
+        if isinstance(run, Supervisor):
+            run.accompany = accompany
+        return _play_apart(run, interrupts, headless)
 
 
 def _play_apart(run: Apart, interrupts: Interrupts, headless: bool) -> dict[str, Any]:
@@ -120,14 +120,16 @@ def _play_apart(run: Apart, interrupts: Interrupts, headless: bool) -> dict[str,
     return report
 
 
-def _play_here(run: Run, interrupts: Interrupts, headless: bool, companion: Companion | None) -> dict[str, Any]:
+def _play_here(run: Run, interrupts: Interrupts, headless: bool, accompany: Accompany) -> dict[str, Any]:
     begun = perf_counter()
     try:
-        if run.memory.plan is not None:
-            print("\n".join(run.memory.plan.in_words()), file=sys.stderr, flush=True)
-        reason = _play(run, interrupts, headless, companion)
-        run.finish(reason)
-        evaluated = None if companion is None else companion.end()
+        with accompanied(run, accompany):
+            if run.memory.plan is not None:
+                print("\n".join(run.memory.plan.in_words()), file=sys.stderr, flush=True)
+            with closing(choose_view(run, headless=headless)) as view:
+                reason = run.play(view.on_step, lambda: interrupts.asked)
+            run.finish(reason)
+            evaluated = run.companion.end() if run.companion else None
     except Exception as error:
         run.folder.log("failed", step=run.step, error=str(error))
         raise
@@ -142,25 +144,6 @@ def exit_code(report: dict[str, Any]) -> int:
     if report["reason"] == "stalled":
         return STALLED
     return RECOVERED if any(report.get(mode, {}).get("restarts") for mode in ("async", "ray")) else 0
-
-
-def _play(run: Run, interrupts: Interrupts, headless: bool, companion: Companion | None) -> str:
-    if companion is None:
-        view = choose_view(run, headless=headless)
-    else:
-        view = choose_view(run, headless=headless, evaluated=lambda: companion.said)
-    try:
-        if companion is None:
-            return run.play(view.on_step, lambda: interrupts.asked)
-
-        def on_step(run: Run, outcome: Outcome) -> None:
-            view.on_step(run, outcome)
-            companion.on_step()
-
-        reason = run.play(on_step, lambda: interrupts.asked or companion.enough is not None)
-        return "enough" if reason == "interrupted" and not interrupts.asked else reason
-    finally:
-        view.close()
 
 
 def _remove(path: Path, keep: list[Path]) -> None:

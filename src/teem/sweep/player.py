@@ -36,7 +36,7 @@ def _play(orders: Orders) -> int:
             run = begin(load_config(orders.settings, orders.overrides), folder.name, folder)
         else:
             run = go_on(folder)
-        return exit_code(play(run, interrupts, headless=True, companion=companion_of(run)))
+        return exit_code(play(run, interrupts, headless=True, accompany=companion_of))
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ from teem.config.settings import Config
 from teem.learning.policies import Policies
 from teem.record.checkpoint import Checkpoint
 from teem.record.folder import RunFolder
+from teem.runtime.companion import Accompany, accompanied, alone
 from teem.runtime.loop import Run
 from teem.runtime.present import View
 from teem.runtime.processes.actor import ActingPolicies
+from teem.runtime.processes.control import Control
 from teem.runtime.processes.links import Links
-from teem.runtime.report import build_report
+from teem.runtime.report import build_report, finite
 from teem.threads import Threads
 from teem.worlds.base import Outcome, Progress, World
 
@@ -27,8 +29,12 @@ def act(
     resumed: Checkpoint | None,
     laying_out: Progress,
     choose: Callable[[Run], View | None],
+    accompany: Accompany = alone,
 ) -> dict[str, Any]:
-    """Play to the end or until told to stop, save, and return the report, kept in the folder; `choose` who watches."""
+    """Play to the end or until told to stop, save, and return the report, kept in the folder.
+
+    `choose` says who watches, `accompany` makes what goes along; when that has enough, all actors stop.
+    """
     control, begun = links.control, time.perf_counter()
 
     def build(config: Config, world: World, threads: Threads) -> Policies:
@@ -40,22 +46,30 @@ def act(
     policies = run.policies
     assert isinstance(policies, ActingPolicies)
     policies.begin()
-    view = choose(run)
+    with accompanied(run, accompany):
+        reason = _play(run, control, actor, choose(run))
+        if reason == "enough":
+            control.stop()
+        run.finish(reason)
+        with control.getting_on(actor):  # it waits for an evaluation, which has a limit of its own
+            evaluated = run.companion.end() if run.companion else None
+    report = build_report(run, reason, time.perf_counter() - begun) | {"evaluations": finite(evaluated)}
+    report[config.runtime.mode] = policies.report()
+    folder.write_report(report)
+    return report
 
+
+def _play(run: Run, control: Control, actor: int, view: View | None) -> str:
     def on_step(run: Run, outcome: Outcome) -> None:
         control.get_on(actor)
         if view:
             view.on_step(run, outcome)
 
     try:
-        reason = run.play(on_step, lambda: control.stopping)
+        return run.play(on_step, lambda: control.stopping)
     finally:
         if view:
             view.close()
-    run.finish(reason)
-    report = {**build_report(run, reason, time.perf_counter() - begun), config.runtime.mode: policies.report()}
-    folder.write_report(report)
-    return report
 
 
 def gathered(

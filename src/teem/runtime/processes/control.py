@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
 import numpy as np
 
+from teem.runtime.processes.patience import WAKE_S
 from teem.runtime.transport.atomics import add, load, store
 from teem.runtime.transport.shared import Columns, Segment
 
@@ -46,7 +51,7 @@ class Control:
 
         everybody, pairs = cells(actors + learners), cells(actors * learners)
         return {
-            "ending": cells(2),  # by the supervisor: actors shall stop; learners shall end
+            "ending": cells(2),  # actors shall stop, by the supervisor or one that has enough; learners shall end
             "beats": everybody,  # by a thread of each process: it lives
             "progress": everybody,  # by its main thread: it gets on
             "writer": cells(actors),  # by the actor: the process that writes its record
@@ -88,6 +93,23 @@ class Control:
     def get_on(self, process: int) -> None:
         """This process has done something, or had nothing to do."""
         add(self._progress, process * _CELL, 1)
+
+    @contextmanager
+    def getting_on(self, process: int) -> Iterator[None]:
+        """This process waits for something that has a limit of its own."""
+        over = Event()
+
+        def get_on() -> None:
+            while not over.wait(WAKE_S):
+                self.get_on(process)
+
+        thread = Thread(target=get_on, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def signs(self, process: int) -> tuple[int, int]:
         """How often a process has beaten, and got on."""

@@ -20,6 +20,7 @@ from teem.learning.build import uses_kernels
 from teem.record import checkpoint
 from teem.record.disk import write_text
 from teem.record.folder import CHECKPOINTS, CONFIG, DATABASE, HANDOVER_S, REPORT, RunFolder
+from teem.runtime.companion import Accompany, alone
 from teem.runtime.interrupt import Stop
 from teem.runtime.processes.acting import gathered
 from teem.runtime.processes.child import LOOK_S, Child
@@ -42,6 +43,7 @@ class Supervisor:
 
     def __init__(self, config: Config, folder: RunFolder, *, resume: bool) -> None:
         self.config, self.folder = config, folder
+        self.accompany: Accompany = alone  # makes what goes along with the first actor's run, there
         self._resume, self._headless = resume, False
         runtime = config.runtime
         self._folders = [actor_folder(folder.path, actor) for actor in range(runtime.actors)]
@@ -215,9 +217,14 @@ class Supervisor:
             lock=self.folder.lock,
             resume=resume,
             headless=self._headless,
+            accompany=self._accompany_name if (role, index) == ("actor", 0) else "",
             gpu=self._places[index] if role == "learner" else -1,
             meeting=str(self.folder.path / f"{MEETING}{self._meetings}") if self._together else "",
         )
+
+    @property
+    def _accompany_name(self) -> str:
+        return f"{self.accompany.__module__}:{self.accompany.__qualname__}"
 
     def _end_learners(self) -> None:
         self._control.end()

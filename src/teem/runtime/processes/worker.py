@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Literal
 
 import msgspec
@@ -25,6 +26,7 @@ from teem.offspring import die_with
 from teem.record import checkpoint
 from teem.record.folder import RunFolder
 from teem.runtime.beside import learner_folder
+from teem.runtime.companion import Accompany, alone
 from teem.runtime.loop import Run
 from teem.runtime.present import LayingOut, View, choose_view
 from teem.runtime.processes.acting import act
@@ -50,6 +52,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     headless: bool
     meeting: str  # the file where learners of one network meet; "": they learn apart
     gpu: int  # that a learner's networks live on, where they live on one; -1: none
+    accompany: str = ""  # the function that makes what goes along with an actor's run, "module:name"; "": none
 
     @property
     def process(self) -> int:
@@ -127,7 +130,8 @@ def _act(orders: Orders, links: Links) -> None:
         return choose_view(run, headless=orders.headless) if first else None
 
     resumed = checkpoint.latest(folder.checkpoints) if orders.resume else None
-    act(config, folder, links, orders.index, resumed, laying_out, choose)
+    accompany: Accompany = resolve_name(orders.accompany) if orders.accompany else alone
+    act(config, folder, links, orders.index, resumed, laying_out, choose, accompany)
 
 
 if __name__ == "__main__":
