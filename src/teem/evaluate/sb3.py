@@ -152,6 +152,7 @@ class TeemCallback(BaseCallback):
         self._undo.clear()
 
     def _on_rollout_end(self) -> None:
+        self._hear()  # ARS forgets them when the next begins
         self._learning_since = perf_counter_ns()
 
     def _on_rollout_start(self) -> None:
@@ -236,7 +237,6 @@ class TeemCallback(BaseCallback):
 
     def _on_training_end(self) -> None:
         self._stop_timing()
-        self._hear()
         self.summary = self.training.end(self.num_timesteps, self._at_end, self._keep)
 
     def _keep(self, path: Path) -> None:
