@@ -147,7 +147,7 @@ def test_of_cohorts_one_is_evaluated(tmp_path, asked, tried):
 
 @pytest.mark.parametrize(
     ("asked", "fault"),
-    [("wid", r'no cohort has that name: did you mean wide'), ("idle", 'is "idle", which does not learn: give base')],
+    [("wid", r"no cohort has that name: did you mean wide"), ("idle", 'is "idle", which does not learn: give base')],
 )
 def test_a_cohort_that_cannot_be_evaluated_is_refused(tmp_path, asked, fault):
     file = tmp_path / "settings.toml"
