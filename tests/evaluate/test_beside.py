@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from tiny_runs import TINY, changed
+from tiny_runs import TINY, TINY_CRAWLERS, changed
 
 from teem.cli import main
 from teem.config.cohorts import cohort_of
@@ -159,7 +159,7 @@ def test_a_cohort_that_cannot_be_evaluated_is_refused(tmp_path, asked, fault):
 
 def test_a_run_in_processes_is_evaluated_as_its_checkpoints_play(tmp_path):
     there = children()
-    runtime = {"mode": "async", "actors": 2, "threads": 1, "patience": 1.0}  # less than the last evaluation takes
+    runtime = {"mode": "async", "actors": 2, "threads": 1}
     evaluation = msgspec.structs.replace(EVALUATION, worlds=8, steps=150)
     report = played(tmp_path / "run", tmp_path, changed(TINY, runtime=runtime, evaluation=evaluation))
     found = report["evaluations"]
@@ -169,6 +169,15 @@ def test_a_run_in_processes_is_evaluated_as_its_checkpoints_play(tmp_path):
     assert found["last"]["mean"] == pytest.approx(np.mean(by_hand(tmp_path / "run", 8, 150)), rel=1e-12)
     assert not (tmp_path / "run" / "actors" / "1" / "history.db").exists()  # the first actor's world is the one
     assert children() <= there
+
+
+@pytest.mark.slow
+def test_an_actor_that_waits_for_its_last_evaluation_is_not_taken_for_lost(tmp_path):
+    runtime = {"mode": "async", "threads": 1, "patience": 10.0}
+    evaluation = EvaluationSettings(every=250, worlds=100, steps=100_000, timeout=14.0, pictures=False)
+    report = played(tmp_path / "run", tmp_path, changed(TINY_CRAWLERS, runtime=runtime, evaluation=evaluation))
+    assert report["evaluations"]["evaluations"]["timed_out"] >= 1
+    assert report["async"]["restarts"] == 0
 
 
 def test_when_it_is_enough_all_actors_stop(tmp_path, capfd):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from together import config_of
 from teem.evaluate.saved import open_saved
 from teem.record.folder import RunFolder
 from teem.runtime.interrupt import Interrupts
+from teem.runtime.processes.facts import room_of
+from teem.runtime.processes.links import Links, lay
+from teem.runtime.processes.patience import WAKE_S
 from teem.runtime.processes.supervise import Supervisor
 
 
@@ -37,3 +41,16 @@ def test_each_actor_has_a_world_of_its_own_and_all_learners_serve_both(tmp_path:
         weights.append(cohort["networks"]["own"]["weights"])
     assert not np.array_equal(weights[0][:4], weights[1][:4])  # another seed
     assert [open_saved(path).config.seed for path in (tmp_path / "run", tmp_path / "run" / "actors" / "1")] == [7, 8]
+
+
+def test_who_waits_for_what_has_a_limit_of_its_own_gets_on() -> None:
+    control = Links(lay(config := config_of(runtime__mode="async"), room_of(config))).control
+    _, before = control.signs(0)
+    with control.getting_on(0):
+        deadline = time.monotonic() + 60
+        while control.signs(0)[1] == before and time.monotonic() < deadline:
+            time.sleep(0.01)
+    _, after = control.signs(0)
+    assert after > before
+    time.sleep(2 * WAKE_S)
+    assert control.signs(0)[1] == after  # the wait is over: from now on it must get on by itself
