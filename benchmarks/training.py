@@ -178,7 +178,7 @@ def compare(ways: list[str], steps: int, pairs: int) -> None:
     found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     huge = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # else where its pages happen to lie is worth some hundredths
     for seed in range(pairs):
-        turns = ways[:: 1 if seed % 2 == 0 else -1]  # who is forked first is a little slower
+        turns = ways[:: 1 if seed % 2 == 0 else -1]  # so that to be forked first favours none
         orders = ["pair", "--steps", str(steps), "--seed", str(seed), "--ways", *turns]
         command, env = [sys.executable, __file__, *orders], {**os.environ, **huge}
         ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=env)
