@@ -87,6 +87,16 @@ def test_a_run_is_evaluated_as_its_checkpoints_play_and_goes_as_it_would(tmp_pat
     assert not list((tmp_path / "run").glob(".evaluating*")) and not list((tmp_path / "run").glob("partial*"))
 
 
+def test_who_goes_on_is_evaluated_when_it_would_have_been(tmp_path):
+    played(tmp_path / "run", tmp_path, msgspec.structs.replace(TINY, evaluation=EVALUATION))
+    assert main(["resume", str(tmp_path / "run"), "--steps", "165", "--headless"]) == 0
+    with sqlite3.connect(tmp_path / "run" / "history.db") as database:
+        steps = [step for (step,) in database.execute("SELECT step FROM evaluations WHERE step >= 150 ORDER BY step")]
+    database.close()
+    assert steps[0] == 150 and steps[-1] == 165
+    assert set(steps[1:-1]) <= {160}  # and not at once
+
+
 def test_a_run_ends_when_it_is_enough_and_can_be_gone_on_with(tmp_path, capfd):
     config = changed(TINY, steps=0, evaluation=msgspec.structs.replace(EVALUATION, enough=1e-9))
     report = played(tmp_path / "run", tmp_path, config)

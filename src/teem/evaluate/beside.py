@@ -97,6 +97,7 @@ class Beside:
             Stopping(*_conditions(run.config)),
             RunPlayer(folder.absolute(), self.cohort, settings.worlds, settings.steps),
             self._snapshot,
+            begun=run.step,
             model="run",
             timeout_s=settings.timeout,
             pictures=pictures if pictures and pictures.possible else None,

@@ -32,16 +32,22 @@ class Evaluations:
         player: Player | None,
         snapshot: Snapshot,
         *,
+        begun: int = 0,
         model: str = "model",
         timeout_s: float = 60.0,
         pictures: Pictures | None = None,
         tell: Tell | None = None,
     ) -> None:
-        """Without a player nothing is evaluated. `model` is the name of the files that policies are kept in."""
+        """Without a player nothing is evaluated. `model` is the name of the files that policies are kept in.
+
+        Training begins, or goes on, at the step `begun`: what was due by then isn't any more.
+        """
         self.best: Evaluation | None
         self.best_model, self.last_model = folder / f"best_{model}", folder / f"last_{model}"
         self._folder, self._tracker, self._schedule, self._stopping = folder, tracker, schedule, stopping
         self._snapshot, self._pictures, self._tell = snapshot, pictures, tell
+        if begun:
+            schedule.due(begun, 0.0)
         self._scratch = scratch_in(folder)
         self._version = max((each.version for each in tracker.results), default=0)
         self.best = max(tracker.results, key=lambda each: each.mean, default=None) if self.best_model.exists() else None

@@ -91,6 +91,7 @@ class Training:
             self._stopping,
             player,
             self.pace.timed("evaluation", snapshot),
+            begun=step,
             model=self._model,
             timeout_s=self._timeout_s,
             pictures=self._pictures,
