@@ -1,13 +1,14 @@
 """What the training tools cost a training by Stable-Baselines3, and what a tracker's updates do.
 
-    python benchmarks/training.py sb3 [--steps 200000] [--pairs 3] [--ways plain teem hanging naive]
+    python benchmarks/training.py sb3 [--steps 200000] [--pairs 3] [--threads 1] [--ways plain teem hanging naive]
     python benchmarks/training.py tracker [--updates 10000000]
 
 sb3: PPO learns CartPole, each way in a process of its own. `plain` has no callback; `teem` is TeemCallback, evaluating
 every 5,000 steps and writing everything down; `hanging` the same with evaluations that never end; `naive` a callback as
 they are often made at home: lists, four plots an evaluation, and a thread for each evaluation that goes on when it is
 given up. The ways of a pair are forked of one process, and go on by turns of half a second, all of a way's processes
-stopped while others have theirs. The rate is that of `learn`, from its first step to its last.
+stopped while others have theirs. The rate is that of `learn`, from its first step to its last. torch has one thread
+in training, unless `--threads` says otherwise; left to itself it takes as many as there are cores.
 """
 
 from __future__ import annotations
@@ -121,12 +122,12 @@ class Moments:
         model.train = trained
 
 
-def learn(way: str, steps: int, seed: int) -> dict[str, Any]:
+def learn(way: str, steps: int, seed: int, threads: int) -> dict[str, Any]:
     """One training, in this process."""
     import torch
     from stable_baselines3 import PPO
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
 
     warnings.simplefilter("ignore")
     model, before = PPO("MlpPolicy", "CartPole-v1", seed=seed), threading.active_count()
@@ -165,21 +166,21 @@ def rates(went: Went) -> dict[str, Any]:
     }
 
 
-def pair(ways: list[str], steps: int, seed: int) -> None:
+def pair(ways: list[str], steps: int, seed: int, threads: int) -> None:
     """All ways by turns; a line of each."""
     import teem.evaluate.sb3  # noqa: F401 - so that none imports anything in its turns
 
-    for told in map(rates, by_turns([partial(learn, way, steps, seed) for way in ways])):
+    for told in map(rates, by_turns([partial(learn, way, steps, seed, threads) for way in ways])):
         print(json.dumps(told))
 
 
-def compare(ways: list[str], steps: int, pairs: int) -> None:
+def compare(ways: list[str], steps: int, pairs: int, threads: int) -> None:
     """A pair, and again from other seeds, each of a process of its own."""
     found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     huge = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # else where its pages happen to lie is worth some hundredths
     for seed in range(pairs):
         turns = ways[:: 1 if seed % 2 == 0 else -1]  # so that to be forked first favours none
-        orders = ["pair", "--steps", str(steps), "--seed", str(seed), "--ways", *turns]
+        orders = ["pair", "--steps", str(steps), "--seed", str(seed), "--threads", str(threads), "--ways", *turns]
         command, env = [sys.executable, __file__, *orders], {**os.environ, **huge}
         ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=env)
         print(ran.stdout, end="", flush=True)
@@ -230,12 +231,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200_000)
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0, help="of pair")
+    parser.add_argument("--threads", type=int, default=1, help="of torch, in the process that trains")
     parser.add_argument("--updates", type=int, default=10_000_000)
     given = parser.parse_args()
     if given.what == "pair":
-        pair(given.ways, given.steps, given.seed)
+        pair(given.ways, given.steps, given.seed, given.threads)
     elif given.what == "sb3":
-        compare(given.ways, given.steps, given.pairs)
+        compare(given.ways, given.steps, given.pairs, given.threads)
     else:
         track(given.updates)
 
