@@ -43,10 +43,10 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def model_of(kind: str, **more: Any) -> Any:
+def model_of(kind: str, env: Any = None, **more: Any) -> Any:
     home = sb3 if hasattr(sb3, kind) else __import__("sb3_contrib")
-    env, policy, settings = KINDS[kind]
-    return getattr(home, kind)(policy, more.pop("env", env), seed=3, **{**settings, **more})
+    name, policy, settings = KINDS[kind]
+    return getattr(home, kind)(policy, env or name, seed=3, **{**settings, **more})
 
 
 def their_own(path: Path, model: Any, make: Callable[[], Any], seed: int, deterministic: bool) -> list[float]:
@@ -116,7 +116,6 @@ def test_training_is_the_same_with_and_without_and_nothing_is_left(tmp_path):
     assert all(share > 0 for name, share in summary["shares"].items() if name != "other")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("monitored", [True, False])
 def test_the_episodes_of_ars_are_heard_of_though_no_step_tells_of_them(monitored):
     env = DummyVecEnv([lambda: Monitor(gymnasium.make("CartPole-v1")) if monitored else gymnasium.make("CartPole-v1")])
@@ -133,6 +132,7 @@ def test_the_episodes_of_ars_are_heard_of_though_no_step_tells_of_them(monitored
     assert callback.tracker.curve("length").mean.tolist() == [length for _, length in told]
 
 
+@pytest.mark.slow
 def test_normalised_training_is_evaluated_by_its_statistics(tmp_path):
     env = VecNormalize(DummyVecEnv([lambda: gymnasium.make("Pendulum-v1")]))
     model = sb3.PPO("MlpPolicy", env, n_steps=256, seed=3)

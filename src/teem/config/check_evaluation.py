@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from teem.config.cohorts import COHORTS, NETWORKS, cohorts_of, learns
+from teem.config.cohorts import COHORTS, NETWORKS, cohorts_of, learns, those_who_learn
 from teem.config.fault import Fault
 from teem.config.names import nearest
 from teem.config.settings import Config, LearningSettings
@@ -52,7 +52,7 @@ def _of_all(learning: LearningSettings, told: str) -> Iterator[Fault]:
 
 def _of_cohorts(config: Config, told: str) -> Iterator[Fault]:
     asked, cohorts = config.evaluation.cohort, cohorts_of(config.learning)
-    learning = [cohort.name for cohort in cohorts if learns(cohort)]
+    learning = those_who_learn(config.learning)
     if not learning:
         yield Fault(f"{told} none of {COHORTS} learns: give evaluation.every 0", "evaluation.every", (COHORTS,))
     elif asked and asked not in [cohort.name for cohort in cohorts]:

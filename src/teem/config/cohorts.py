@@ -33,6 +33,11 @@ def cohorts_of(learning: LearningSettings) -> tuple[CohortSettings, ...]:
     return (cohort_of(learning, BASE, rest), *learning.cohorts)
 
 
+def those_who_learn(learning: LearningSettings) -> tuple[str, ...]:
+    """The names of the cohorts that learn."""
+    return tuple(cohort.name for cohort in cohorts_of(learning) if learns(cohort))
+
+
 def cohort_of(learning: PolicySettings, name: str, share: float, **changes: Any) -> CohortSettings:
     """A cohort that is as `[learning]` says but for the changes."""
     return CohortSettings(name=name, share=share, **_policy(learning) | changes)

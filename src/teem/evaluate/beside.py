@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from teem.config.cohorts import cohorts_of, learns
+from teem.config.cohorts import those_who_learn
 from teem.config.settings import Config
 from teem.evaluate.contest import contest_of
 from teem.evaluate.episodes import evaluation_config, play_world, world_seed
@@ -165,7 +165,7 @@ def _cohort_of(config: Config) -> str:
     """Whose networks are evaluated; "" where there are no cohorts."""
     if not config.learning.cohorts:
         return ""
-    return config.evaluation.cohort or next(one.name for one in cohorts_of(config.learning) if learns(one))
+    return config.evaluation.cohort or those_who_learn(config.learning)[0]
 
 
 def _conditions(config: Config) -> list[Condition]:

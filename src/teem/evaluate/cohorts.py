@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from teem.config.cohorts import cohorts_of, learns
+from teem.config.cohorts import those_who_learn
 from teem.errors import UsageError
 from teem.evaluate import show
 from teem.evaluate.compare import Comparison, compare
@@ -59,7 +59,7 @@ def learning_cohorts(runs: Sequence[Path]) -> tuple[str, ...]:
         return ()  # whoever evaluates the runs says what is wrong with them
     if not every or not any(learning.cohorts for learning in every):
         return ()
-    names = [tuple(one.name for one in cohorts_of(each) if learns(one)) for each in every]
+    names = [those_who_learn(each) for each in every]
     for run, each in zip(runs, names, strict=True):
         if each != names[0]:
             told = " and ".join(
