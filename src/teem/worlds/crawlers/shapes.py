@@ -153,6 +153,12 @@ def _height(side, across):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, forceinline=True)
+def _between(one, other, across):  # type: ignore[no-untyped-def]
+    """How far apart two sides are at a place across."""
+    return _height(other, across) - _height(one, across)
+
+
+@njit(nogil=True, cache=True, forceinline=True)
 def meet(a, b, way, out):  # type: ignore[no-untyped-def]
     """Write the points where the parts meet, or would, into out [2, 3]: from a's middle to there, x and y, and the gap.
 
@@ -164,6 +170,8 @@ def meet(a, b, way, out):  # type: ignore[no-untyped-def]
     if high < low:
         low = high = 0.5 * (low + high)
     count = 2 if high - low > _ONE_POINT else 1
+    if count == 1 and _between(mine, other, high) < _between(mine, other, low):
+        low = high  # of two that are as one, the nearer
     for k in range(count):
         across = low if k == 0 else high
         under, over = _height(mine, across), _height(other, across)
