@@ -61,6 +61,7 @@ class _Fork:
     def __init__(self, work: Callable[[], Any]) -> None:
         forks = get_context("fork")
         self.turns: list[tuple[float, float]] = []
+        self._still: set[int] = set()  # children that stand still by themselves: they aren't woken by a turn
         self._returned, its = forks.Pipe(duplex=False)
         parent = os.getpid()
 
@@ -94,7 +95,17 @@ class _Fork:
         os.kill(self.pid, number)
         reached = perf_counter()
         with suppress(psutil.NoSuchProcess):
-            for each in psutil.Process(self.pid).children(recursive=True):
+            children = psutil.Process(self.pid).children(recursive=True)
+            if number == signal.SIGSTOP:
+                self._still = {each.pid for each in children if _stands_still(each)}
+            for each in children:
                 with suppress(psutil.NoSuchProcess):
-                    each.send_signal(number)
+                    if each.pid not in self._still:
+                        each.send_signal(number)
         return reached
+
+
+def _stands_still(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return bool(process.status() == psutil.STATUS_STOPPED)
+    return False

@@ -14,6 +14,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -114,6 +115,33 @@ def test_training_is_the_same_with_and_without_and_nothing_is_left(tmp_path):
     assert set(summary["shares"]) == {"environment", "inference", "learning", "evaluation", "callback", "other"}
     assert sum(summary["shares"].values()) == pytest.approx(1.0)
     assert all(share > 0 for name, share in summary["shares"].items() if name != "other")
+
+
+@pytest.mark.parametrize(("threads", "rests"), [(2, True), (1, False)])
+def test_who_evaluates_rests_while_threads_that_fill_the_cores_learn(monkeypatch, threads, rests):
+    monkeypatch.setattr("teem.evaluate.sb3.cores", lambda: 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr("teem.training.rounds.LEAST_S", 0.0)
+    monkeypatch.setattr("teem.training.rounds.MOST", float("inf"))
+    model = model_of("PPO")
+    callback = TeemCallback("CartPole-v1", 300, episodes=2, timeout_s=120)
+    still: dict[str, list[bool]] = {"learning": [], "acting": []}
+
+    def looking(when: str, work: Callable[[Any], Any]) -> Callable[[Any], None]:
+        def look(of: Any) -> None:
+            work(of)
+            pid = callback.training.evaluations.evaluator._process.pid
+            still[when].append(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+
+        return look
+
+    monkeypatch.setattr(sb3.PPO, "train", looking("learning", sb3.PPO.train))
+    monkeypatch.setattr(TeemCallback, "_on_rollout_start", looking("acting", TeemCallback._on_rollout_start))
+    model.learn(4000, callback=callback)
+    assert len(still["learning"]) > 10
+    assert still["learning"][-5:] == 5 * [rests]
+    assert not any(still["acting"])
+    assert callback.summary["evaluations"]["done"] > 0
 
 
 @pytest.mark.parametrize("monitored", [True, False])

@@ -20,15 +20,18 @@ import numpy as np
 
 from teem.errors import TeemError, UsageError
 from teem.evaluate.sb3_player import MakeEnv, Sb3Player, vectorised, write_version
+from teem.measure.machine import cores
 from teem.training.expect import Faults, maker, plan
 from teem.training.looks import Looks
 from teem.training.pictures import Pictures
+from teem.training.rounds import Rounds
 from teem.training.schedules import Schedule
 from teem.training.stopping import Condition
 from teem.training.tracker import PerformanceTracker
 from teem.training.training import Training
 
 try:
+    import torch
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -80,7 +83,7 @@ class TeemCallback(BaseCallback):
         self._play = (make_env, episodes, seed, deterministic)
         self._at_end, self._logged = at_end, 0
         self._undo: list[Callable[[], None]] = []
-        self._learning_since = 0
+        self._rounds = Rounds(1, 1)
         self._looks, self._look_at = Looks(), 0  # the next at so many calls
         self._timed_at, self._weight = 0, 1.0  # the last timed call, and how many others each stands for
         self._sums: np.ndarray[Any, Any] | None = None  # rewards and lengths so far, where nothing monitors them
@@ -124,7 +127,8 @@ class TeemCallback(BaseCallback):
             self.training.close()
             raise
         self.training.begin(self.num_timesteps, player, partial(write_version, self.model))
-        self._learning_since = 0
+        on_cores = self.model.device.type == "cpu"
+        self._rounds = Rounds(torch.get_num_threads() if on_cores else 0, cores())
         self._looks, self._look_at, self._timed_at = Looks(), self.n_calls, self.n_calls
         self._heard = self._sums = None
         if not isinstance(self.model, OnPolicyAlgorithm | OffPolicyAlgorithm):
@@ -153,11 +157,12 @@ class TeemCallback(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         self._hear()  # ARS forgets them when the next begins
-        self._learning_since = perf_counter_ns()
+        if self._rounds.acted(perf_counter_ns()):
+            self.training.rest()
 
     def _on_rollout_start(self) -> None:
-        if self._learning_since:
-            self.training.pace.spent_ns["learning"] += perf_counter_ns() - self._learning_since
+        self.training.go_on()
+        self.training.pace.spent_ns["learning"] += self._rounds.learnt(perf_counter_ns())
         self.training.between(self.num_timesteps)
 
     def update_locals(self, locals_: dict[str, Any]) -> None:

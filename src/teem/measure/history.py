@@ -14,7 +14,7 @@ class History:
     """Up to `series` named curves over one clock, of at most `most` points each.
 
     A point is the mean of `stride` samples; when there are `most` of them, neighbours are merged and a point is of
-    twice as many from then on. A number that isn't there is NaN, and NaN where all of a point's samples are.
+    twice as many from then on. A number that isn't there is NaN or None, and NaN where all of a point's samples are.
     """
 
     def __init__(self, most: int = 128, series: int = 256) -> None:
@@ -38,7 +38,7 @@ class History:
         """The curves, in the order they were first seen."""
         return tuple(self._row)
 
-    def add(self, clock: float, values: Mapping[str, float]) -> None:
+    def add(self, clock: float, values: Mapping[str, float | None]) -> None:
         """Take in a sample; `clock` never falls."""
         self._put(0, clock)
         for name, value in values.items():
@@ -71,8 +71,8 @@ class History:
         """The numbers of several curves, a row each `[names, points]`; NaN where one isn't known."""
         return self._points[[self._row[name] for name in names], : self._length]
 
-    def _put(self, row: int, value: float) -> None:
-        if np.isfinite(value):
+    def _put(self, row: int, value: float | None) -> None:
+        if value is not None and np.isfinite(value):
             self._sum[row] += value
             self._seen[row] += 1
 

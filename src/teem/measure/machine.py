@@ -24,11 +24,11 @@ def machine() -> dict[str, Any]:
     }
 
 
-def cores() -> int | None:
+def cores() -> int:
     """The cores this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
-    return os.cpu_count()
+    return os.cpu_count() or 1
 
 
 def rss_mb() -> float | None:

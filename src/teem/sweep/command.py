@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from teem.config.settings import Config
 from teem.errors import UsageError
+from teem.measure.machine import cores
 from teem.record.folder import refuse_folder
 from teem.sweep.asked import Asked, Chosen, make_plan
 from teem.sweep.plan import Plan, expect_plan, plan_text
-from teem.sweep.workers import Places, cores, share
+from teem.sweep.workers import Places, share
 
 if TYPE_CHECKING:
     from teem.runtime.interrupt import Stop

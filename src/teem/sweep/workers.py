@@ -25,11 +25,6 @@ class Places(NamedTuple):
     threads: int  # of each process of a run
 
 
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def share(configs: Sequence[Config], workers: int | None, available: int) -> Places:
     """Places for runs of these settings, so that all their threads together are no more than the cores."""
     processes = max((_processes(one) for one in configs), default=1)

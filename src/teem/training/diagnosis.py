@@ -38,10 +38,9 @@ class Diagnosis:
         waited, self._waited = self._waited, core_wait_s()
         known = waited is not None and self._waited is not None and steps > 0
         held_up = 1000 * (self._waited - waited) / steps if known else float("nan")  # type: ignore[operator]
-        curves = {f"{SPAN}{name}": each for name, each in rate.ms.items()}
+        curves: dict[str, float | None] = {f"{SPAN}{name}": each for name, each in rate.ms.items()}
         curves |= {FRAME: sum(rate.ms.values()), "core_wait": held_up, "python_blocks": sys.getallocatedblocks()}
-        curves |= {MEMORY: _number(rss_mb()), ALLOCATED: _number(allocated_mb())}
-        curves |= {"threads": _number(threads()), "open_files": _number(files())}
+        curves |= {MEMORY: rss_mb(), ALLOCATED: allocated_mb(), "threads": threads(), "open_files": files()}
         self.history.add(float(step), curves)
 
     def look(self) -> list[str]:
@@ -79,7 +78,3 @@ class Diagnosis:
             name = self._heap.name(Culprit(kind, one.cause)) if one.name == MEMORY else None
             named.append(replace(one, cause=name) if name else one)
         self.found = tuple(named)
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -58,7 +57,7 @@ class Evaluator:
     def start(self) -> None:
         """Begin the process, so that the first evaluation needn't wait for what it imports."""
         self._process, self._ready = Process("teem.training.worker", self._pickled, self.kept), False
-        self._deadline = time.monotonic() + START_S
+        self._deadline = self._process.seconds + START_S
         self.started += 1
 
     def ask(self, request: Request) -> bool:
@@ -74,7 +73,7 @@ class Evaluator:
             self._process.pipe.send(request)  # some hundred bytes: there is room for them, so it doesn't wait
         self._request = request
         if self._ready:
-            self._deadline = time.monotonic() + self._timeout_s
+            self._deadline = self._process.seconds + self._timeout_s
         return True
 
     def poll(self) -> Evaluation | None:
@@ -89,11 +88,11 @@ class Evaluator:
                 if heard:
                     self._kill()
                     return self._lost(FAILED, f"the environment could not be made in its process: {heard}")
-                self._ready, self._deadline = True, time.monotonic() + self._timeout_s
+                self._ready, self._deadline = True, self._process.seconds + self._timeout_s
         except (EOFError, ConnectionResetError):
             how, self._process = self._process.end(), None
             return self._lost(FAILED, f"its process {how}")
-        if time.monotonic() > self._deadline:
+        if self._process.seconds > self._deadline:
             what = f"took longer than {self._timeout_s:g} s" if self._ready else f"had not begun after {START_S:g} s"
             self._kill()
             return self._lost(TIMEOUT, f"it {what}")
@@ -101,12 +100,23 @@ class Evaluator:
 
     def wait(self) -> Evaluation | None:
         """Wait for the evaluation that is under way, until its deadline; None where there is none."""
+        self.go_on()
         while self.busy:
             if (found := self.poll()) is not None:
                 return found
             if self._process is not None:
-                self._process.pipe.poll(max(0.0, min(0.5, self._deadline - time.monotonic())))
+                self._process.pipe.poll(max(0.0, min(0.5, self._deadline - self._process.seconds)))
         return None
+
+    def rest(self) -> None:
+        """Stand still until `go_on`, since training wants every core; no time of an evaluation passes."""
+        if self._process is not None:
+            self._process.rest()
+
+    def go_on(self) -> None:
+        """Go on, after a rest."""
+        if self._process is not None:
+            self._process.go_on()
 
     def __del__(self) -> None:  # of a training that was given up amid it, such as in a notebook
         with suppress(Exception):

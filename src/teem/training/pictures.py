@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from teem.errors import UsageError
-from teem.offspring import environment
-from teem.training.process import give_way, search_path
+from teem.training.process import begin
 
 FILE = "curves.png"
 DRAWING_S = 60.0  # how long one may take
@@ -74,16 +72,10 @@ class Pictures:
             self._process = None
 
     def _draw(self, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "teem", "plot", str(folder), "--out", str(folder / FILE)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**environment(threads=1), "PYTHONPATH": search_path()},
-            start_new_session=True,
-        )
-        give_way(self._process.pid)
+        self._process = begin(
+            "teem", "plot", str(folder), "--out", str(folder / FILE),
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
         self._begun = time.monotonic()
 
     def _settled(self, said: str) -> None:

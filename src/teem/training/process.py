@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from typing import Any
 
 from teem.offspring import die_with, environment
 
@@ -24,23 +26,40 @@ class Process:
         self.pipe, its = Pipe()
         with its:
             orders = map(str, (its.fileno(), os.getpid(), *arguments))
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, *orders],
-                stdin=subprocess.DEVNULL,
-                env={**environment(threads=1), "PYTHONPATH": search_path()},
-                pass_fds=(its.fileno(),),
-                start_new_session=True,  # so that what it begins ends with it, and a Ctrl-C isn't heard there
-            )
+            self._process = begin(module, *orders, pass_fds=(its.fileno(),))
         self.pid = self._process.pid
-        give_way(self.pid)
+        self._rests_since: float | None = None
+        self._rested_s = 0.0  # before
 
     @property
     def over(self) -> bool:
         """Whether it has ended."""
         return self._process.poll() is not None
 
+    @property
+    def seconds(self) -> float:
+        """By a clock that stands still when it does."""
+        return (self._rests_since or time.monotonic()) - self._rested_s
+
+    def rest(self) -> None:
+        """Have it and what it began stand still until `go_on`.
+
+        Should this process end meanwhile, it ends too: the system hangs up on groups that stand still and have lost
+        whoever might have them go on.
+        """
+        if self._rests_since is None and self._signal(signal.SIGSTOP):
+            self._rests_since = time.monotonic()
+
+    def go_on(self) -> None:
+        """Have it go on, if it rests."""
+        if self._rests_since is not None:
+            self._signal(signal.SIGCONT)
+            self._rested_s += time.monotonic() - self._rests_since
+            self._rests_since = None
+
     def end(self) -> str:
         """Let it end by itself, for a while, and then make it; how it did."""
+        self.go_on()
         self.pipe.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_S)
@@ -51,9 +70,15 @@ class Process:
     def kill(self) -> None:
         """End it and all that it began now, and see it gone."""
         self.pipe.close()
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> bool:
+        """To it and all that it began; False where none is left."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+            return True
+        return False
 
 
 def inherited(arguments: list[str]) -> tuple[Connection, list[str]]:
@@ -63,10 +88,22 @@ def inherited(arguments: list[str]) -> tuple[Connection, list[str]]:
     return Connection(int(descriptor)), others
 
 
-def give_way(pid: int) -> None:
-    """Have a process that began just now leave the cores to this one where they are few."""
+def begin(module: str, *arguments: str, **given: Any) -> subprocess.Popen[Any]:
+    """Begin a module as a program of one thread, that leaves the cores to this one where they are few.
+
+    It has a group of its own, so that what it begins ends with it, and a Ctrl-C isn't heard there. It stays in this
+    one's session: Linux deals the cores to sessions first, each its fair share, and minds priorities only within one.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", module, *arguments],
+        stdin=subprocess.DEVNULL,
+        env={**environment(threads=1), "PYTHONPATH": search_path()},
+        process_group=0,
+        **given,
+    )
     with suppress(ProcessLookupError):
-        os.setpriority(os.PRIO_PROCESS, pid, min(os.getpriority(os.PRIO_PROCESS, 0) + _LOWER, _LOWEST))
+        os.setpriority(os.PRIO_PROCESS, process.pid, min(os.getpriority(os.PRIO_PROCESS, 0) + _LOWER, _LOWEST))
+    return process
 
 
 def search_path() -> str:

@@ -18,6 +18,7 @@ from teem.training.evaluation import Evaluation, Player
 from teem.training.evaluations import Evaluations
 from teem.training.files import Snapshot, put
 from teem.training.history import FILE
+from teem.training.looks import LOOK_S
 from teem.training.pace import Pace, Rate
 from teem.training.pictures import FILE as PICTURE
 from teem.training.pictures import Pictures
@@ -25,7 +26,6 @@ from teem.training.schedules import Schedule
 from teem.training.stopping import Stopping
 from teem.training.tracker import PerformanceTracker, writable
 
-LOOK_S = 0.05  # between two looks at what is under way
 MARK_S = 2.0  # between two rates
 DIAGNOSE_MARKS = 8  # rates between two looks at what grows
 ALARMS_MOST = 100
@@ -119,6 +119,16 @@ class Training:
         if self.pace.seconds >= self._mark_at:
             self._mark_at = self.pace.seconds + MARK_S
             self._mark(step)
+
+    def rest(self) -> None:
+        """Have who evaluates stand still until `go_on`: learning wants every core."""
+        if self.evaluations is not None and self.evaluations.evaluator is not None:
+            self.evaluations.evaluator.rest()
+
+    def go_on(self) -> None:
+        """Have who evaluates go on."""
+        if self.evaluations is not None and self.evaluations.evaluator is not None:
+            self.evaluations.evaluator.go_on()
 
     def end(self, step: int, at_end: bool, keep: Snapshot) -> dict[str, Any]:
         """Training has ended: hear what is under way, evaluate once more if wanted, keep the last, and report."""
