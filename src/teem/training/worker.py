@@ -5,6 +5,7 @@ It ends when its pipe does.
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 from contextlib import suppress
@@ -58,3 +59,4 @@ if __name__ == "__main__":
     given, (player_at, kept_at) = inherited(sys.argv[1:])
     with suppress(BrokenPipeError):
         serve(given, Path(player_at), Path(kept_at))
+    gc.freeze()  # training waits for this process's end, and the interpreter would look through all of torch first
