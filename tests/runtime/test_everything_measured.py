@@ -60,7 +60,7 @@ EXCUSED = {
     "training.pace:Pace._count": "a place in a ring", "training.pictures:Pictures._since": "since the last picture",
     "training.pictures:Pictures.drawn": "of a few a run", "training.pictures:Pictures.failed": "of a few a run",
     "TeemCallback.n_calls": "a step, which the library counts", "Looks.count": "says whose turn it is",
-    "Every.next_step": "a moment", "Share._spent_s": "seconds that evaluations took",
+    "training.process:Program._rested_s": "of a clock", "Every.next_step": "a moment", "Share._spent_s": "seconds that evaluations took",
     "Series._begun_of": "of a point to come", "Series._length": "in fixed memory",
     "training.series:Series.total": "of a training", "training.series:Series.unknown": "of a training",
     "NoImprovement._since": "evaluations since the best", "Faults.found": "gone with the call",

@@ -24,6 +24,10 @@ class Scripted:
             self.child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
             Path(value).write_text(str(self.child.pid))
             time.sleep(600)
+        if what == "spin":
+            until = time.process_time() + float(value)
+            while time.process_time() < until:
+                pass
         if what == "fail":
             raise RuntimeError("the environment broke")
         if what == "die":

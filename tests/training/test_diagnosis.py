@@ -64,7 +64,7 @@ def test_a_look_that_never_ends_is_ended(monkeypatch):
 
         def send(self, history: History) -> None: ...
 
-        def poll(self, seconds: float) -> bool:
+        def answers(self, within_s: float) -> bool:
             return False
 
         def kill(self) -> None: ...

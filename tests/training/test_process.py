@@ -18,7 +18,7 @@ from players import Scripted
 from teem.offspring import lives
 from teem.training.evaluation import Request
 from teem.training.evaluator import Evaluator
-from teem.training.process import begin
+from teem.training.process import Program
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="cores can't be chosen elsewhere, nor states told")
 
@@ -34,9 +34,9 @@ def one_core() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def share_of(process: subprocess.Popen[bytes], seconds: float = 1.0) -> float:
+def share_of(pid: int, seconds: float = 1.0) -> float:
     """How much of the CPU time that the two have it takes while this one wants all of it."""
-    its = psutil.Process(process.pid)
+    its = psutil.Process(pid)
     begun, mine, other = time.monotonic(), time.process_time(), sum(its.cpu_times()[:2])
     while time.monotonic() < begun + seconds:
         pass
@@ -47,12 +47,11 @@ def share_of(process: subprocess.Popen[bytes], seconds: float = 1.0) -> float:
 @linux
 def test_it_leaves_a_core_that_both_want_to_training() -> None:
     with one_core():
-        beside = begin("timeit", "-n", "100000000000", "pass")
+        beside = Program("timeit", "-n", "100000000000", "pass")
         try:
-            assert share_of(beside) < 0.25
+            assert share_of(beside.pid) < 0.25
         finally:
             beside.kill()
-            beside.wait()
 
 
 @linux
@@ -60,7 +59,7 @@ def test_two_alike_share_a_core_which_shows_that_the_other_test_can_fail() -> No
     with one_core():
         alike = subprocess.Popen([sys.executable, "-m", "timeit", "-n", "100000000000", "pass"])
         try:
-            assert share_of(alike) > 0.25
+            assert share_of(alike.pid) > 0.25
         finally:
             alike.kill()
             alike.wait()
@@ -84,6 +83,23 @@ def ask(evaluator: Evaluator, folder: Path, said: str) -> None:
 def stands_still(evaluator: Evaluator) -> bool:
     assert evaluator._process is not None
     return bool(psutil.Process(evaluator._process.pid).status() == psutil.STATUS_STOPPED)
+
+
+@linux
+def test_time_for_want_of_a_core_is_none_of_an_evaluation(tmp_path: Path) -> None:
+    evaluator = Evaluator(Scripted(), tmp_path, 1.0, tmp_path / "last")
+    with one_core():
+        ask(evaluator, tmp_path, "reward 0")
+        assert evaluator.wait()
+        other = subprocess.Popen([sys.executable, "-m", "timeit", "-n", "100000000000", "pass"])
+        try:
+            ask(evaluator, tmp_path, "spin 0.55")  # of half a core that is more than the second, and it has less
+            found = evaluator.wait()
+        finally:
+            other.kill()
+            other.wait()
+    evaluator.close()
+    assert found is not None and found.done
 
 
 @linux
@@ -166,7 +182,7 @@ def wait_until_gone(pid: int) -> None:
 
 
 def test_it_has_a_group_of_its_own_in_the_session_of_training() -> None:
-    beside = begin("this", stdout=subprocess.DEVNULL)
+    beside = Program("this", stdout=subprocess.DEVNULL)
     assert os.getpgid(beside.pid) == beside.pid != os.getpgid(0)
     assert os.getsid(beside.pid) == os.getsid(0)
-    assert beside.wait() == 0
+    assert beside.popen.wait() == 0

@@ -38,10 +38,11 @@ def _entries(folder: str) -> int | None:
         return None
 
 
-def core_wait_s() -> float | None:
-    """Seconds that this thread could have run and had no core; None where the system doesn't say."""
+def core_wait_s(pid: int | None = None) -> float | None:
+    """Seconds that this thread, or another process's first, could have run and had no core; None: not known."""
+    whose = "thread-self" if pid is None else pid
     try:
-        with open("/proc/thread-self/schedstat", encoding="ascii") as told:  # noqa: PTH123 - a third of what pathlib takes
+        with open(f"/proc/{whose}/schedstat", encoding="ascii") as told:  # noqa: PTH123 - a third of what pathlib takes
             return int(told.read().split()[1]) / 1e9
     except (OSError, ValueError, IndexError):
         return None

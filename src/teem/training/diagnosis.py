@@ -50,7 +50,7 @@ class Diagnosis:
         if self._process is None:
             self._process = Process("teem.training.looker", *self._limits)
         self._process.pipe.send(self.history)
-        if not self._process.pipe.poll(LOOK_S):
+        if not self._process.answers(LOOK_S):
             self.close()
             raise TimeoutError(f"a look took more than {LOOK_S:g} s")
         answer: Answer = self._process.pipe.recv()
@@ -63,6 +63,16 @@ class Diagnosis:
     def as_dicts(self) -> list[dict[str, Any]]:
         """What grows, as JSON takes it."""
         return [one.as_dict() for one in self.found]
+
+    def rest(self) -> None:
+        """Have the process stand still until `go_on`."""
+        if (process := self._process) is not None:  # a look, in its thread, may end it
+            process.rest()
+
+    def go_on(self) -> None:
+        """Have it go on."""
+        if (process := self._process) is not None:
+            process.go_on()
 
     def close(self) -> None:
         """End the process."""

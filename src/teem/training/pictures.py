@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import time
+import warnings
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from teem.errors import UsageError
-from teem.training.process import begin
+from teem.training.process import Program
 
 FILE = "curves.png"
-DRAWING_S = 60.0  # how long one may take
+DRAWING_S = 60.0  # how long one may take, by its clock
 
 
 class Pictures:
@@ -27,8 +28,8 @@ class Pictures:
         self.fault = ""
         self._evaluations, self._seconds = evaluations, seconds
         self._since, self._at = 0, -float("inf")
-        self._process: subprocess.Popen[str] | None = None
-        self._begun = 0.0
+        self._process: Program | None = None
+        self._deadline = 0.0  # by its clock
 
     @property
     def possible(self) -> bool:
@@ -43,46 +44,66 @@ class Pictures:
             self._since, self._at = 0, now
             self._draw(folder)
 
+    def rest(self) -> None:
+        """Have what is being drawn stand still until `go_on`."""
+        if self._process is not None:
+            self._process.rest()
+
+    def go_on(self) -> None:
+        """Have it go on."""
+        if self._process is not None:
+            self._process.go_on()
+
     def settle(self, wait_s: float = 0.0) -> bool:
         """Whether nothing is being drawn any more; one that takes too long is ended."""
         if self._process is None:
             return True
-        left = self._begun + DRAWING_S - time.monotonic()
         with suppress(subprocess.TimeoutExpired):
-            said = self._process.communicate(timeout=max(0.0, min(wait_s, left)))[1]
-            self._settled(said)
+            self._process.popen.wait(max(0.0, min(wait_s, self._left_s)))
+            self._settled(self._process.popen.communicate()[1])
             return True
-        if left > 0:
+        if self._left_s > 0:
             return False
         self._process.kill()
-        self._settled(f"it took more than {DRAWING_S:g} s\n" + self._process.communicate()[1])
+        self._settled(f"it took more than {DRAWING_S:g} s\n" + self._process.popen.communicate()[1])
         return True
 
     def end(self, folder: Path) -> None:
         """Draw a last time, and wait for it."""
-        self.settle(DRAWING_S)
+        self._wait()
         self._draw(folder)
-        self.settle(DRAWING_S)
+        self._wait()
 
     def close(self) -> None:
         """Let what is being drawn go."""
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            self._process.popen.communicate()
             self._process = None
 
+    def _wait(self) -> None:
+        while not self.settle(DRAWING_S):
+            pass
+
+    @property
+    def _left_s(self) -> float:
+        """For what is being drawn."""
+        assert self._process is not None
+        return self._deadline - self._process.seconds
+
     def _draw(self, folder: Path) -> None:
-        self._process = begin(
+        self._process = Program(
             "teem", "plot", str(folder), "--out", str(folder / FILE),
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        self._begun = time.monotonic()
+        self._deadline = self._process.seconds + DRAWING_S
 
     def _settled(self, said: str) -> None:
         assert self._process is not None
-        if self._process.returncode == 0:
+        if self._process.popen.returncode == 0:
             self.drawn += 1
         else:
             self.failed += 1
-            self.fault = said.strip()[-500:] or f"it ended with {self._process.returncode}"
+            self.fault = said.strip()[-500:] or f"it ended with {self._process.popen.returncode}"
+            warnings.warn(f"{FILE} could not be drawn: {self.fault}", stacklevel=2)
         self._process = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from teem.measure.channel import Channel
 from teem.training.diagnosis import Diagnosis
 from teem.training.evaluation import Evaluation, Player
 from teem.training.evaluations import Evaluations
+from teem.training.evaluator import Evaluator
 from teem.training.files import Snapshot, put
 from teem.training.history import FILE
 from teem.training.looks import LOOK_S
@@ -121,19 +122,20 @@ class Training:
             self._mark(step)
 
     def rest(self) -> None:
-        """Have who evaluates stand still until `go_on`: learning wants every core."""
-        if self.evaluations is not None and self.evaluations.evaluator is not None:
-            self.evaluations.evaluator.rest()
+        """Have all processes beside stand still until `go_on`: learning wants every core."""
+        for each in self._beside():
+            each.rest()
 
     def go_on(self) -> None:
-        """Have who evaluates go on."""
-        if self.evaluations is not None and self.evaluations.evaluator is not None:
-            self.evaluations.evaluator.go_on()
+        """Have them go on."""
+        for each in self._beside():
+            each.go_on()
 
     def end(self, step: int, at_end: bool, keep: Snapshot) -> dict[str, Any]:
         """Training has ended: hear what is under way, evaluate once more if wanted, keep the last, and report."""
         assert self.evaluations is not None
         self.ended = True
+        self.go_on()
         self._mark(step)
         self.evaluations.end(step, at_end)
         if self.evaluations.evaluator is not None:
@@ -172,6 +174,14 @@ class Training:
             "grows": self._diagnosis.as_dicts(),
             "history_rows_lost": self.tracker.history.lost if self.tracker.history else 0,
         }
+
+    def _beside(self) -> Iterator[Evaluator | Pictures | Diagnosis]:
+        """Those who have processes."""
+        if self.evaluations is not None and self.evaluations.evaluator is not None:
+            yield self.evaluations.evaluator
+        if self._pictures is not None:
+            yield self._pictures
+        yield self._diagnosis
 
     def _set_aside(self) -> None:
         """Another training, which came farther, is kept in the folder: put it into one of its own."""
