@@ -48,6 +48,22 @@ def test_parts_that_seem_to_take_more_than_there_was_are_scaled(clock):
     assert pace.rate().shares == {"environment": 1.0, "other": 0.0}
 
 
+def test_a_stop_amid_a_call_that_stands_for_many_is_not_counted_for_each_of_them(clock):
+    pace = Pace(("learning", "environment"))
+    pace.mark(0)
+    for round_ in range(10):
+        clock.pass_by(0.3)  # of the environment, not timed
+        pace.timed("learning", clock.pass_by)(0.5)
+        pace.sample()
+        pace.timed("environment", clock.pass_by, times=16)(0.02 if round_ != 4 else 1.02)
+        pace.sampled(["environment"])
+    pace.mark(160)
+    spent = 10 * (0.5 + 0.32) + 1.0
+    assert pace.rate().shares["learning"] == pytest.approx(5.0 / spent)
+    assert pace.rate().shares["environment"] == pytest.approx(4.2 / spent)  # 16.32 s more without that
+    assert pace.rate().shares["other"] == pytest.approx(0.0, abs=1e-9)
+
+
 def test_what_work_raises_is_raised_and_timed(clock):
     pace = Pace(("learning",))
 

@@ -42,6 +42,7 @@ except ImportError as error:
 TIMED_MOST = 16  # steps in a row of which the parts are timed, since that costs some us a step
 ONE_IN = 8  # looks, after one of which they are
 PARTS = ("environment", "inference", "learning", "evaluation", "callback")
+SAMPLED = ("environment", "inference", "callback")  # of them, those that are timed now and then
 
 
 class TeemCallback(BaseCallback):
@@ -142,6 +143,7 @@ class TeemCallback(BaseCallback):
         It is done by attributes of the instances, none of which is among what a model or its `VecNormalize` saves.
         """
         venv, policy, pace = self.training_env.unwrapped, self.model.policy, self.training.pace
+        pace.sample()
         infer = "forward" if isinstance(self.model, OnPolicyAlgorithm) else "predict"
         timed = [(venv, "step_async", "environment"), (venv, "step_wait", "environment"), (policy, infer, "inference")]
         for subject, name, part in timed:
@@ -189,6 +191,8 @@ class TeemCallback(BaseCallback):
         begun, evaluated = perf_counter_ns(), spent["evaluation"]
         go_on = TeemCallback.on_step(self)
         spent["callback"] += round(self._weight * (perf_counter_ns() - begun - (spent["evaluation"] - evaluated)))
+        if not self._undo:  # it was the last of the sample
+            self.training.pace.sampled(SAMPLED)
         return go_on
 
     def _on_step(self) -> bool:
@@ -241,7 +245,9 @@ class TeemCallback(BaseCallback):
         self.logger.record("eval/mean_ep_length", last.length)
 
     def _on_training_end(self) -> None:
-        self._stop_timing()
+        if self._undo:
+            self._stop_timing()
+            self.training.pace.sampled(SAMPLED)
         self.summary = self.training.end(self.num_timesteps, self._at_end, self._keep)
 
     def _keep(self, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 from typing import Any, NamedTuple, TypeVar
 
@@ -28,6 +28,8 @@ class Pace:
         self.begun_ns = perf_counter_ns()
         self._marks = np.zeros((window, 2 + len(parts)), np.int64)  # a ring of (time, step, time of each part)
         self._count = 0
+        self._sampled_ns = self.begun_ns  # when the last sample ended, and what was spent by then
+        self._told, self._before = dict(self.spent_ns), dict(self.spent_ns)
 
     @property
     def seconds(self) -> float:
@@ -60,6 +62,25 @@ class Pace:
             {name: each / ns for name, each in spent.items()},
             {name: each / 1e6 / steps for name, each in spent.items()},
         )
+
+    def sample(self) -> None:
+        """Begin to time some calls of many."""
+        self._before = dict(self.spent_ns)
+
+    def sampled(self, parts: Sequence[str]) -> None:
+        """The calls of these parts that were timed stand for all since the last sample.
+
+        So they took no more than the time since then, less what all other parts took: where this process was stopped
+        amid one of them, that isn't counted as if it had been in each.
+        """
+        now = perf_counter_ns()
+        exact = sum(spent - self._told[name] for name, spent in self.spent_ns.items() if name not in parts)
+        room = max(0, now - self._sampled_ns - exact)
+        seem = {name: self.spent_ns[name] - self._before[name] for name in parts}
+        if (total := sum(seem.values())) > room:
+            for name, each in seem.items():
+                self.spent_ns[name] = self._before[name] + each * room // total
+        self._sampled_ns, self._told = now, dict(self.spent_ns)
 
     def timed(self, part: str, work: Callable[..., T], times: float = 1) -> Callable[..., T]:
         """The same work, its time added to a part's; so many `times`, where only one in as many calls is timed."""
