@@ -59,7 +59,7 @@ class Program:
         Should this process end meanwhile, it ends too: the system hangs up on groups that stand still and have lost
         whoever might have them go on.
         """
-        if self._rests_since is None and self._signal(signal.SIGSTOP):
+        if self._rests_since is None and not self.over and self._signal(signal.SIGSTOP):
             self._rests_since = time.monotonic()
 
     def go_on(self) -> None:
