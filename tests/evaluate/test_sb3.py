@@ -130,7 +130,7 @@ def test_who_evaluates_rests_while_threads_that_fill_the_cores_learn(monkeypatch
     def looking(when: str, work: Callable[[Any], Any]) -> Callable[[Any], None]:
         def look(of: Any) -> None:
             work(of)
-            pid = callback.training.evaluations.evaluator._process.pid
+            pid = callback.training.evaluations.evaluator.process.pid
             still[when].append(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
 
         return look

@@ -47,7 +47,7 @@ def test_samples_are_taken_here_and_looked_at_elsewhere():
     for point in range(25):
         diagnosis.sample(1000 * point, rate, 1000)
     assert diagnosis.look() == []
-    process = diagnosis._process
+    process = diagnosis.process
     assert process is not None and not process.over
     assert {"memory", "threads", "open_files", "frame"} <= set(diagnosis.history.names)
     assert diagnosis.history.curve("memory")[1].min() > 10.0
@@ -76,4 +76,4 @@ def test_a_look_that_never_ends_is_ended(monkeypatch):
         diagnosis.sample(1000 * point, Rate(1000.0, {}, dict.fromkeys(PARTS, 0.2)), 1000)
     with pytest.raises(TimeoutError):
         diagnosis.look()
-    assert diagnosis._process is None
+    assert diagnosis.process is None

@@ -63,7 +63,7 @@ def test_one_at_a_time(evaluator, tmp_path):
 def test_one_that_hangs_is_ended_with_all_that_it_began_and_the_next_is_evaluated(tmp_path):
     evaluator = Evaluator(Scripted(), tmp_path, 0.5, tmp_path / "last")
     evaluator.ask(request_of(tmp_path, 1, f"hang {tmp_path / 'pid'}"))
-    process = evaluator._process.pid
+    process = evaluator.process.pid
     found = evaluator.wait()
     assert (found.status, found.version, found.rewards) == ("timeout", 1, ())
     assert not found.done and "0.5 s" in found.fault
@@ -99,7 +99,7 @@ def test_a_player_that_can_not_be_made_there_is_told_and_given_up_in_the_end(tmp
         assert "OSError: no display" in evaluator.wait().fault
     assert evaluator.given_up
     assert not evaluator.ask(request_of(tmp_path, 9, "reward 1"))
-    assert evaluator._process is None
+    assert evaluator.process is None
 
 
 def test_closing_ends_the_process_in_good_order(tmp_path):
@@ -107,7 +107,7 @@ def test_closing_ends_the_process_in_good_order(tmp_path):
     (tmp_path / "version-1").write_text(f"closing {tmp_path / 'closed'}")
     evaluator.ask(Request(1, 1, tmp_path / "version-1"))  # its reward is no number: it fails, and the player stays
     assert evaluator.wait().status == "failed"
-    process = evaluator._process.pid
+    process = evaluator.process.pid
     evaluator.close()
     assert (tmp_path / "closed").exists()
     assert not alive(process)
@@ -117,7 +117,7 @@ def test_closing_ends_the_process_in_good_order(tmp_path):
 def test_a_process_that_was_never_heard_ends_in_good_order(tmp_path, capfd):
     evaluator = Evaluator(Scripted(), tmp_path, 30.0, tmp_path / "last")
     evaluator.start()
-    process = evaluator._process
+    process = evaluator.process
     assert process.pipe.poll(60.0)  # it has said that it is ready
     assert process.end() == "ended with 0"
     assert capfd.readouterr().err == ""
@@ -126,7 +126,7 @@ def test_a_process_that_was_never_heard_ends_in_good_order(tmp_path, capfd):
 def test_one_that_goes_out_of_reach_ends_its_process(tmp_path):
     evaluator = Evaluator(Scripted(), tmp_path, 30.0, tmp_path / "last")
     evaluator.start()
-    process = evaluator._process.pid
+    process = evaluator.process.pid
     del evaluator
     assert gone(process)
 

@@ -94,13 +94,13 @@ def test_one_that_takes_too_long_is_ended_also_at_the_end(
 def test_one_that_rests_is_none_that_takes_too_long(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = Pictures(evaluations=1, seconds=0)
     pictures.evaluated(folder)
-    pictures.rest()
+    pictures.process.rest()
     monkeypatch.setattr("teem.training.pictures.DRAWING_S", 0.0)
-    pictures._deadline = pictures._process.seconds + 0.2
+    pictures._deadline = pictures.process.seconds + 0.2
     time.sleep(0.4)
     assert not pictures.settle() and pictures.failed == 0
     pictures._deadline += 60.0
-    pictures.go_on()
+    pictures.process.go_on()
     assert pictures.settle(60.0) and pictures.drawn == 1
 
 

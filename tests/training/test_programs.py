@@ -81,8 +81,8 @@ def ask(evaluator: Evaluator, folder: Path, said: str) -> None:
 
 
 def stands_still(evaluator: Evaluator) -> bool:
-    assert evaluator._process is not None
-    return bool(psutil.Process(evaluator._process.pid).status() == psutil.STATUS_STOPPED)
+    assert evaluator.process is not None
+    return bool(psutil.Process(evaluator.process.pid).status() == psutil.STATUS_STOPPED)
 
 
 @linux
@@ -105,11 +105,11 @@ def test_time_for_want_of_a_core_is_none_of_an_evaluation(tmp_path: Path) -> Non
 @linux
 def test_who_rests_stands_still_and_its_time_too(evaluator: Evaluator, tmp_path: Path) -> None:
     ask(evaluator, tmp_path, "reward 1")
-    evaluator.rest()
+    evaluator.process.rest()
     time.sleep(1.0)  # longer than an evaluation may take
     assert stands_still(evaluator)
     assert evaluator.poll() is None and evaluator.busy
-    evaluator.go_on()
+    evaluator.process.go_on()
     assert not stands_still(evaluator)
     found = evaluator.wait()
     assert found is not None and found.done and evaluator.timed_out == 0
@@ -120,9 +120,9 @@ def test_one_that_hangs_is_ended_though_it_rests_now_and_then(evaluator: Evaluat
     ask(evaluator, tmp_path, f"hang {tmp_path / 'pid'}")
     found, rests = None, 0
     while found is None:
-        evaluator.rest()
+        evaluator.process.rest()
         time.sleep(0.05)
-        evaluator.go_on()
+        evaluator.process.go_on()
         time.sleep(0.05)
         found, rests = evaluator.poll(), rests + 1
     assert found.status == "timeout" and rests >= 5  # it had the half of a second, and rested as long
@@ -132,7 +132,7 @@ def test_one_that_hangs_is_ended_though_it_rests_now_and_then(evaluator: Evaluat
 @linux
 def test_what_is_waited_for_goes_on(evaluator: Evaluator, tmp_path: Path) -> None:
     ask(evaluator, tmp_path, "reward 1")
-    evaluator.rest()
+    evaluator.process.rest()
     found = evaluator.wait()
     assert found is not None and found.done
 
@@ -141,7 +141,7 @@ def test_what_is_waited_for_goes_on(evaluator: Evaluator, tmp_path: Path) -> Non
 def test_who_rests_ends_in_good_order(evaluator: Evaluator, tmp_path: Path) -> None:
     ask(evaluator, tmp_path, f"closing {tmp_path / 'closed'}")
     assert evaluator.wait()
-    evaluator.rest()
+    evaluator.process.rest()
     evaluator.close()
     assert (tmp_path / "closed").exists()
 
@@ -160,11 +160,11 @@ from teem.training.evaluator import Evaluator
 evaluator = Evaluator(Scripted(), Path({str(tmp_path)!r}), 30.0, Path({str(tmp_path / "last")!r}))
 evaluator.start()
 if {told}:
-    evaluator._process.pipe.poll(60.0)
-evaluator.rest()
-while psutil.Process(evaluator._process.pid).status() != psutil.STATUS_STOPPED:
+    evaluator.process.pipe.poll(60.0)
+evaluator.process.rest()
+while psutil.Process(evaluator.process.pid).status() != psutil.STATUS_STOPPED:
     pass
-print(evaluator._process.pid, flush=True)
+print(evaluator.process.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     run = subprocess.run(

@@ -37,7 +37,7 @@ def all_are(training: Training, still: bool) -> bool:
     """Whether all of them stand still, or none does, within a while: a signal takes its time."""
     assert training.evaluations is not None and training._pictures is not None
     holders = (training.evaluations.evaluator, training._pictures, training._diagnosis)
-    pids = [holder._process.pid for holder in holders if holder is not None and holder._process is not None]
+    pids = [holder.process.pid for holder in holders if holder is not None and holder.process is not None]
     assert len(pids) == 3
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:

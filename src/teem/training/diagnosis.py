@@ -29,7 +29,7 @@ class Diagnosis:
         self.history = History()
         self.found: tuple[Forecast, ...] = ()  # what grows, as the last look had it
         self._limits = memory_most_mb(), files_most()
-        self._process: Process | None = None
+        self.process: Process | None = None  # that looks; it may be told to rest
         self._heap = Heap()
         self._waited = core_wait_s()
 
@@ -47,13 +47,13 @@ class Diagnosis:
         """Have everything looked at; the alarms that are new, a line each. Waits for the answer."""
         if len(self.history) < LEAST:
             return []
-        if self._process is None:
-            self._process = Process("teem.training.looker", *self._limits)
-        self._process.pipe.send(self.history)
-        if not self._process.answers(LOOK_S):
+        if self.process is None:
+            self.process = Process("teem.training.looker", *self._limits)
+        self.process.pipe.send(self.history)
+        if not self.process.answers(LOOK_S):
             self.close()
             raise TimeoutError(f"a look took more than {LOOK_S:g} s")
-        answer: Answer = self._process.pipe.recv()
+        answer: Answer = self.process.pipe.recv()
         self.found, new, suspected = answer
         if MEMORY in suspected:  # not for what merely grows a little: all that Python holds is looked through
             self._look_at_heap()
@@ -64,21 +64,11 @@ class Diagnosis:
         """What grows, as JSON takes it."""
         return [one.as_dict() for one in self.found]
 
-    def rest(self) -> None:
-        """Have the process stand still until `go_on`."""
-        if (process := self._process) is not None:  # a look, in its thread, may end it
-            process.rest()
-
-    def go_on(self) -> None:
-        """Have it go on."""
-        if (process := self._process) is not None:
-            process.go_on()
-
     def close(self) -> None:
         """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
+        if self.process is not None:
+            self.process.kill()
+            self.process = None
 
     def _look_at_heap(self) -> None:
         """Name what piles up, which only this process can: by two looks at what it holds."""

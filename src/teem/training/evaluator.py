@@ -33,7 +33,7 @@ class Evaluator:
         self._timeout_s, self._faults = timeout_s, 0
         self._pickled = folder / "player.pickle"
         self._pickled.write_bytes(_pickle(player))
-        self._process: Process | None = None
+        self.process: Process | None = None  # which may be told to rest
         self._request: Request | None = None  # under way
         self._ready = False  # the process has its player
         self._deadline = 0.0
@@ -56,43 +56,43 @@ class Evaluator:
 
     def start(self) -> None:
         """Begin the process, so that the first evaluation needn't wait for what it imports."""
-        self._process, self._ready = Process("teem.training.worker", self._pickled, self.kept), False
-        self._deadline = self._process.seconds + START_S
+        self.process, self._ready = Process("teem.training.worker", self._pickled, self.kept), False
+        self._deadline = self.process.seconds + START_S
         self.started += 1
 
     def ask(self, request: Request) -> bool:
         """Begin an evaluation; False where one is under way, or none is made any more."""
         if not self.free:
             return False
-        if self._process is not None and self._process.over:  # it died between two evaluations: no fault of one
+        if self.process is not None and self.process.over:  # it died between two evaluations: no fault of one
             self._kill()
-        if self._process is None:
+        if self.process is None:
             self.start()
-        assert self._process is not None
+        assert self.process is not None
         with suppress(BrokenPipeError):  # `poll` will tell
-            self._process.pipe.send(request)  # some hundred bytes: there is room for them, so it doesn't wait
+            self.process.pipe.send(request)  # some hundred bytes: there is room for them, so it doesn't wait
         self._request = request
         if self._ready:
-            self._deadline = self._process.seconds + self._timeout_s
+            self._deadline = self.process.seconds + self._timeout_s
         return True
 
     def poll(self) -> Evaluation | None:
         """What came of the evaluation that is under way; None while that isn't known."""
-        if self._request is None or self._process is None:
+        if self._request is None or self.process is None:
             return None
         try:
-            while self._process.pipe.poll():
-                heard = self._process.pipe.recv()
+            while self.process.pipe.poll():
+                heard = self.process.pipe.recv()
                 if isinstance(heard, Evaluation):
                     return self._settle(heard)
                 if heard:
                     self._kill()
                     return self._lost(FAILED, f"the environment could not be made in its process: {heard}")
-                self._ready, self._deadline = True, self._process.seconds + self._timeout_s
+                self._ready, self._deadline = True, self.process.seconds + self._timeout_s
         except (EOFError, ConnectionResetError):
-            how, self._process = self._process.end(), None
+            how, self.process = self.process.end(), None
             return self._lost(FAILED, f"its process {how}")
-        if self._process.seconds > self._deadline:
+        if self.process.seconds > self._deadline:
             what = f"took longer than {self._timeout_s:g} s" if self._ready else f"had not begun after {START_S:g} s"
             self._kill()
             return self._lost(TIMEOUT, f"it {what}")
@@ -100,23 +100,14 @@ class Evaluator:
 
     def wait(self) -> Evaluation | None:
         """Wait for the evaluation that is under way, until its deadline; None where there is none."""
-        self.go_on()
         while self.busy:
+            if self.process is not None:
+                self.process.go_on()
             if (found := self.poll()) is not None:
                 return found
-            if self._process is not None:
-                self._process.pipe.poll(max(0.0, min(0.5, self._deadline - self._process.seconds)))
+            if self.process is not None:
+                self.process.pipe.poll(max(0.0, min(0.5, self._deadline - self.process.seconds)))
         return None
-
-    def rest(self) -> None:
-        """Stand still until `go_on`, since training wants every core; no time of an evaluation passes."""
-        if self._process is not None:
-            self._process.rest()
-
-    def go_on(self) -> None:
-        """Go on, after a rest."""
-        if self._process is not None:
-            self._process.go_on()
 
     def __del__(self) -> None:  # of a training that was given up amid it, such as in a notebook
         with suppress(Exception):
@@ -125,9 +116,9 @@ class Evaluator:
     def close(self) -> None:
         """End the process, and what it began; an evaluation that is under way is lost."""
         self._request = None
-        if self._process is not None and self._ready:
-            self._process.end()
-            self._process = None
+        if self.process is not None and self._ready:
+            self.process.end()
+            self.process = None
         self._kill()
 
     def counts(self) -> dict[str, Any]:
@@ -155,9 +146,9 @@ class Evaluator:
         return Evaluation(lost.version, lost.step, status, fault=fault)
 
     def _kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-        self._process = None
+        if self.process is not None:
+            self.process.kill()
+        self.process = None
 
 
 def _pickle(player: Player) -> bytes:

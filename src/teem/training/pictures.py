@@ -28,7 +28,7 @@ class Pictures:
         self.fault = ""
         self._evaluations, self._seconds = evaluations, seconds
         self._since, self._at = 0, -float("inf")
-        self._process: Program | None = None
+        self.process: Program | None = None  # that draws; it may be told to rest
         self._deadline = 0.0  # by its clock
 
     @property
@@ -44,28 +44,18 @@ class Pictures:
             self._since, self._at = 0, now
             self._draw(folder)
 
-    def rest(self) -> None:
-        """Have what is being drawn stand still until `go_on`."""
-        if self._process is not None:
-            self._process.rest()
-
-    def go_on(self) -> None:
-        """Have it go on."""
-        if self._process is not None:
-            self._process.go_on()
-
     def settle(self, wait_s: float = 0.0) -> bool:
         """Whether nothing is being drawn any more; one that takes too long is ended."""
-        if self._process is None:
+        if self.process is None:
             return True
         with suppress(subprocess.TimeoutExpired):
-            self._process.popen.wait(max(0.0, min(wait_s, self._left_s)))
-            self._settled(self._process.popen.communicate()[1])
+            self.process.popen.wait(max(0.0, min(wait_s, self._left_s)))
+            self._settled(self.process.popen.communicate()[1])
             return True
         if self._left_s > 0:
             return False
-        self._process.kill()
-        self._settled(f"it took more than {DRAWING_S:g} s\n" + self._process.popen.communicate()[1])
+        self.process.kill()
+        self._settled(f"it took more than {DRAWING_S:g} s\n" + self.process.popen.communicate()[1])
         return True
 
     def end(self, folder: Path) -> None:
@@ -76,10 +66,10 @@ class Pictures:
 
     def close(self) -> None:
         """Let what is being drawn go."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.popen.communicate()
-            self._process = None
+        if self.process is not None:
+            self.process.kill()
+            self.process.popen.communicate()
+            self.process = None
 
     def _wait(self) -> None:
         while not self.settle(DRAWING_S):
@@ -88,22 +78,22 @@ class Pictures:
     @property
     def _left_s(self) -> float:
         """For what is being drawn."""
-        assert self._process is not None
-        return self._deadline - self._process.seconds
+        assert self.process is not None
+        return self._deadline - self.process.seconds
 
     def _draw(self, folder: Path) -> None:
-        self._process = Program(
+        self.process = Program(
             "teem", "plot", str(folder), "--out", str(folder / FILE),
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        self._deadline = self._process.seconds + DRAWING_S
+        self._deadline = self.process.seconds + DRAWING_S
 
     def _settled(self, said: str) -> None:
-        assert self._process is not None
-        if self._process.popen.returncode == 0:
+        assert self.process is not None
+        if self.process.popen.returncode == 0:
             self.drawn += 1
         else:
             self.failed += 1
-            self.fault = said.strip()[-500:] or f"it ended with {self._process.popen.returncode}"
+            self.fault = said.strip()[-500:] or f"it ended with {self.process.popen.returncode}"
             warnings.warn(f"{FILE} could not be drawn: {self.fault}", stacklevel=2)
-        self._process = None
+        self.process = None

@@ -16,13 +16,13 @@ from teem.measure.channel import Channel
 from teem.training.diagnosis import Diagnosis
 from teem.training.evaluation import Evaluation, Player
 from teem.training.evaluations import Evaluations
-from teem.training.evaluator import Evaluator
 from teem.training.files import Snapshot, put
 from teem.training.history import FILE
 from teem.training.looks import LOOK_S
 from teem.training.pace import Pace, Rate
 from teem.training.pictures import FILE as PICTURE
 from teem.training.pictures import Pictures
+from teem.training.process import Program
 from teem.training.schedules import Schedule
 from teem.training.stopping import Stopping
 from teem.training.tracker import PerformanceTracker, writable
@@ -175,13 +175,12 @@ class Training:
             "history_rows_lost": self.tracker.history.lost if self.tracker.history else 0,
         }
 
-    def _beside(self) -> Iterator[Evaluator | Pictures | Diagnosis]:
-        """Those who have processes."""
-        if self.evaluations is not None and self.evaluations.evaluator is not None:
-            yield self.evaluations.evaluator
-        if self._pictures is not None:
-            yield self._pictures
-        yield self._diagnosis
+    def _beside(self) -> Iterator[Program]:
+        """The processes that there are now; a look, in its thread, may end its own at any time."""
+        evaluator = self.evaluations.evaluator if self.evaluations is not None else None
+        for each in (evaluator, self._pictures, self._diagnosis):
+            if each is not None and (process := each.process) is not None:
+                yield process
 
     def _set_aside(self) -> None:
         """Another training, which came farther, is kept in the folder: put it into one of its own."""
