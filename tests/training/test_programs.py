@@ -104,7 +104,7 @@ def test_time_for_want_of_a_core_is_none_of_an_evaluation(tmp_path: Path) -> Non
 
 @linux
 def test_who_rests_stands_still_and_its_time_too(evaluator: Evaluator, tmp_path: Path) -> None:
-    ask(evaluator, tmp_path, "reward 1")
+    ask(evaluator, tmp_path, "spin 0.2")
     evaluator.process.rest()
     time.sleep(1.0)  # longer than an evaluation may take
     assert stands_still(evaluator)
@@ -131,7 +131,7 @@ def test_one_that_hangs_is_ended_though_it_rests_now_and_then(evaluator: Evaluat
 
 @linux
 def test_what_is_waited_for_goes_on(evaluator: Evaluator, tmp_path: Path) -> None:
-    ask(evaluator, tmp_path, "reward 1")
+    ask(evaluator, tmp_path, "spin 0.2")
     evaluator.process.rest()
     found = evaluator.wait()
     assert found is not None and found.done
