@@ -75,7 +75,7 @@ def test_learners_tell_what_they_do_and_hold(pair: Measured) -> None:
     told = json.loads((pair.learners[0].folder.path / "metrics.json").read_text("utf-8"))["spans"]
     assert {"read", "remember", "inherit", "learn", "publish", "step"} <= told.keys()
     inner = sum(one["total_s"] for name, one in told.items() if name not in ("step", "wait"))
-    assert 0.5 * told["step"]["total_s"] < inner <= told["step"]["total_s"]
+    assert 0 < inner <= told["step"]["total_s"]  # how much less is the machine's: a process may be stopped between two
 
 
 def test_each_process_leaves_its_trace(pair: Measured) -> None:
