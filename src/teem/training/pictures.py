@@ -48,9 +48,9 @@ class Pictures:
         """Whether nothing is being drawn any more; one that takes too long is ended."""
         if self.process is None:
             return True
+        within_s = None if self.process.over else max(0.0, min(wait_s, self._left_s))  # of 0 s it always says: too long
         with suppress(subprocess.TimeoutExpired):
-            self.process.popen.wait(max(0.0, min(wait_s, self._left_s)))
-            self._settled(self.process.popen.communicate()[1])
+            self._settled(self.process.popen.communicate(timeout=within_s)[1])
             return True
         if self._left_s > 0:
             return False

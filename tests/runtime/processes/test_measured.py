@@ -38,7 +38,10 @@ class Measured(Together):
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Measured]:
     limit = (rss_mb() or 0.0) + 1000
-    config = config_of(runtime__mode="async", runtime__learners=2, metrics__trace=True, forecast__memory_limit=limit)
+    crowd = {"population__founders": 200, "population__capacity": 400}  # so that a step is far longer than a hitch
+    config = config_of(
+        runtime__mode="async", runtime__learners=2, metrics__trace=True, forecast__memory_limit=limit, **crowd
+    )
     made = Measured(config, tmp_path / "run")
     yield made
     for one in made.learners:
@@ -75,7 +78,7 @@ def test_learners_tell_what_they_do_and_hold(pair: Measured) -> None:
     told = json.loads((pair.learners[0].folder.path / "metrics.json").read_text("utf-8"))["spans"]
     assert {"read", "remember", "inherit", "learn", "publish", "step"} <= told.keys()
     inner = sum(one["total_s"] for name, one in told.items() if name not in ("step", "wait"))
-    assert 0 < inner <= told["step"]["total_s"]  # how much less is the machine's: a process may be stopped between two
+    assert 0.5 * told["step"]["total_s"] < inner <= told["step"]["total_s"]
 
 
 def test_each_process_leaves_its_trace(pair: Measured) -> None:
